@@ -1,0 +1,5 @@
+"""Runs the command line: `python -m dssmcli`."""
+
+from dssmcli.cli import main
+
+main()

@@ -1,0 +1,134 @@
+"""The command group, and the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from dssmcli.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    DssmError,
+)
+
+COMMANDS = ("train", "encode", "score", "eval", "tokenize", "info")
+
+_EPILOG = """\b
+Exit codes: 0 done, 1 failed, 2 usage, 3 bad data (a file or a run), 130 interrupted.
+Completion: eval "$(_DSSM_COMPLETE=bash_source dssm)"   (or zsh_source, fish_source)
+
+\b
+Example:
+  dssm train --arch cnn pairs.tsv
+  dssm encode sentences.txt > vecs.npy
+  dssm score "query" "title"
+"""
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is asked for, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands' names in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, or None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"dssmcli.commands.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from dssmcli import __version__  # noqa: PLC0415
+
+        click.echo(f"dssm {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def dssm(debug: bool) -> None:  # noqa: ARG001 (read in `run` from the arguments)
+    """Semantic matching of short texts: train on click logs, encode, score, evaluate."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code; errors become one line on stderr."""
+    try:
+        code = dssm.main(list(arguments), prog_name="dssm", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else EXIT_DONE
+    except BrokenPipeError:
+        _close_stdout()
+        return EXIT_DONE
+    except (KeyboardInterrupt, click.Abort):
+        _say("Interrupted.")
+        return EXIT_INTERRUPTED
+    except (click.ClickException, DssmError, OSError, MemoryError) as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        return _report(error)
+
+
+def _report(error: click.ClickException | DssmError | OSError | MemoryError) -> int:
+    """Print an error in one line and return its exit code."""
+    if isinstance(error, DssmError):
+        _say(str(error))
+        return error.exit_code
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        _say(error.format_message())
+        return EXIT_USAGE
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "dssm"
+        _say(f"{path}: {error.format_message()} Try '{path} --help'.")
+        return EXIT_USAGE
+    if isinstance(error, click.ClickException):
+        _say(error.format_message())
+        return error.exit_code
+    if isinstance(error, MemoryError):
+        _say("Not enough memory. Try a smaller --batch-size, or smaller files.")
+        return EXIT_FAILED
+    _say(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
+    return EXIT_FAILED
+
+
+def _say(message: str) -> None:
+    with contextlib.suppress(OSError):
+        print(message, file=sys.stderr)
+
+
+def _close_stdout() -> None:
+    # Python flushes stdout once more at exit; give it somewhere to write.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main() -> None:
+    """Run the command line of this process; the console script."""
+    for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
+        # Data is UTF-8 whatever the locale says.
+        stream.reconfigure(encoding="utf-8", errors=errors)  # type: ignore[attr-defined]
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""`dssm encode`: a text a line in, a vector a line out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dssmcli.commands.options import CONTEXT, model_option, quiet_option, side_option
+
+if TYPE_CHECKING:
+    from dssmcli.data.tsv import BadRows
+
+_EPILOG = """\b
+Example:
+  dssm encode sentences.txt > vecs.npy
+  zcat titles.gz | dssm encode - --side title -o titles.npy
+"""
+
+
+@click.command("encode", context_settings=CONTEXT, epilog=_EPILOG)
+@click.argument("files", nargs=-1, metavar="[FILE...|-]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write here instead of standard output; the file appears when it is whole.",
+)
+@side_option
+@click.option(
+    "--bad-rows",
+    type=click.Choice(["fail", "zero"]),
+    default="fail",
+    help="What to do with a line that is not UTF-8: stop, or give it a row of zeros.",
+)
+@model_option
+@quiet_option
+def command(
+    files: tuple[str, ...],
+    output: Path | None,
+    side: str,
+    bad_rows: str,
+    model: str | None,
+    quiet: bool,
+) -> None:
+    """Write the vectors of texts, one a line, as a .npy array of float32.
+
+    N lines in, N rows out, in the same order; rows have length 1. An empty line is a row of zeros.
+    Without FILE, or with -, reads standard input.
+    """
+    if not files and sys.stdin.isatty():
+        raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
+    if output is None and sys.stdout.isatty():
+        raise click.UsageError("not writing binary data to a terminal; add -o FILE or > FILE.")
+    from dssmcli.atomic import replacing  # noqa: PLC0415
+    from dssmcli.data.tsv import STDIN, BadRows  # noqa: PLC0415
+    from dssmcli.serving.encoder import load  # noqa: PLC0415
+    from dssmcli.serving.npy import pipe_rows, write_rows  # noqa: PLC0415
+
+    encoder = load(model)
+    skipped = BadRows(skip=bad_rows == "zero")
+    blocks = encoder.encode_stream(_texts(files or (STDIN,), skipped), side)
+    if output is None:
+        rows = pipe_rows(sys.stdout.buffer, blocks, encoder.dim)
+    else:
+        with replacing(output) as stream:
+            write = write_rows if stream.seekable() else pipe_rows
+            rows = write(stream, blocks, encoder.dim)
+    if not quiet:
+        _summary(rows, skipped, encoder.truncated)
+
+
+def _texts(files: tuple[str, ...], skipped: BadRows) -> Iterator[str]:
+    from dssmcli.data.tsv import read_lines  # noqa: PLC0415
+    from dssmcli.errors import DataError  # noqa: PLC0415
+
+    for line in read_lines(files):
+        try:
+            yield line.decode()
+        except DataError as error:
+            skipped.take(line.raw, error)
+            yield ""
+
+
+def _summary(rows: int, skipped: BadRows, truncated: int) -> None:
+    said = f"Encoded {rows:,} texts."
+    if skipped.count:
+        said += f" {skipped.count:,} unreadable lines became zeros, the first: {skipped.first}"
+    if truncated:
+        said += f" {truncated:,} were longer than the model reads and were cut."
+    click.echo(said, err=True)

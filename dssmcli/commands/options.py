@@ -1,0 +1,86 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from dssmcli.config import SIDES
+from dssmcli.errors import DataError, shown
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def together(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Return one decorator that stands for several; the first gives the first option."""
+
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+model_option = click.option(
+    "-m",
+    "--model",
+    metavar="DIR",
+    help="The run to use.  [default: $DSSM_MODEL, else ./dssm-model]",
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+side_option = click.option(
+    "--side",
+    type=click.Choice(SIDES),
+    default="query",
+    help="Which tower encodes; matters only for a run with separate towers.",
+)
+pairs_options = together(
+    click.option(
+        "--columns",
+        metavar="NAMES",
+        help="What the columns hold, for files without a header line: query,title and one of "
+        "clicks, label, grade, value; impressions; - for a column to ignore.",
+    ),
+    click.option(
+        "--value",
+        "kind",
+        type=click.Choice(["click", "clicks", "label", "grade"]),
+        help="What the value column means: clicks (a count, 0 = shown and not clicked), "
+        "label (0/1), grade (graded similarity).  [default: its name, or label when all are 0/1]",
+    ),
+)
+bad_rows_options = together(
+    click.option(
+        "--bad-rows",
+        type=click.Choice(["fail", "skip"]),
+        default="fail",
+        help="What to do with a row that cannot be read.",
+    ),
+    click.option(
+        "--rejects",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Keep the skipped rows in this file.",
+    ),
+)
+
+
+def checked_rejects(bad_rows: str, rejects: Path | None) -> None:
+    """Raise a usage error when --rejects is given without --bad-rows skip."""
+    if rejects is not None and bad_rows != "skip":
+        raise click.UsageError("--rejects goes with --bad-rows skip.")
+
+
+def checked_text(name: str, text: str) -> str:
+    """Return a text from the command line; DataError when its bytes are not UTF-8."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(f"{name}: {shown(text)} is not valid UTF-8, expected UTF-8 text.") from error
+    return text

@@ -1,0 +1,147 @@
+"""`dssm score`: the cosine of two texts, or of every row of a file of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from dssmcli.commands.options import (
+    CONTEXT,
+    bad_rows_options,
+    checked_rejects,
+    checked_text,
+    json_option,
+    model_option,
+    quiet_option,
+)
+
+if TYPE_CHECKING:
+    from dssmcli.data.pairs import Row, RowReader
+    from dssmcli.serving.encoder import Encoder
+
+_ROWS_AT_ONCE = 4096
+_EPILOG = """\b
+Example:
+  dssm score "cheap flights" "low-cost air tickets"
+  dssm score --pairs candidates.tsv --match > scored.tsv
+"""
+
+
+@click.command("score", context_settings=CONTEXT, epilog=_EPILOG)
+@click.argument("texts", nargs=-1, metavar="[QUERY TITLE]")
+@click.option("--pairs", metavar="FILE|-", help="Score every row of a TSV file of query and title.")
+@click.option("--columns", metavar="NAMES", help="With --pairs: what the columns hold.")
+@click.option("--match", is_flag=True, help="Add yes or no: is the score at the run's threshold?")
+@json_option
+@model_option
+@bad_rows_options
+@quiet_option
+def command(
+    texts: tuple[str, ...],
+    pairs: str | None,
+    columns: str | None,
+    match: bool,
+    as_json: bool,
+    model: str | None,
+    bad_rows: str,
+    rejects: Path | None,
+    quiet: bool,
+) -> None:
+    """Print the cosine of two texts, from -1 to 1, the higher the more alike.
+
+    With --pairs, print every row of FILE with its score as a further column (a header line stays,
+    with a name for the new column).
+    """
+    checked_rejects(bad_rows, rejects)
+    if not texts and pairs is None:
+        raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
+    if pairs is not None and texts:
+        raise click.UsageError("give either two texts or --pairs, not both.")
+    if pairs is None and len(texts) != 2:  # noqa: PLR2004
+        raise click.UsageError(f"{len(texts)} text, expected two: QUERY TITLE.")
+    from dssmcli.serving.encoder import load  # noqa: PLC0415
+
+    if pairs is None:
+        query, title = checked_text("query", texts[0]), checked_text("title", texts[1])
+        encoder = load(model)
+        scorer = _Scorer(encoder, _threshold(encoder, match), as_json)
+        click.echo(scorer.line(query, title, encoder.score(query, title), None))
+        return
+    from dssmcli.data.pairs import RowReader  # noqa: PLC0415
+    from dssmcli.data.tsv import BadRows  # noqa: PLC0415
+
+    encoder = load(model)
+    scorer = _Scorer(encoder, _threshold(encoder, match), as_json)
+    skipped = BadRows(bad_rows == "skip", rejects)
+    _score_file(pairs, RowReader(columns, skipped), scorer)
+    skipped.write_rejects()
+    if skipped.count and not quiet:
+        click.echo(f"Skipped {skipped.count:,} bad rows, the first: {skipped.first}", err=True)
+
+
+class _Scorer(NamedTuple):
+    """How a scored pair is printed."""
+
+    encoder: Encoder
+    threshold: float | None
+    as_json: bool
+
+    def line(self, query: str, title: str, score: float, row: str | None) -> str:
+        """Return the line for one pair: JSON, or the row (if any) with its score and match."""
+        matched = None if self.threshold is None else score >= self.threshold
+        if self.as_json:
+            import json  # noqa: PLC0415
+
+            said: dict[str, Any] = {"query": query, "title": title, "score": round(score, 6)}
+            if matched is not None:
+                said["match"] = matched
+            return json.dumps(said, ensure_ascii=False)
+        columns = [] if row is None else [row]
+        columns.append(f"{score:.4f}")
+        if matched is not None:
+            columns.append("yes" if matched else "no")
+        return "\t".join(columns)
+
+
+def _threshold(encoder: Encoder, match: bool) -> float | None:
+    if not match:
+        return None
+    from dssmcli.errors import RunError  # noqa: PLC0415
+
+    if encoder.threshold is None:
+        raise RunError("This run has no threshold: it was trained without anything to choose it on.")
+    return encoder.threshold
+
+
+def _score_file(source: str, reader: RowReader, scorer: _Scorer) -> None:
+    first = True
+    for rows in _blocks(reader.read([source])):
+        if first and reader.header and not scorer.as_json:
+            added = ["score"] if scorer.threshold is None else ["score", "match"]
+            click.echo("\t".join([*reader.header, *added]))
+        first = False
+        _print_rows(rows, scorer)
+
+
+def _print_rows(rows: list[Row], scorer: _Scorer) -> None:
+    queries, titles = [row.query for row in rows], [row.title for row in rows]
+    scores = scorer.encoder.score_pairs(queries, titles).tolist()
+    lines = (
+        scorer.line(row.query, row.title, score, row.line.decode())
+        for row, score in zip(rows, scores, strict=True)
+    )
+    click.echo("\n".join(lines))
+
+
+def _blocks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    block: list[Row] = []
+    for row in rows:
+        block.append(row)
+        if len(block) == _ROWS_AT_ONCE:
+            yield block
+            block = []
+    if block:
+        yield block

@@ -1,0 +1,58 @@
+"""`dssm tokenize`: what the model sees of a text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import click
+
+from dssmcli.commands.options import CONTEXT, checked_text, json_option, model_option
+from dssmcli.config import TOKENIZERS
+
+_EPILOG = """\b
+Example:
+  dssm tokenize --tokenizer auto "iPhone 12 手机壳"
+  dssm tokenize - < sentences.txt
+"""
+
+
+@click.command("tokenize", context_settings=CONTEXT, epilog=_EPILOG, no_args_is_help=True)
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT...|-")
+@click.option(
+    "--tokenizer",
+    type=click.Choice(TOKENIZERS),
+    help="Use this tokenizer and the shipped vocabularies instead of a run's.",
+)
+@json_option
+@model_option
+def command(
+    texts: tuple[str, ...], tokenizer: str | None, as_json: bool, model: str | None
+) -> None:
+    """Print the units of each TEXT, and the features and ids that describe each unit.
+
+    One line a unit: the unit, its features, their ids. An empty line ends a text. `-` reads a text
+    a line from standard input.
+    """
+    from dssmcli.data.tsv import STDIN, read_lines  # noqa: PLC0415
+    from dssmcli.text.tokenizers import Lookup  # noqa: PLC0415
+
+    if tokenizer is None:
+        from dssmcli.serving.encoder import load  # noqa: PLC0415
+
+        lookup = load(model).lookup
+    else:
+        lookup = Lookup.shipped(tokenizer)
+    given: Iterable[str] = (checked_text("text", text) for text in texts)
+    if texts == (STDIN,):
+        given = (line.decode() for line in read_lines([STDIN]))
+    for text in given:
+        described = lookup.describe(text)
+        if as_json:
+            units = [each._asdict() for each in described]
+            click.echo(json.dumps({"text": text, "units": units}, ensure_ascii=False))
+            continue
+        for each in described:
+            ids = " ".join(map(str, each.ids))
+            click.echo(f"{each.unit}\t{' '.join(each.features)}\t{ids}")
+        click.echo("")

@@ -1,0 +1,261 @@
+"""`dssm train`: from pairs to a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dssmcli.commands.options import (
+    CONTEXT,
+    bad_rows_options,
+    checked_rejects,
+    pairs_options,
+    quiet_option,
+    together,
+)
+from dssmcli.config import (
+    CLICK_WEIGHTS,
+    CNN_FORMS,
+    DECAYS,
+    OPTIMIZERS,
+    POOLINGS,
+    PRESETS,
+    TOKENIZERS,
+    TOWERS,
+    Settings,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    from dssmcli.data.tsv import BadRows
+    from dssmcli.display import TrainingDisplay
+    from dssmcli.run import Workplace
+    from dssmcli.training.task import PairsInput
+    from dssmcli.training.text import TextState, TextTask
+
+_EPILOG = """\b
+Example:
+  dssm train --arch cnn pairs.tsv
+  zcat log.tsv.gz | dssm train --value clicks -o my-run -
+"""
+
+
+def _widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    try:
+        return tuple(int(width) for width in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r}, expected widths such as 300,300.") from error
+
+
+def _setting(name: str, kind: Any, text: str, **more: Any) -> Any:
+    """Return an option without a default of its own: the preset's stands unless it is given."""
+    return click.option(name, type=kind, default=None, help=text, **more)
+
+
+_text_options = together(
+    _setting("--tokenizer", click.Choice(TOKENIZERS), "How texts become units.  [default: auto]"),
+    _setting("--max-units", int, "Units of a text that are read.  [default: 128]"),
+    click.option(
+        "--vocab",
+        default="log",
+        metavar="log|shipped|FILE",
+        help="Features with a row of their own: those of the training rows, the shipped lists "
+        "(49,284 letter trigrams, 8,836 Chinese characters), or a file's.",
+    ),
+    click.option("--min-count", default=1, help="With --vocab log: so often at least."),
+    _setting("--buckets", int, "Rows shared by all other features, by hash.  [default: 2048]"),
+)
+_tower_options = together(
+    click.option("--arch", type=click.Choice(list(TOWERS)), default="cnn", help="The tower."),
+    click.option("--separate-towers", is_flag=True, help="A tower of its own for titles."),
+    _setting("--dim", int, "Length of a vector."),
+    _setting("--embedding", int, "cnn, lstm: width of a feature's embedding."),
+    _setting("--hidden", str, "dnn: widths of the hidden layers, as 300,300.", callback=_widths),
+    _setting("--form", click.Choice(CNN_FORMS), "cnn: an embedding, or exact rows per offset."),
+    _setting("--window", int, "cnn: units in a window."),
+    _setting("--filters", int, "cnn: number of filters."),
+    _setting("--pooling", click.Choice(POOLINGS), "lstm: which state is the vector."),
+    _setting("--peepholes/--no-peepholes", bool, "lstm: gates that look at the cell."),
+    _setting("--bidirectional/--one-way", bool, "lstm: read in both directions."),
+    _setting("--skip/--no-skip", bool, "A linear path around the tower."),
+)
+_loss_options = together(
+    _setting("--gamma", float, "Smoothing factor of the softmax over cosines."),
+    _setting("--softmax", float, "Weight of the softmax loss."),
+    _setting("--logistic", float, "Weight of the logistic loss on labels or grades."),
+    _setting("--cosent", float, "Weight of the CoSENT loss on grades."),
+    _setting("--in-batch/--no-in-batch", bool, "Titles of other rows as negatives."),
+    _setting("--random-negatives", int, "Titles drawn afresh at each step."),
+    _setting("--click-weight", click.Choice(CLICK_WEIGHTS), "Weight of a row by its clicks."),
+)
+_train_options = together(
+    _setting("--epochs", int, "Times through the rows at most."),
+    _setting("--batch-size", int, "Rows of a step."),
+    _setting("--optimizer", click.Choice(OPTIMIZERS), "The optimiser."),
+    _setting("--learning-rate", float, "The highest learning rate."),
+    _setting("--warmup", float, "Share of the steps in which the rate rises."),
+    _setting("--decay", click.Choice(DECAYS), "How the rate falls after that."),
+    _setting("--clip-norm", float, "Longest gradient, 0 for no limit."),
+    _setting("--unit-dropout", float, "Share of units left out at each step."),
+    _setting("--patience", int, "Evaluations without a better one before stopping."),
+    _setting("--eval-steps", int, "Steps between evaluations, 0 for once an epoch."),
+    _setting("--seed", int, "One seed sets everything."),
+    _setting("--threads", int, "Processor threads.  [default: all]"),
+)
+
+
+@click.command("train", context_settings=CONTEXT, epilog=_EPILOG, no_args_is_help=True)
+@click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="dssm-model",
+    help="The run to write.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a run, or a training left unfinished.")
+@click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
+@pairs_options
+@click.option(
+    "--valid",
+    multiple=True,
+    metavar="FILE",
+    help="Validate on these pairs instead of a share of the queries.",
+)
+@_setting("--valid-share", float, "Share of the queries set aside for validation.")
+@click.option("--match-grade", type=float, help="Grades from here on are matches.  [default: middle]")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default="default",
+    help="Where settings not given come from: the best on our development sets, or the papers.",
+)
+@_text_options
+@_tower_options
+@_loss_options
+@_train_options
+@bad_rows_options
+@quiet_option
+def command(
+    files: tuple[str, ...],
+    output: Path,
+    overwrite: bool,
+    resume: bool,
+    columns: str | None,
+    kind: str | None,
+    valid: tuple[str, ...],
+    match_grade: float | None,
+    bad_rows: str,
+    rejects: Path | None,
+    quiet: bool,
+    vocab: str,
+    min_count: int,
+    preset: str,
+    **chosen: Any,
+) -> None:
+    """Train a model on PAIRS and write it as a run.
+
+    PAIRS are lines of query, title and (if any) a value, separated by tabs: clicks, a label 0/1 or
+    a grade. Two columns: every row is a click. The best weights on validation rows are kept.
+    """
+    checked_rejects(bad_rows, rejects)
+    if overwrite and resume:
+        raise click.UsageError("--overwrite starts afresh, --resume goes on: give one of them.")
+    settings = _settings(chosen, preset)
+    from dssmcli.data.tsv import BadRows  # noqa: PLC0415
+    from dssmcli.display import TrainingDisplay  # noqa: PLC0415
+    from dssmcli.run import workplace  # noqa: PLC0415
+    from dssmcli.training.task import PairsInput  # noqa: PLC0415
+
+    given = PairsInput(files, valid, columns, kind, match_grade, vocab, min_count)
+    skipped = BadRows(bad_rows == "skip", rejects)
+    with TrainingDisplay(quiet) as display:
+        if not _may_write(output, overwrite, resume, display):
+            return
+        with workplace(output) as place:
+            if not resume:
+                _refuse_unfinished(place, overwrite)
+            task = _task(given, settings, skipped, display)
+            _train(task, place, output, display)
+
+
+def _settings(chosen: dict[str, Any], preset: str) -> Settings:
+    given = {name: value for name, value in chosen.items() if value is not None}
+    given.setdefault("threads", len(os.sched_getaffinity(0)))
+    return settings_of(given, given.pop("arch"), preset)
+
+
+def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
+    """Tell whether there is something to do; an existing run is never overwritten unasked."""
+    from dssmcli.errors import DssmError  # noqa: PLC0415
+    from dssmcli.run import has_checkpoint, is_run  # noqa: PLC0415
+
+    if resume:
+        if not has_checkpoint(output) and is_run(output):
+            display.say(f"{output} is finished already: nothing to resume.")
+            return False
+    elif output.exists() and not overwrite:
+        raise DssmError(f"{output} exists. Write to another place with -o, or give --overwrite.")
+    if overwrite and output.exists() and not is_run(output):
+        raise DssmError(f"{output} is not a run, so it is not overwritten. Write elsewhere with -o.")
+    return True
+
+
+def _refuse_unfinished(place: Workplace, overwrite: bool) -> None:
+    from dssmcli.errors import DssmError  # noqa: PLC0415
+
+    if place.checkpoint.exists():
+        if not overwrite:
+            raise DssmError(
+                f"{place.path} holds an unfinished training. Go on with the same command and "
+                "--resume, or start afresh with --overwrite."
+            )
+        place.checkpoint.unlink()
+
+
+def _task(
+    given: PairsInput, settings: Settings, skipped: BadRows, display: TrainingDisplay
+) -> TextTask:
+    from dssmcli.training.task import build_task  # noqa: PLC0415
+
+    task = build_task(given, settings, skipped, display.say)
+    skipped.write_rejects()
+    if skipped.count:
+        display.say(f"Skipped {skipped.count:,} bad rows, the first: {skipped.first}")
+    return task
+
+
+def _train(task: TextTask, place: Workplace, output: Path, display: TrainingDisplay) -> None:
+    """Train to the end, saving at each evaluation, then put the run in its place."""
+    from dssmcli.run import discard, publish  # noqa: PLC0415
+    from dssmcli.training.finish import checkpoint, run_contents  # noqa: PLC0415
+    from dssmcli.training.text import Evaluation, steps_in_all, train_text  # noqa: PLC0415
+
+    state = _state(task, place, display)
+    display.start(state.step, steps_in_all(task))
+    for event in train_text(task, state):
+        if isinstance(event, Evaluation):
+            display.evaluation(event)
+            place.save(checkpoint(task, state))
+        else:
+            display.step(event.loss, event.rows)
+    publish(output, run_contents(task, state))
+    discard(place)
+    display.say(f"Wrote {output}.")
+
+
+def _state(task: TextTask, place: Workplace, display: TrainingDisplay) -> TextState:
+    from dssmcli.training.finish import resumed_state  # noqa: PLC0415
+    from dssmcli.training.text import new_state  # noqa: PLC0415
+
+    saved = place.load()
+    if saved is None:
+        return new_state(task)
+    state = resumed_state(task, saved, str(place.checkpoint))
+    display.say(f"Going on after step {state.step}.")
+    return state

@@ -1,0 +1,345 @@
+"""Every setting of a model and of its training, as frozen dataclasses that refuse a bad value."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from dssmcli.errors import ConfigError
+
+TOKENIZERS = ("auto", "char", "trigram", "word")
+POOLINGS = ("last", "max", "mean")
+CNN_FORMS = ("factored", "exact")
+VALUE_KINDS = ("click", "clicks", "label", "grade")
+CLICK_WEIGHTS = ("log", "linear", "none")
+OPTIMIZERS = ("adam", "sgd")
+DECAYS = ("cosine", "linear", "none")
+SIDES = ("query", "title")
+
+T = TypeVar("T")
+
+
+def one_of(name: str, value: object, allowed: Iterable[str]) -> None:
+    """Raise ConfigError, naming the nearest valid name, unless value is one of the allowed."""
+    names = list(allowed)
+    if value not in names:
+        near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"{name} is {value!r}, expected one of {', '.join(names)}.{hint}")
+
+
+def between(name: str, value: float, low: float, high: float = math.inf) -> None:
+    """Raise ConfigError unless low <= value <= high; NaN is never between."""
+    if not low <= value <= high:
+        upper = f" and at most {high:g}" if high < math.inf else ""
+        raise ConfigError(f"{name} is {value}, expected at least {low:g}{upper}.")
+
+
+_WIDEST = 65_536
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """How a text becomes ids: fixed at training, stored in the run, used by every command."""
+
+    tokenizer: str = "auto"
+    max_units: int = 128
+    buckets: int = 2048
+
+    def __post_init__(self) -> None:
+        one_of("tokenizer", self.tokenizer, TOKENIZERS)
+        between("max_units", self.max_units, 1, 10_000)
+        between("buckets", self.buckets, 1, 1_000_000)
+
+
+@dataclass(frozen=True)
+class DnnConfig:
+    """DSSM (Huang et al., CIKM 2013): a bag of features, then tanh layers of these widths.
+
+    `skip` (here and in the other towers) adds a linear map of the summed rows to the vector.
+    """
+
+    hidden: tuple[int, ...] = (300, 300)
+    dim: int = 128
+    skip: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.hidden:
+            raise ConfigError("hidden is empty, expected at least one width such as 300,300.")
+        for width in (*self.hidden, self.dim):
+            between("a width of hidden and dim", width, 1, _WIDEST)
+
+
+@dataclass(frozen=True)
+class CnnConfig:
+    """CLSM (Shen et al., CIKM 2014): windows of units, tanh, max over time, a tanh layer.
+
+    `factored` gives each feature an embedding and convolves it; `exact` gives each feature a row
+    of filters for every offset of the window, as the paper's one-hot trigram vectors do.
+    """
+
+    form: str = "factored"
+    embedding: int = 128
+    window: int = 3
+    filters: int = 300
+    dim: int = 128
+    skip: bool = True
+
+    def __post_init__(self) -> None:
+        one_of("form", self.form, CNN_FORMS)
+        between("window", self.window, 1, 15)
+        if self.window % 2 == 0:
+            raise ConfigError(f"window is {self.window}, expected an odd number.")
+        for width in (self.embedding, self.filters, self.dim):
+            between("a width of embedding, filters and dim", width, 1, _WIDEST)
+
+
+@dataclass(frozen=True)
+class LstmConfig:
+    """LSTM-DSSM (Palangi et al., TASLP 2016): a peephole LSTM; the vector is pooled from its states."""
+
+    embedding: int = 128
+    dim: int = 128
+    pooling: str = "last"
+    peepholes: bool = True
+    bidirectional: bool = False
+    skip: bool = True
+
+    def __post_init__(self) -> None:
+        one_of("pooling", self.pooling, POOLINGS)
+        for width in (self.embedding, self.dim):
+            between("a width of embedding and dim", width, 1, _WIDEST)
+        if self.bidirectional and self.dim % 2:
+            raise ConfigError(f"dim is {self.dim}, expected an even number for a bidirectional LSTM.")
+
+
+TowerConfig = DnnConfig | CnnConfig | LstmConfig
+TOWERS: Mapping[str, type[DnnConfig] | type[CnnConfig] | type[LstmConfig]] = {
+    "dnn": DnnConfig,
+    "cnn": CnnConfig,
+    "lstm": LstmConfig,
+}
+
+
+def arch_of(tower: TowerConfig) -> str:
+    """Return the name of a tower's architecture."""
+    return next(arch for arch, config in TOWERS.items() if type(tower) is config)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What is needed to build the towers and to turn a text into a vector."""
+
+    text: TextConfig = field(default_factory=TextConfig)
+    tower: TowerConfig = field(default_factory=CnnConfig)
+    separate_towers: bool = False
+
+    @property
+    def arch(self) -> str:
+        """Return the name of the towers' architecture."""
+        return arch_of(self.tower)
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What is minimised: a weighted sum of losses, and the negatives of the softmax."""
+
+    gamma: float = 20.0
+    softmax: float = 1.0
+    logistic: float = 0.0
+    cosent: float = 0.0
+    in_batch: bool = True
+    random_negatives: int = 64
+    click_weight: str = "log"
+
+    def __post_init__(self) -> None:
+        between("gamma", self.gamma, 1e-3, 1000)
+        for name in ("softmax", "logistic", "cosent"):
+            between(f"the weight of {name}", getattr(self, name), 0, 1e6)
+        if not self.softmax + self.logistic + self.cosent:
+            raise ConfigError("every loss has weight 0, expected one above.")
+        between("random_negatives", self.random_negatives, 0, 1_000_000)
+        if self.softmax and not self.in_batch and not self.random_negatives:
+            raise ConfigError("no negatives: give --random-negatives, or leave --in-batch on.")
+        one_of("click_weight", self.click_weight, CLICK_WEIGHTS)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the losses are minimised. Shares are of 1; `eval_steps` 0 means once an epoch."""
+
+    epochs: int = 6
+    batch_size: int = 256
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    warmup: float = 0.05
+    decay: str = "cosine"
+    clip_norm: float = 1.0
+    unit_dropout: float = 0.0
+    patience: int = 3
+    eval_steps: int = 0
+    valid_share: float = 0.05
+    seed: int = 1
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        between("epochs", self.epochs, 1, 100_000)
+        between("batch_size", self.batch_size, 1, 1_000_000)
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        between("learning_rate", self.learning_rate, 1e-9, 1000)
+        between("warmup", self.warmup, 0, 1)
+        one_of("decay", self.decay, DECAYS)
+        between("clip_norm", self.clip_norm, 0)
+        between("unit_dropout", self.unit_dropout, 0, 0.95)
+        between("patience", self.patience, 1)
+        between("eval_steps", self.eval_steps, 0)
+        between("valid_share", self.valid_share, 0, 0.9)
+        between("seed", self.seed, 0, 2**32 - 1)
+        between("threads", self.threads, 1, 1024)
+
+
+def to_dict(config: object) -> dict[str, Any]:
+    """Return a config as plain JSON values; a tower says its arch."""
+    assert dataclasses.is_dataclass(config) and not isinstance(config, type)
+    plain: dict[str, Any] = {}
+    if type(config) in TOWERS.values():
+        plain["arch"] = arch_of(config)  # type: ignore[arg-type]
+    for each in dataclasses.fields(config):
+        value = getattr(config, each.name)
+        if dataclasses.is_dataclass(value):
+            value = to_dict(value)
+        plain[each.name] = list(value) if isinstance(value, tuple) else value
+    return plain
+
+
+def from_dict(kind: type[T], plain: object, where: str) -> T:
+    """Build a flat config from JSON values; ConfigError for an unknown, missing or wrong entry."""
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{where}: {type(plain).__name__}, expected an object.")
+    assert dataclasses.is_dataclass(kind)
+    fields = {each.name: each for each in dataclasses.fields(kind)}
+    for name in plain:
+        one_of(f"{where}: a key", name, fields)
+    values = {}
+    for name, each in fields.items():
+        if name not in plain:
+            raise ConfigError(f"{where}: {name} is missing.")
+        values[name] = _typed(plain[name], str(each.type), f"{where}: {name}")
+    return kind(**values)
+
+
+def _typed(value: object, declared: str, where: str) -> object:
+    """Return a JSON value as the declared type; bool is no number, and an int is a fine float."""
+    if declared == "tuple[int, ...]" and isinstance(value, list):
+        return tuple(_typed(item, "int", where) for item in value)
+    if declared == "float" and type(value) is int:
+        return float(value)
+    if type(value).__name__ != declared:
+        raise ConfigError(f"{where} is {value!r}, expected {declared}.")
+    return value
+
+
+def model_from_dict(plain: object, where: str) -> ModelConfig:
+    """Build a ModelConfig from what `to_dict` gave."""
+    if not isinstance(plain, dict) or set(plain) != {"text", "tower", "separate_towers"}:
+        raise ConfigError(f"{where}: expected text, tower and separate_towers.")
+    tower = plain["tower"]
+    if not isinstance(tower, dict):
+        raise ConfigError(f"{where}: tower is {tower!r}, expected an object.")
+    one_of(f"{where}: arch", tower.get("arch"), TOWERS)
+    settings = {name: value for name, value in tower.items() if name != "arch"}
+    separate = _typed(plain["separate_towers"], "bool", f"{where}: separate_towers")
+    return ModelConfig(
+        text=from_dict(TextConfig, plain["text"], f"{where}: text"),
+        tower=from_dict(TOWERS[tower["arch"]], settings, f"{where}: tower"),
+        separate_towers=bool(separate),
+    )
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Where settings come from that the user does not give.
+
+    `loss` holds only what does not depend on the kind of the values; `towers` has an entry for
+    each arch.
+    """
+
+    towers: Mapping[str, TowerConfig]
+    loss: Mapping[str, Any]
+    train: TrainConfig
+
+
+PRESETS = {
+    # What did best on the development sets: docs/lab-notes.md.
+    "default": Preset({arch: tower() for arch, tower in TOWERS.items()}, {}, TrainConfig()),
+    # Huang et al. 2013, section 4; Shen et al. 2014, section 4; Palangi et al. 2016, section V. The
+    # papers tune gamma on held-out data and do not print it, nor the learning rate.
+    "paper": Preset(
+        {
+            "dnn": DnnConfig(skip=False),
+            "cnn": CnnConfig(form="exact", skip=False),
+            "lstm": LstmConfig(skip=False),
+        },
+        {
+            "gamma": 10.0,
+            "logistic": 0.0,
+            "in_batch": False,
+            "random_negatives": 4,
+            "click_weight": "none",
+        },
+        TrainConfig(
+            epochs=20,
+            batch_size=1024,
+            optimizer="sgd",
+            learning_rate=1.0,
+            warmup=0.0,
+            decay="none",
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training goes by; `loss` has only what is set, the rest depends on the values."""
+
+    model: ModelConfig
+    loss: Mapping[str, Any]
+    train: TrainConfig
+
+
+def settings_of(given: Mapping[str, Any], arch: str, preset: str) -> Settings:
+    """Return a preset's settings with the given ones, by field name, in their place.
+
+    Raises ConfigError for a setting that the arch does not have.
+    """
+    one_of("arch", arch, TOWERS)
+    one_of("preset", preset, PRESETS)
+    base = PRESETS[preset]
+    tower, text = base.towers[arch], TextConfig()
+    known = {name for part in (tower, text, LossConfig, base.train) for name in _names(part)}
+    for name in given:
+        if name not in known | {"separate_towers"}:
+            owners = [other for other, config in TOWERS.items() if name in _names(config)]
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"{flag} is for {' and '.join(owners)}, not for {arch}.")
+    model = ModelConfig(
+        text=_replaced(text, given),
+        tower=_replaced(tower, given),
+        separate_towers=bool(given.get("separate_towers", False)),
+    )
+    loss = {**base.loss, **{name: given[name] for name in _names(LossConfig) if name in given}}
+    return Settings(model, loss, _replaced(base.train, given))
+
+
+def _names(config: object) -> list[str]:
+    return [each.name for each in dataclasses.fields(config)]  # type: ignore[arg-type]
+
+
+def _replaced(config: T, given: Mapping[str, Any]) -> T:
+    changes = {name: given[name] for name in _names(config) if name in given}
+    return dataclasses.replace(config, **changes)  # type: ignore[type-var]

@@ -1,0 +1,131 @@
+"""Lines of text files: plain, gzipped or standard input, each with the place it came from."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from dssmcli.atomic import write_atomically
+from dssmcli.errors import DataError
+
+STDIN = "-"
+_GZIP_MAGIC = b"\x1f\x8b"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_UTF8_MARK = b"\xef\xbb\xbf"
+
+
+class Line(NamedTuple):
+    """A line as it stands in its file, without its end; `number` counts from 1."""
+
+    source: str
+    number: int
+    raw: bytes
+
+    @property
+    def place(self) -> str:
+        """Return `file:line`, as error messages begin."""
+        return f"{self.source}:{self.number}"
+
+    def decode(self) -> str:
+        """Return the line's text; DataError with line and column when it is not valid UTF-8."""
+        try:
+            return self.raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            column = len(self.raw[: error.start].decode("utf-8")) + 1
+            byte = self.raw[error.start]
+            raise DataError(
+                f"{self.place}:{column}: invalid UTF-8 (byte 0x{byte:02x}), expected UTF-8 text. "
+                "Convert the file (iconv -t utf-8) or skip such rows with --bad-rows."
+            ) from error
+
+
+def read_lines(sources: Sequence[str]) -> Iterator[Line]:
+    """Yield the lines of all sources in order; `-` is standard input, gzip is recognised by itself.
+
+    Only a line feed ends a line; a carriage return before it and a byte-order mark go away.
+    Raises DataError when a source cannot be read, is damaged gzip or is UTF-16.
+    """
+    for source in sources:
+        with _opened(source) as stream:
+            yield from _lines(name_of(source), stream)
+
+
+def name_of(source: str) -> str:
+    """Return a source's name as messages show it."""
+    return "<stdin>" if source == STDIN else source
+
+
+def _lines(name: str, stream: BinaryIO) -> Iterator[Line]:
+    number = 0
+    try:
+        for number, raw in enumerate(stream, start=1):
+            if number == 1:
+                _refuse_utf16(name, raw)
+                raw = raw.removeprefix(_UTF8_MARK)
+            yield Line(name, number, raw.rstrip(b"\n").removesuffix(b"\r"))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{name}:{number + 1}: damaged gzip data ({error}).") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{name}: is a folder, expected a file.") from error
+
+
+def _refuse_utf16(name: str, first: bytes) -> None:
+    if first.startswith(_UTF16_MARKS):
+        raise DataError(
+            f"{name}:1: looks like UTF-16, expected UTF-8. "
+            "Convert it first: iconv -f utf-16 -t utf-8."
+        )
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[BinaryIO]:
+    if source == STDIN:
+        yield _plain(sys.stdin.buffer)
+        return
+    try:
+        stream = open(source, "rb")
+    except OSError as error:
+        raise DataError(f"{source}: {error.strerror or error}.") from error
+    with stream:
+        if os.path.isdir(source):
+            raise DataError(f"{source}: is a folder, expected a file.")
+        yield _plain(stream)
+
+
+def _plain(stream: BinaryIO) -> BinaryIO:
+    buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
+    if buffered.peek(2)[:2] == _GZIP_MAGIC:
+        return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
+    return buffered  # type: ignore[return-value]
+
+
+class BadRows:
+    """What becomes of a row that cannot be used: an error ends the command, or it is set aside."""
+
+    def __init__(self, skip: bool = False, rejects: Path | None = None) -> None:
+        self._skip = skip
+        self._rejects = rejects
+        self._kept: list[bytes] = []
+        self.count = 0
+        self.first: DataError | None = None
+
+    def take(self, raw: bytes, error: DataError) -> None:
+        """Raise the error, or count the row and keep it for the rejects file."""
+        if not self._skip:
+            raise error
+        self.count += 1
+        self.first = self.first or error
+        if self._rejects is not None:
+            self._kept.append(raw)
+
+    def write_rejects(self) -> None:
+        """Write the rows set aside, as they were, to the rejects file if one was named."""
+        if self._rejects is not None:
+            write_atomically(self._rejects, b"".join(raw + b"\n" for raw in self._kept))

@@ -1,0 +1,116 @@
+"""What a person sees while a model trains: on stderr, live on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+
+class Evaluated(Protocol):
+    """What an evaluation tells the display."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def epoch(self) -> float: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def best(self) -> bool: ...
+
+
+class TrainingDisplay:
+    """Progress of a training: loss, pairs/s and time left; a row an evaluation.
+
+    Used as a context manager. Says nothing at all when quiet.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._live = not quiet and sys.stderr.isatty()
+        self._progress: Progress | None = None
+        self._bar: TaskID | None = None
+        self._rows = 0
+        self._steps = 0
+        self._total = 0
+        self._began = time.perf_counter()
+        self._loss = 0.0
+
+    def __enter__(self) -> TrainingDisplay:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def say(self, message: str) -> None:
+        """Print a line."""
+        if not self._quiet:
+            self._console.print(message, markup=False)
+
+    def start(self, step: int, total: int) -> None:
+        """Begin to show steps, `step` of `total` being done already."""
+        self._began, self._total = time.perf_counter(), total
+        if not self._live:
+            return
+        self._progress = Progress(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4f}"),
+            TextColumn("{task.fields[speed]:,.0f} pairs/s"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._bar = self._progress.add_task("", total=total, completed=step, loss=0.0, speed=0.0)
+        self._progress.start()
+
+    def step(self, loss: float, rows: int) -> None:
+        """Show one step of so many rows."""
+        self._rows, self._steps = self._rows + rows, self._steps + 1
+        # A moving mean: single steps are too noisy to read.
+        self._loss = loss if self._steps == 1 else 0.95 * self._loss + 0.05 * loss
+        if self._progress is not None and self._bar is not None:
+            self._progress.update(self._bar, advance=1, loss=self._loss, speed=self._speed())
+
+    def evaluation(self, found: Evaluated) -> None:
+        """Print the row of an evaluation."""
+        left = (self._total - found.step) * self._elapsed() / max(1, self._steps)
+        score = "" if found.metric == "none" else f"  valid {found.metric} {found.score:.4f}"
+        mark = "  best so far" if found.best and score else ""
+        self.say(
+            f"epoch {found.epoch:4.1f}  step {found.step}/{self._total}  loss {found.loss:.4f}"
+            f"{score}  {self._speed():,.0f} pairs/s  {_clock(left)} left{mark}"
+        )
+
+    def _elapsed(self) -> float:
+        return max(1e-9, time.perf_counter() - self._began)
+
+    def _speed(self) -> float:
+        return self._rows / self._elapsed()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

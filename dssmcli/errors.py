@@ -1,0 +1,52 @@
+"""Every error a user can meet, and the exit code each one ends the command with.
+
+DssmError
+├── DataError      an input file or text is missing, unreadable or malformed      exit 3
+├── RunError       a run (model directory) is missing, damaged, newer or hostile  exit 3
+├── ConfigError    a setting has a value that cannot be used                      exit 2
+├── MissingExtra   an optional package is not installed                           exit 1
+└── OutputError    a result cannot be written                                     exit 1
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_BAD_DATA = 3
+EXIT_INTERRUPTED = 130
+
+
+class DssmError(Exception):
+    """An error with a one-line message meant for the user: where, found, expected, what to do."""
+
+    exit_code = EXIT_FAILED
+
+
+class DataError(DssmError):
+    """An input file or text is missing, unreadable or malformed."""
+
+    exit_code = EXIT_BAD_DATA
+
+
+class RunError(DssmError):
+    """A run (model directory) is missing, damaged, newer than this program, or not a run."""
+
+    exit_code = EXIT_BAD_DATA
+
+
+class ConfigError(DssmError):
+    """A setting has a value that cannot be used."""
+
+    exit_code = EXIT_USAGE
+
+
+class OutputError(DssmError):
+    """A result cannot be written."""
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """Return a text as an error message quotes it: escaped, and cut after `limit` characters."""
+    cut = text if len(text) <= limit else text[:limit] + "…"
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return f'"{escaped}"'

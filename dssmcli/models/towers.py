@@ -1,0 +1,183 @@
+"""The towers in torch: a block of texts in, vectors out, each reading like its paper."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, TowerConfig
+from dssmcli.models.layers import (
+    FeatureRows,
+    Skip,
+    TorchBlock,
+    bags,
+    glorot,
+    linear,
+    real_positions,
+)
+
+QUIET = 0.1
+"""How loud an output layer starts beside a skip connection, as a factor of its usual weights."""
+
+
+class DnnTower(nn.Module):
+    """DSSM: counts of features, then tanh layers, the output too (Huang et al. 2013, section 3)."""
+
+    def __init__(self, config: DnnConfig, rows: int) -> None:
+        super().__init__()
+        widths = [*config.hidden, config.dim]
+        self.rows = FeatureRows(rows, widths[0], config.skip)
+        self.bias = nn.Parameter(torch.zeros(widths[0]))
+        self.layers = nn.ModuleList(map(linear, widths[:-2], widths[1:-1]))
+        self.output = linear(*widths[-2:], scale=QUIET if config.skip else 1.0)
+        self.skip = Skip(widths[0], config.dim) if config.skip else None
+
+    def forward(self, block: TorchBlock) -> Tensor:
+        """Return (B, D)."""
+        units = self.rows(block)  # (U, H1)
+        bag = bags(units, block)  # (B, H1)
+        hidden = torch.tanh(bag + self.bias)
+        for layer in self.layers:
+            hidden = torch.tanh(layer(hidden))  # (B, H)
+        vectors = torch.tanh(self.output(hidden))  # (B, D)
+        return vectors if self.skip is None else vectors + self.skip(bag, block)
+
+
+class CnnTower(nn.Module):
+    """CLSM: a window slides over the units, tanh, max over time, tanh (Shen et al. 2014, section 3).
+
+    A text is padded with window // 2 zero units at each side, and the windows of padding are
+    masked before the max, so that no length leaks into the vector. The max is taken before the
+    tanh, which is monotone: the same result, with a shorter row to squash.
+    """
+
+    def __init__(self, config: CnnConfig, rows: int) -> None:
+        super().__init__()
+        self.window, self.filters = config.window, config.filters
+        across = config.window * config.filters
+        if config.form == "exact":
+            self.rows = FeatureRows(rows, across, config.skip)
+            self.conv = None
+        else:
+            self.rows = FeatureRows(rows, config.embedding, config.skip)
+            bound = glorot(config.window * config.embedding, config.filters)
+            conv = torch.empty(config.embedding, across).uniform_(-bound, bound)
+            self.conv = nn.Parameter(conv)
+        self.bias = nn.Parameter(torch.zeros(config.filters))
+        self.output = linear(config.filters, config.dim, scale=QUIET if config.skip else 1.0)
+        self.skip = Skip(self.rows.weight.shape[1], config.dim) if config.skip else None
+
+    def forward(self, block: TorchBlock) -> Tensor:
+        """Return (B, D)."""
+        units = self.rows(block)  # (U, E) or, exact, (U, K F)
+        projected = units if self.conv is None else units @ self.conv  # (U, K F)
+        vectors = torch.tanh(self.output(torch.tanh(self._best(projected, block) + self.bias)))
+        return vectors if self.skip is None else vectors + self.skip(bags(units, block), block)
+
+    def _best(self, projected: Tensor, block: TorchBlock) -> Tensor:
+        """Return the largest sum of each filter over a text's windows, (B, F)."""
+        offsets = projected.view(-1, self.window, self.filters).unbind(1)  # K times (U, F)
+        side = self.window // 2
+        padded = nn.functional.pad(block.units, (side, side))  # (B, T + K - 1)
+        width = block.units.shape[1]
+        summed = sum(  # (B, T, F)
+            (part[padded[:, k : k + width]] for k, part in enumerate(offsets)),
+            start=torch.zeros((), device=projected.device),
+        )
+        masked = summed.masked_fill(~real_positions(block)[:, :, None], -torch.inf)
+        best = masked.amax(dim=1)  # (B, F)
+        return torch.where(block.lengths[:, None] > 0, best, 0.0)
+
+
+class LstmTower(nn.Module):
+    """LSTM-DSSM: a peephole LSTM whose state at the last unit is the vector (Palangi et al. 2016).
+
+    Gates in the order input, forget, cell, output; i and f look at c(t-1), o at c(t), through
+    diagonal peepholes; the forget gate's bias starts at 1. Padding carries the state through.
+    """
+
+    def __init__(self, config: LstmConfig, rows: int) -> None:
+        super().__init__()
+        self.pooling = config.pooling
+        self.rows = FeatureRows(rows, config.embedding, config.skip)
+        directions = 2 if config.bidirectional else 1
+        width = config.dim // directions
+        self.forth = LstmCell(config.embedding, width, config.peepholes)
+        self.back = LstmCell(config.embedding, width, config.peepholes) if directions == 2 else None  # noqa: PLR2004
+        self.skip = Skip(config.embedding, config.dim) if config.skip else None
+
+    def forward(self, block: TorchBlock) -> Tensor:
+        """Return (B, D)."""
+        units = self.rows(block)  # (U, E)
+        vectors = self._states(units, block)
+        return vectors if self.skip is None else vectors + self.skip(bags(units, block), block)
+
+    def _states(self, units: Tensor, block: TorchBlock) -> Tensor:
+        """Return the pooled states of both directions, (B, D) in (-1, 1)."""
+        real = real_positions(block)  # (B, T)
+        vectors = self._pooled(self.forth.run(units, block.units, real), real)
+        if self.back is None:
+            return vectors
+        backward = self.back.run(units, block.units.flip(1), real.flip(1))
+        return torch.cat([vectors, self._pooled(backward, real.flip(1))], dim=1)
+
+    def _pooled(self, states: Tensor, real: Tensor) -> Tensor:
+        """Pool states (B, T, H) over real positions into (B, H)."""
+        if self.pooling == "last":
+            return states[:, -1]
+        if self.pooling == "mean":
+            total = (states * real[:, :, None]).sum(dim=1)
+            return total / real.sum(dim=1, keepdim=True).clamp(min=1)
+        masked = states.masked_fill(~real[:, :, None], -torch.inf).amax(dim=1)
+        return torch.where(real.any(dim=1, keepdim=True), masked, 0.0)
+
+
+class LstmCell(nn.Module):
+    """One direction of a peephole LSTM."""
+
+    def __init__(self, inputs: int, width: int, peepholes: bool) -> None:
+        super().__init__()
+        self.input = nn.Parameter(_uniform(inputs, 4 * width, glorot(inputs, width)))
+        self.recurrent = nn.Parameter(_uniform(width, 4 * width, glorot(width, width)))
+        bias = torch.zeros(4, width)
+        bias[1] = 1.0
+        self.bias = nn.Parameter(bias.flatten())
+        self.peepholes = nn.Parameter(torch.zeros(3, width)) if peepholes else None
+
+    def run(self, units: Tensor, order: Tensor, real: Tensor) -> Tensor:
+        """Return the states (B, T, H) for distinct units (U, E) in the given order (B, T)."""
+        gates = units @ self.input + self.bias  # (U, 4 H): the whole input projection at once
+        state = gates.new_zeros(len(order), self.recurrent.shape[0])  # (B, H)
+        cell = state
+        states = []
+        for step in range(order.shape[1]):
+            here = real[:, step, None]
+            new_state, new_cell = self._step(gates[order[:, step]], state, cell)
+            state, cell = torch.where(here, new_state, state), torch.where(here, new_cell, cell)
+            states.append(state)
+        return torch.stack(states, dim=1)
+
+    def _step(self, gates: Tensor, state: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        i, f, g, o = (gates + state @ self.recurrent).chunk(4, dim=1)  # (B, H) each
+        if self.peepholes is not None:
+            i, f = i + self.peepholes[0] * cell, f + self.peepholes[1] * cell
+        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+        if self.peepholes is not None:
+            o = o + self.peepholes[2] * cell
+        return torch.sigmoid(o) * torch.tanh(cell), cell
+
+
+def _uniform(inputs: int, outputs: int, bound: float) -> Tensor:
+    return torch.empty(inputs, outputs).uniform_(-bound, bound)
+
+
+TOWERS = {"dnn": DnnTower, "cnn": CnnTower, "lstm": LstmTower}
+
+
+def build_tower(config: TowerConfig, rows: int) -> nn.Module:
+    """Build a tower with fresh weights for a vocabulary of that many rows."""
+    if isinstance(config, DnnConfig):
+        return DnnTower(config, rows)
+    if isinstance(config, CnnConfig):
+        return CnnTower(config, rows)
+    return LstmTower(config, rows)

@@ -1,0 +1,302 @@
+"""Runs on disk: file names, format number, hashes, atomic writes, and the way back in.
+
+A run is one folder:
+
+    config.json          format, versions, every setting, data hash, threshold, metrics
+    weights.safetensors  the towers' weights, float32, under their torch state-dict names
+    vocab.txt            the features, one a line; row i + 1 of the embedding is line i
+    metrics.jsonl        one line an evaluation
+    MANIFEST.json        size and SHA-256 of every other file
+
+While training goes on, `NAME.partial` beside it holds the state to resume from. Nothing in a run
+is a program, nothing points outside the folder, and every byte is checked before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dssmcli.errors import DssmError, OutputError, RunError
+
+FORMAT = 1
+DEFAULT_NAME = "dssm-model"
+ENVIRONMENT_VARIABLE = "DSSM_MODEL"
+
+CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+VOCABULARY = "vocab.txt"
+METRICS = "metrics.jsonl"
+MANIFEST = "MANIFEST.json"
+FILES = (CONFIG, WEIGHTS, VOCABULARY, METRICS)
+
+CHECKPOINT = "checkpoint.safetensors"
+LOCK = "lock"
+
+_MANIFEST_LIMIT = 1 << 20
+
+
+class Run(NamedTuple):
+    """A run whose manifest has been read; the files themselves are checked as they are read."""
+
+    path: Path
+    files: Mapping[str, tuple[int, str]]
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content; RunError unless its size and hash are as the manifest says."""
+        size, digest = self.files[name]
+        content = _read_plain_file(self.path, name, size)
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise RunError(
+                f"{self.path / name}: damaged, its SHA-256 is not the one in {MANIFEST}. "
+                "Copy the run again or train it anew."
+            )
+        return content
+
+    def read_text(self, name: str) -> str:
+        """Return a text file's content."""
+        try:
+            return self.read(name).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise RunError(f"{self.path / name}: not valid UTF-8.") from error
+
+    def config(self) -> dict[str, Any]:
+        """Return config.json."""
+        return parse_object(self.read_text(CONFIG), self.path / CONFIG)
+
+
+def find_run(model: str | None) -> Path:
+    """Return the folder to load: the one named, else $DSSM_MODEL, else ./dssm-model."""
+    if model:
+        return Path(model)
+    return Path(os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_NAME)
+
+
+def open_run(path: Path) -> Run:
+    """Read a run's manifest; RunError says which file is wrong and why."""
+    _finish_interrupted_swap(path)
+    if not path.is_dir():
+        if path.exists():
+            raise RunError(f"{path}: not a run (a run is a folder that `dssm train` wrote).")
+        raise RunError(
+            f"{path}: no such run. Train one with `dssm train PAIRS -o {path}`, "
+            f"or name another with -m DIR or ${ENVIRONMENT_VARIABLE}."
+        )
+    if not os.path.lexists(path / MANIFEST):
+        raise RunError(f"{path}: not a run ({MANIFEST} is missing).")
+    where = path / MANIFEST
+    manifest = parse_object(_manifest_text(path), where)
+    _check_format(manifest.get("format"), where)
+    return Run(path, _listed_files(manifest.get("files"), where))
+
+
+def _manifest_text(path: Path) -> str:
+    try:
+        return _read_plain_file(path, MANIFEST, None).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path / MANIFEST}: not valid UTF-8.") from error
+
+
+def _check_format(found: object, where: Path) -> None:
+    if not isinstance(found, int) or found < 1:
+        raise RunError(f"{where}: format is {found!r}, expected {FORMAT}.")
+    if found > FORMAT:
+        raise RunError(
+            f"{where}: format {found} is newer than this dssm reads (up to {FORMAT}). Upgrade dssm."
+        )
+
+
+def _listed_files(found: object, where: Path) -> dict[str, tuple[int, str]]:
+    if not isinstance(found, dict):
+        raise RunError(f"{where}: no list of files.")
+    files = {}
+    for name in FILES:
+        entry = found.get(name)
+        if not isinstance(entry, dict):
+            raise RunError(f"{where}: does not list {name}.")
+        size, digest = entry.get("size"), entry.get("sha256")
+        if not isinstance(size, int) or not isinstance(digest, str):
+            raise RunError(f"{where}: the entry of {name} has no size or sha256.")
+        files[name] = (size, digest)
+    return files
+
+
+def _read_plain_file(folder: Path, name: str, size: int | None) -> bytes:
+    """Read a file of a run that is a plain file, no link, of the stated size."""
+    path = folder / name
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise RunError(f"{path}: not a plain file; a run holds no links.")
+        if size is None and status.st_size > _MANIFEST_LIMIT:
+            raise RunError(f"{path}: {status.st_size:,} bytes, too large for a manifest.")
+        if size is not None and status.st_size != size:
+            raise RunError(
+                f"{path}: damaged, {status.st_size:,} bytes where {MANIFEST} says {size:,}."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+
+def parse_object(text: str, where: Path) -> dict[str, Any]:
+    """Parse a JSON object; RunError when it is none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{where}: not valid JSON ({error}).") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{where}: not a JSON object.")
+    return value
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """Return a JSON object as a run stores it: stable, readable, the same bytes every time."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def publish(path: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a run whole, flush it and put it in its place; what stood there before goes last.
+
+    `contents` has every name of FILES. A reader finds the old run or the new one, never a mixture;
+    if the program dies between the two renames, the next command puts the old run back.
+    """
+    if set(contents) != set(FILES):
+        raise AssertionError(f"a run has the files {FILES}, got {tuple(contents)}")
+    listed = {
+        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    }
+    manifest = to_json({"format": FORMAT, "files": listed}).encode()
+    beside = _sibling(path, "new")
+    with writing_to(path):
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        for name, content in {**contents, MANIFEST: manifest}.items():
+            _write_flushed(beside / name, content)
+        _flush_folder(beside)
+        _swap(beside, path)
+
+
+@contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """Turn an OSError into an OutputError that names the run being written."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error}).") from error
+
+
+def _sibling(path: Path, role: str) -> Path:
+    return path.with_name(f"{path.name}.{role}")
+
+
+def _swap(new: Path, path: Path) -> None:
+    old = _sibling(path, "old")
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(path, old)
+    os.rename(new, path)
+    _flush_folder(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _finish_interrupted_swap(path: Path) -> None:
+    old = _sibling(path, "old")
+    if not path.exists() and old.is_dir():
+        try:
+            os.rename(old, path)
+        except OSError as error:
+            raise RunError(f"{path}: only {old} is there; rename it back.") from error
+
+
+def _write_flushed(path: Path, content: bytes) -> None:
+    with open(path, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows does not open folders; its renames need no flush of them.
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_run(path: Path) -> bool:
+    """Tell whether a folder looks like a run: it has a manifest, whole or not."""
+    return os.path.lexists(path / MANIFEST)
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Tell whether a training of this run can be resumed."""
+    return Workplace(_sibling(path, "partial")).checkpoint.exists()
+
+
+class Workplace(NamedTuple):
+    """`NAME.partial`, the folder beside a run where its training keeps its state."""
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Return the one file that holds everything needed to go on."""
+        return self.path / CHECKPOINT
+
+    def save(self, content: bytes) -> None:
+        """Replace the checkpoint in one step."""
+        beside = self.path / f"{CHECKPOINT}.new"
+        with writing_to(self.checkpoint):
+            _write_flushed(beside, content)
+            os.replace(beside, self.checkpoint)
+            _flush_folder(self.path)
+
+    def load(self) -> bytes | None:
+        """Return the checkpoint's content, or None when there is none."""
+        if not os.path.lexists(self.checkpoint):
+            return None
+        try:
+            return self.checkpoint.read_bytes()
+        except OSError as error:
+            raise RunError(f"{self.checkpoint}: cannot be read ({error.strerror}).") from error
+
+
+@contextmanager
+def workplace(run: Path) -> Iterator[Workplace]:
+    """Open a run's workplace for one process at a time; the folder stays unless `discard`ed."""
+    place = Workplace(_sibling(run, "partial"))
+    with writing_to(place.path):
+        _finish_interrupted_swap(run)
+        place.path.mkdir(parents=True, exist_ok=True)
+        lock = open(place.path / LOCK, "wb")  # noqa: SIM115 (held until the block ends)
+    with lock:
+        _take_lock(lock.fileno(), run)
+        yield place
+
+
+def discard(place: Workplace) -> None:
+    """Remove a workplace that is needed no more."""
+    shutil.rmtree(place.path, ignore_errors=True)
+
+
+def _take_lock(descriptor: int, run: Path) -> None:
+    try:
+        import fcntl  # noqa: PLC0415 (not on Windows, where two trainings are not kept apart)
+    except ImportError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise DssmError(f"{run}: another `dssm train` is writing this run.") from error

@@ -1,0 +1,116 @@
+"""The features a model has rows for, and the row of each."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dssmcli.errors import DataError, RunError, shown
+
+PAD = 0
+SHIPPED = ("letter-trigrams", "zh-chars", "symbols")
+_HERE = Path(__file__).resolve().parent.parent
+
+
+class Vocabulary:
+    """Features in a fixed order; one that is not among them goes to one of `buckets` hashed rows.
+
+    Row 0 is padding, rows 1..V are the features, and rows V+1..V+buckets are shared by everything
+    else. Known features never collide: a letter trigram of the log, or of the shipped list that
+    holds all 49,284 of them over [a-z0-9#], has a row of its own (the 30,621 trigrams of Huang et
+    al., CIKM 2013, table 1, share rows 22 times).
+    """
+
+    def __init__(self, features: Sequence[str], buckets: int) -> None:
+        self.features = tuple(features)
+        self.buckets = buckets
+        self._ids = {feature: i for i, feature in enumerate(self.features, start=1)}
+        if len(self._ids) != len(self.features):
+            raise DataError("The vocabulary lists a feature twice; expected each once.")
+
+    def __len__(self) -> int:
+        """Return the number of rows: padding, features and buckets."""
+        return 1 + len(self.features) + self.buckets
+
+    def __contains__(self, feature: str) -> bool:
+        return feature in self._ids
+
+    def id(self, feature: str) -> int:
+        """Return the row of a feature, 1 <= id < len(self)."""
+        found = self._ids.get(feature)
+        if found is None:
+            # CRC-32 is the same everywhere, which Python's own hash is not.
+            found = 1 + len(self.features) + zlib.crc32(feature.encode()) % self.buckets
+        return found
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the features and their order."""
+        return hashlib.sha256(self.to_text().encode()).hexdigest()
+
+    def to_text(self) -> str:
+        """Return the features one a line, as a run stores them."""
+        return "".join(f"{feature}\n" for feature in self.features)
+
+
+def vocabulary_from_text(text: str, buckets: int, name: str) -> Vocabulary:
+    """Read what `to_text` wrote; RunError when a line is empty or repeated."""
+    features = text.split("\n")
+    if features.pop() != "":
+        raise RunError(f"{name}: the last line is cut short, expected a final newline.")
+    try:
+        vocabulary = Vocabulary(features, buckets)
+    except DataError as error:
+        raise RunError(f"{name}: {error}") from error
+    if "" in vocabulary:
+        raise RunError(f"{name}: an empty line, expected a feature on each.")
+    return vocabulary
+
+
+def count_features(
+    units: Iterable[Sequence[str]], least: int = 1
+) -> list[str]:
+    """Return the features seen at least `least` times, the most frequent first, ties by code."""
+    counts: Counter[str] = Counter()
+    for features in units:
+        counts.update(features)
+    kept = [feature for feature, count in counts.items() if count >= least]
+    return sorted(kept, key=lambda feature: (-counts[feature], feature))
+
+
+def shipped_features(names: Sequence[str] = SHIPPED) -> list[str]:
+    """Return the features of the shipped vocabularies, each once, in their files' order."""
+    features: dict[str, None] = {}
+    for name in names:
+        features.update(dict.fromkeys(_shipped_file(name).read_text("utf-8").split("\n")[:-1]))
+    return list(features)
+
+
+def _shipped_file(name: str) -> Path:
+    # An installed package carries vocab/ inside itself; a checkout has it beside the package.
+    inside = _HERE / "vocab" / f"{name}.txt"
+    return inside if inside.exists() else _HERE.parent / "vocab" / f"{name}.txt"
+
+
+def read_features(path: Path) -> list[str]:
+    """Read a user's own vocabulary, a feature a line; DataError says which line is wrong."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not valid UTF-8 at byte {error.start}.") from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}.") from error
+    seen: set[str] = set()
+    for number, line in enumerate(lines, start=1):
+        if not line or line.split() != [line] or line in seen:
+            found = "repeated" if line in seen else "empty or with white space"
+            raise DataError(
+                f"{path}:{number}: {shown(line)} is {found}, expected a feature a line, each once."
+            )
+        seen.add(line)
+    if not lines:
+        raise DataError(f"{path}: no features, expected one a line.")
+    return lines

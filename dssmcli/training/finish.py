@@ -1,0 +1,134 @@
+"""Makes the files of a run out of a trained state, and checkpoints out of one in training."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+import dssmcli
+from dssmcli import metrics
+from dssmcli.config import to_dict
+from dssmcli.errors import ConfigError
+from dssmcli.run import CONFIG, FORMAT, METRICS, VOCABULARY, WEIGHTS, to_json
+from dssmcli.training.checkpoint import (
+    from_bytes,
+    optimizer_tensors,
+    restore_optimizer,
+    to_bytes,
+)
+from dssmcli.training.text import TextState, TextTask, new_state, threshold_scores
+
+
+def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
+    """Return the files of the run: the weights that validated best, and all that goes with them."""
+    state.model.load_weights(state.best_weights)
+    weights = {name: tensor.contiguous() for name, tensor in state.best_weights.items()}
+    best = next((line for line in reversed(state.history) if line["best"]), {})
+    config = {
+        "format": FORMAT,
+        "version": dssmcli.__version__,
+        **_settings(task),
+        "threshold": _threshold(task, state),
+        "validation": {name: value for name, value in best.items() if name != "best"},
+        "made_with": {"torch": torch.__version__, "python": platform.python_version()},
+    }
+    return {
+        CONFIG: to_json(config).encode(),
+        WEIGHTS: safetensors.torch.save(weights),
+        VOCABULARY: task.vocabulary.to_text().encode(),
+        METRICS: "".join(f"{json.dumps(line)}\n" for line in state.history).encode(),
+    }
+
+
+def _settings(task: TextTask) -> dict[str, Any]:
+    """Return everything that decides what a training ends with."""
+    data: dict[str, Any] = {
+        "kind": task.train.kind,
+        "sha256": task.train.digest,
+        "rows": len(task.train),
+        "valid_rows": 0 if task.valid is None else len(task.valid),
+        "valid_sha256": None if task.valid is None else task.valid.digest,
+        "texts": len(task.train.texts),
+    }
+    if task.train.kind == "grade":
+        data["match_grade"] = task.match_grade
+    return {
+        "model": to_dict(task.model),
+        "loss": to_dict(task.loss),
+        "train": to_dict(task.config),
+        "data": data,
+    }
+
+
+def _threshold(task: TextTask, state: TextState) -> dict[str, Any] | None:
+    """Choose the cosine from which a pair is a match; None where there is one class only."""
+    scores = threshold_scores(task, state.model)
+    if scores.positive.all() or not scores.positive.any():
+        return None
+    value = metrics.best_threshold(scores.cosines, scores.positive)
+    report = metrics.at_threshold(scores.cosines, scores.positive, value)
+    return {
+        "value": float(np.clip(value, -1.0, 1.0)),
+        "chosen_on": "validation" if task.valid is not None else "training",
+        "negatives": scores.negatives,
+        "accuracy": round(report.accuracy, 6),
+        "f1": round(report.f1, 6),
+    }
+
+
+def checkpoint(task: TextTask, state: TextState) -> bytes:
+    """Return all that is needed to go on from an evaluation."""
+    groups = {
+        "model": state.model.weights(),
+        "logistic": state.logistic.state_dict(),
+        "best": state.best_weights,
+        "optimizer": optimizer_tensors(state.optimizer),
+    }
+    return to_bytes(
+        groups,
+        {
+            "settings": _settings(task),
+            "vocabulary": task.vocabulary.digest,
+            "step": state.step,
+            "waited": state.waited,
+            "best_score": None if state.best_score == float("-inf") else state.best_score,
+            "history": state.history,
+            "finished": state.finished,
+        },
+    )
+
+
+def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
+    """Return the state a checkpoint holds; ConfigError when the task is not the one it was of."""
+    groups, saved = from_bytes(content, where)
+    _check_same(saved["settings"], _settings(task), "")
+    if saved["vocabulary"] != task.vocabulary.digest:
+        raise ConfigError("--resume: the vocabulary is another than before.")
+    state = new_state(task)
+    state.model.load_weights(groups["model"])
+    state.logistic.load_state_dict(groups["logistic"])
+    restore_optimizer(state.optimizer, groups.get("optimizer", {}))
+    state.best_weights = groups["best"]
+    state.step, state.waited = saved["step"], saved["waited"]
+    if saved["best_score"] is not None:
+        state.best_score = saved["best_score"]
+    state.history, state.finished = saved["history"], saved["finished"]
+    return state
+
+
+def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], where: str) -> None:
+    for name, value in now.items():
+        old = before.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            _check_same(old, value, f"{where}{name}.")
+        elif old != value:
+            raise ConfigError(
+                f"--resume: {where}{name} was {old!r} and is now {value!r}. "
+                "Give the same data and settings, or start afresh with --overwrite."
+            )

@@ -1,0 +1,80 @@
+"""The training loop: yields a Step at a time, and knows neither texts nor recommenders."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dssmcli.config import TrainConfig
+from dssmcli.errors import DssmError
+
+
+class Step(NamedTuple):
+    """What one step did: `number` counts from 1, `parts` has each loss by name."""
+
+    number: int
+    loss: float
+    parts: dict[str, float]
+    rows: int
+
+
+class StepLoss(NamedTuple):
+    """The loss to go down on, the parts it was summed from, and the number of rows it is of."""
+
+    total: Tensor
+    parts: dict[str, float]
+    rows: int
+
+
+def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
+    """Return the rate at a step of `steps`: a linear warm-up, then the decay to nothing."""
+    warm = round(config.warmup * steps)
+    if step < warm:
+        return config.learning_rate * (step + 1) / (warm + 1)
+    done = (step - warm) / max(1, steps - warm)
+    if config.decay == "cosine":
+        return config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+    return config.learning_rate * (1 - done if config.decay == "linear" else 1.0)
+
+
+def optimizer_for(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the optimiser a config names."""
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=config.learning_rate)
+    return torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
+
+
+def train(
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
+    loss_of: Callable[[int], StepLoss],
+    start: int,
+    steps: int,
+) -> Iterator[Step]:
+    """Take steps `start` to `steps`, yielding after each; the consumer evaluates, saves and stops.
+
+    Each step's random numbers depend on the seed and the step alone, so that a resumed training
+    is the same as one never interrupted. Raises DssmError when the loss is no longer finite.
+    """
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    for number in range(start, steps):
+        torch.manual_seed((config.seed << 32) + number)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, number, steps)
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(number)
+        total = float(loss.total.detach())
+        if not math.isfinite(total):
+            raise DssmError(
+                f"The loss became {total} at step {number + 1}. "
+                "Try a lower --learning-rate or --gamma."
+            )
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        if config.clip_norm:
+            nn.utils.clip_grad_norm_(parameters, config.clip_norm)
+        optimizer.step()
+        yield Step(number + 1, total, loss.parts, loss.rows)

@@ -1,0 +1,106 @@
+"""Builds what a text model learns from, a TextTask, out of files and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from dssmcli.config import LossConfig, Settings, TrainConfig, between
+from dssmcli.data.batching import Split, split_by_query
+from dssmcli.data.pairs import (
+    Pairs,
+    Texts,
+    default_match_grade,
+    interpretation,
+    read_pairs,
+)
+from dssmcli.data.tsv import BadRows
+from dssmcli.text.tokenizers import Lookup
+from dssmcli.text.vocab import Vocabulary, count_features, read_features, shipped_features
+from dssmcli.training.text import TextTask, check_learnable, index_texts
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PairsInput:
+    """Where pairs come from, how they are read, and which of their features get rows."""
+
+    sources: Sequence[str]
+    valid_sources: Sequence[str] = ()
+    columns: str | None = None
+    kind: str | None = None
+    match_grade: float | None = None
+    vocabulary: str = "log"
+    min_count: int = 1
+
+    def __post_init__(self) -> None:
+        between("min_count", self.min_count, 1)
+
+
+def default_loss(kind: str) -> LossConfig:
+    """Return the loss that did best on the development sets for a kind of value.
+
+    Labels and grades say where a match begins, which a softmax over titles does not learn, so a
+    logistic loss on the cosine joins it. See docs/lab-notes.md.
+    """
+    logistic = {"label": 3.0, "grade": 1.0}.get(kind, 0.0)
+    return LossConfig(logistic=logistic)
+
+
+def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Say) -> TextTask:
+    """Read the pairs, split them, build the vocabulary and index the texts.
+
+    `say` gets a line for everything that was understood or decided, and every warning.
+    """
+    texts = Texts()
+    pairs = read_pairs(given.sources, given.columns, given.kind, bad_rows, texts)
+    say(f"Read {interpretation(pairs)}.")
+    split = _split(given, settings.train, pairs, texts, bad_rows)
+    valid = f"{len(split.valid):,} for validation" if split.valid else "none for validation"
+    say(f"{len(split.train):,} rows to train on, {valid}; {len(split.train.texts):,} texts.")
+    match_grade = default_match_grade(pairs) if given.match_grade is None else given.match_grade
+    if pairs.kind == "grade":
+        say(f"A grade of {match_grade:g} or more counts as a match.")
+    vocabulary = _vocabulary(given, settings, split.train)
+    model = settings.model
+    index = index_texts(split.train, model, vocabulary)
+    say(f"{len(vocabulary.features):,} features in {index.distinct_units - 1:,} distinct units.")
+    if index.truncated:
+        say(f"{index.truncated:,} texts are longer than {model.text.max_units} units: cut there.")
+    for warning in check_learnable(split.train, match_grade, index):
+        say(f"Warning: {warning}")
+    if split.valid is None:
+        say("Warning: nothing to validate on: the last weights are kept, and the threshold is "
+            "chosen on training rows, so it says little.")
+    loss = replace(default_loss(pairs.kind), **settings.loss)
+    return TextTask(
+        model, loss, settings.train, split.train, split.valid, match_grade, vocabulary, index
+    )
+
+
+def _split(
+    given: PairsInput, config: TrainConfig, pairs: Pairs, texts: Texts, bad_rows: BadRows
+) -> Split:
+    if not given.valid_sources:
+        return split_by_query(pairs, config.valid_share, config.seed)
+    valid = read_pairs(given.valid_sources, given.columns, given.kind or pairs.kind, bad_rows, texts)
+    return Split(replace(pairs, texts=valid.texts), valid)
+
+
+def _vocabulary(given: PairsInput, settings: Settings, train: Pairs) -> Vocabulary:
+    text = settings.model.text
+    if given.vocabulary == "shipped":
+        return Vocabulary(shipped_features(), text.buckets)
+    if given.vocabulary != "log":
+        return Vocabulary(read_features(Path(given.vocabulary)), text.buckets)
+    lookup = Lookup.of(text, Vocabulary([], text.buckets))
+    used = np.unique(np.concatenate((train.query, train.title)))
+    units = (lookup.cut(train.texts[i]).units for i in used)
+    features = (
+        [feature for unit in cut for feature in lookup.tokenizer.describe(unit)] for cut in units
+    )
+    return Vocabulary(count_features(features, given.min_count), text.buckets)
