@@ -23,7 +23,7 @@ __all__ = ["Model", "__version__", "load"]
 def __getattr__(name: str) -> Any:
     """Import the API when it is asked for: `import dssmcli` itself imports nothing heavy."""
     if name in ("load", "Model"):
-        from dssmcli.serving import encoder  # noqa: PLC0415
+        from dssmcli.serving import encoder
 
         return encoder.load if name == "load" else encoder.Encoder
     raise AttributeError(f"module 'dssmcli' has no attribute {name!r}")

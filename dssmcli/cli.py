@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -52,7 +53,7 @@ class LazyGroup(click.Group):
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from dssmcli import __version__  # noqa: PLC0415
+        from dssmcli import __version__
 
         click.echo(f"dssm {__version__}")
         ctx.exit()
@@ -72,7 +73,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     callback=_print_version,
     help="Show the version and exit.",
 )
-def dssm(debug: bool) -> None:  # noqa: ARG001 (read in `run` from the arguments)
+def dssm(debug: bool) -> None:
     """Semantic matching of short texts: train on click logs, encode, score, evaluate."""
 
 
@@ -130,5 +131,6 @@ def main() -> None:
     """Run the command line of this process; the console script."""
     for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
         # Data is UTF-8 whatever the locale says.
-        stream.reconfigure(encoding="utf-8", errors=errors)  # type: ignore[attr-defined]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
     sys.exit(run(sys.argv[1:]))

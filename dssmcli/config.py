@@ -100,7 +100,7 @@ class CnnConfig:
 
 @dataclass(frozen=True)
 class LstmConfig:
-    """LSTM-DSSM (Palangi et al., TASLP 2016): a peephole LSTM; the vector is pooled from its states."""
+    """LSTM-DSSM (Palangi et al., TASLP 2016): a peephole LSTM, its states pooled."""
 
     embedding: int = 128
     dim: int = 128
@@ -114,7 +114,9 @@ class LstmConfig:
         for width in (self.embedding, self.dim):
             between("a width of embedding and dim", width, 1, _WIDEST)
         if self.bidirectional and self.dim % 2:
-            raise ConfigError(f"dim is {self.dim}, expected an even number for a bidirectional LSTM.")
+            raise ConfigError(
+                f"dim is {self.dim}, expected an even number for a bidirectional LSTM."
+            )
 
 
 TowerConfig = DnnConfig | CnnConfig | LstmConfig
@@ -153,7 +155,7 @@ class LossConfig:
     logistic: float = 0.0
     cosent: float = 0.0
     in_batch: bool = True
-    random_negatives: int = 64
+    random_negatives: int = 128
     click_weight: str = "log"
 
     def __post_init__(self) -> None:
@@ -172,12 +174,12 @@ class LossConfig:
 class TrainConfig:
     """How the losses are minimised. Shares are of 1; `eval_steps` 0 means once an epoch."""
 
-    epochs: int = 6
-    batch_size: int = 256
+    epochs: int = 4
+    batch_size: int = 512
     optimizer: str = "adam"
     learning_rate: float = 1e-3
-    warmup: float = 0.05
-    decay: str = "cosine"
+    warmup: float = 0.1
+    decay: str = "linear"
     clip_norm: float = 1.0
     unit_dropout: float = 0.0
     patience: int = 3

@@ -22,17 +22,34 @@ class Evaluated(Protocol):
     """What an evaluation tells the display."""
 
     @property
-    def step(self) -> int: ...
+    def step(self) -> int:
+        """Steps taken so far."""
+        ...
+
     @property
-    def epoch(self) -> float: ...
+    def epoch(self) -> float:
+        """Times through the rows so far."""
+        ...
+
     @property
-    def loss(self) -> float: ...
+    def loss(self) -> float:
+        """Mean training loss since the evaluation before."""
+        ...
+
     @property
-    def metric(self) -> str: ...
+    def metric(self) -> str:
+        """What the score is."""
+        ...
+
     @property
-    def score(self) -> float: ...
+    def score(self) -> float:
+        """The higher the better."""
+        ...
+
     @property
-    def best(self) -> bool: ...
+    def best(self) -> bool:
+        """Whether no score before was as high."""
+        ...
 
 
 class TrainingDisplay:

@@ -293,7 +293,7 @@ def discard(place: Workplace) -> None:
 
 def _take_lock(descriptor: int, run: Path) -> None:
     try:
-        import fcntl  # noqa: PLC0415 (not on Windows, where two trainings are not kept apart)
+        import fcntl
     except ImportError:
         return
     try:

@@ -215,7 +215,7 @@ def concepts_of(head: Head) -> list[Concept]:
     """Return every combination of the values a head may take."""
     combinations: list[tuple[tuple[str, str], ...]] = [()]
     for name, values in head.choices.items():
-        combinations = [done + ((name, value),) for done in combinations for value in values]
+        combinations = [(*done, (name, value)) for done in combinations for value in values]
     return [Concept(head.name, values) for values in combinations]
 
 

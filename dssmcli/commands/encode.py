@@ -55,10 +55,10 @@ def command(
         raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
     if output is None and sys.stdout.isatty():
         raise click.UsageError("not writing binary data to a terminal; add -o FILE or > FILE.")
-    from dssmcli.atomic import replacing  # noqa: PLC0415
-    from dssmcli.data.tsv import STDIN, BadRows  # noqa: PLC0415
-    from dssmcli.serving.encoder import load  # noqa: PLC0415
-    from dssmcli.serving.npy import pipe_rows, write_rows  # noqa: PLC0415
+    from dssmcli.atomic import replacing
+    from dssmcli.data.tsv import STDIN, BadRows
+    from dssmcli.serving.encoder import load
+    from dssmcli.serving.npy import pipe_rows, write_rows
 
     encoder = load(model)
     skipped = BadRows(skip=bad_rows == "zero")
@@ -74,8 +74,8 @@ def command(
 
 
 def _texts(files: tuple[str, ...], skipped: BadRows) -> Iterator[str]:
-    from dssmcli.data.tsv import read_lines  # noqa: PLC0415
-    from dssmcli.errors import DataError  # noqa: PLC0415
+    from dssmcli.data.tsv import read_lines
+    from dssmcli.errors import DataError
 
     for line in read_lines(files):
         try:

@@ -53,10 +53,10 @@ def command(
     and recall@k among all titles of the file. Ties count as if in random order.
     """
     checked_rejects(bad_rows, rejects)
-    from dssmcli.data.pairs import interpretation, read_pairs  # noqa: PLC0415
-    from dssmcli.data.tsv import BadRows, name_of  # noqa: PLC0415
-    from dssmcli.serving.encoder import load  # noqa: PLC0415
-    from dssmcli.serving.evaluation import evaluate  # noqa: PLC0415
+    from dssmcli.data.pairs import interpretation, read_pairs
+    from dssmcli.data.tsv import BadRows, name_of
+    from dssmcli.serving.encoder import load
+    from dssmcli.serving.evaluation import evaluate
 
     encoder = load(model)
     skipped = BadRows(bad_rows == "skip", rejects)

@@ -22,7 +22,7 @@ Example:
 @model_option
 def command(as_json: bool, model: str | None) -> None:
     """Print a run's settings, its data and its figures on validation rows."""
-    from dssmcli.run import find_run, open_run  # noqa: PLC0415
+    from dssmcli.run import find_run, open_run
 
     run = open_run(find_run(model))
     config = run.config()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -16,13 +16,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-def together(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+def together(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
     """Return one decorator that stands for several; the first gives the first option."""
 
     def decorate(function: F) -> F:
+        decorated: Any = function
         for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
+            decorated = decorator(decorated)
+        return cast(F, decorated)
 
     return decorate
 
@@ -82,5 +83,7 @@ def checked_text(name: str, text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise DataError(f"{name}: {shown(text)} is not valid UTF-8, expected UTF-8 text.") from error
+        raise DataError(
+            f"{name}: {shown(text)} is not valid UTF-8, expected UTF-8 text."
+        ) from error
     return text

@@ -60,9 +60,9 @@ def command(
         raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
     if pairs is not None and texts:
         raise click.UsageError("give either two texts or --pairs, not both.")
-    if pairs is None and len(texts) != 2:  # noqa: PLR2004
+    if pairs is None and len(texts) != 2:
         raise click.UsageError(f"{len(texts)} text, expected two: QUERY TITLE.")
-    from dssmcli.serving.encoder import load  # noqa: PLC0415
+    from dssmcli.serving.encoder import load
 
     if pairs is None:
         query, title = checked_text("query", texts[0]), checked_text("title", texts[1])
@@ -70,8 +70,8 @@ def command(
         scorer = _Scorer(encoder, _threshold(encoder, match), as_json)
         click.echo(scorer.line(query, title, encoder.score(query, title), None))
         return
-    from dssmcli.data.pairs import RowReader  # noqa: PLC0415
-    from dssmcli.data.tsv import BadRows  # noqa: PLC0415
+    from dssmcli.data.pairs import RowReader
+    from dssmcli.data.tsv import BadRows
 
     encoder = load(model)
     scorer = _Scorer(encoder, _threshold(encoder, match), as_json)
@@ -93,7 +93,7 @@ class _Scorer(NamedTuple):
         """Return the line for one pair: JSON, or the row (if any) with its score and match."""
         matched = None if self.threshold is None else score >= self.threshold
         if self.as_json:
-            import json  # noqa: PLC0415
+            import json
 
             said: dict[str, Any] = {"query": query, "title": title, "score": round(score, 6)}
             if matched is not None:
@@ -109,10 +109,12 @@ class _Scorer(NamedTuple):
 def _threshold(encoder: Encoder, match: bool) -> float | None:
     if not match:
         return None
-    from dssmcli.errors import RunError  # noqa: PLC0415
+    from dssmcli.errors import RunError
 
     if encoder.threshold is None:
-        raise RunError("This run has no threshold: it was trained without anything to choose it on.")
+        raise RunError(
+            "This run has no threshold: it was trained without anything to choose it on."
+        )
     return encoder.threshold
 
 

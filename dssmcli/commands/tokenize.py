@@ -34,11 +34,11 @@ def command(
     One line a unit: the unit, its features, their ids. An empty line ends a text. `-` reads a text
     a line from standard input.
     """
-    from dssmcli.data.tsv import STDIN, read_lines  # noqa: PLC0415
-    from dssmcli.text.tokenizers import Lookup  # noqa: PLC0415
+    from dssmcli.data.tsv import STDIN, read_lines
+    from dssmcli.text.tokenizers import Lookup
 
     if tokenizer is None:
-        from dssmcli.serving.encoder import load  # noqa: PLC0415
+        from dssmcli.serving.encoder import load
 
         lookup = load(model).lookup
     else:

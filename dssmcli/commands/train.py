@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    F,
     bad_rows_options,
     checked_rejects,
     pairs_options,
@@ -52,7 +54,7 @@ def _widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[i
         raise click.BadParameter(f"{value!r}, expected widths such as 300,300.") from error
 
 
-def _setting(name: str, kind: Any, text: str, **more: Any) -> Any:
+def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
     """Return an option without a default of its own: the preset's stands unless it is given."""
     return click.option(name, type=kind, default=None, help=text, **more)
 
@@ -128,7 +130,9 @@ _train_options = together(
     help="Validate on these pairs instead of a share of the queries.",
 )
 @_setting("--valid-share", float, "Share of the queries set aside for validation.")
-@click.option("--match-grade", type=float, help="Grades from here on are matches.  [default: middle]")
+@click.option(
+    "--match-grade", type=float, help="Grades from here on are matches.  [default: middle]"
+)
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
@@ -167,10 +171,10 @@ def command(
     if overwrite and resume:
         raise click.UsageError("--overwrite starts afresh, --resume goes on: give one of them.")
     settings = _settings(chosen, preset)
-    from dssmcli.data.tsv import BadRows  # noqa: PLC0415
-    from dssmcli.display import TrainingDisplay  # noqa: PLC0415
-    from dssmcli.run import workplace  # noqa: PLC0415
-    from dssmcli.training.task import PairsInput  # noqa: PLC0415
+    from dssmcli.data.tsv import BadRows
+    from dssmcli.display import TrainingDisplay
+    from dssmcli.run import workplace
+    from dssmcli.training.task import PairsInput
 
     given = PairsInput(files, valid, columns, kind, match_grade, vocab, min_count)
     skipped = BadRows(bad_rows == "skip", rejects)
@@ -192,8 +196,8 @@ def _settings(chosen: dict[str, Any], preset: str) -> Settings:
 
 def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
     """Tell whether there is something to do; an existing run is never overwritten unasked."""
-    from dssmcli.errors import DssmError  # noqa: PLC0415
-    from dssmcli.run import has_checkpoint, is_run  # noqa: PLC0415
+    from dssmcli.errors import DssmError
+    from dssmcli.run import has_checkpoint, is_run
 
     if resume:
         if not has_checkpoint(output) and is_run(output):
@@ -202,12 +206,14 @@ def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDis
     elif output.exists() and not overwrite:
         raise DssmError(f"{output} exists. Write to another place with -o, or give --overwrite.")
     if overwrite and output.exists() and not is_run(output):
-        raise DssmError(f"{output} is not a run, so it is not overwritten. Write elsewhere with -o.")
+        raise DssmError(
+            f"{output} is not a run, so it is not overwritten. Write elsewhere with -o."
+        )
     return True
 
 
 def _refuse_unfinished(place: Workplace, overwrite: bool) -> None:
-    from dssmcli.errors import DssmError  # noqa: PLC0415
+    from dssmcli.errors import DssmError
 
     if place.checkpoint.exists():
         if not overwrite:
@@ -221,7 +227,7 @@ def _refuse_unfinished(place: Workplace, overwrite: bool) -> None:
 def _task(
     given: PairsInput, settings: Settings, skipped: BadRows, display: TrainingDisplay
 ) -> TextTask:
-    from dssmcli.training.task import build_task  # noqa: PLC0415
+    from dssmcli.training.task import build_task
 
     task = build_task(given, settings, skipped, display.say)
     skipped.write_rejects()
@@ -232,9 +238,9 @@ def _task(
 
 def _train(task: TextTask, place: Workplace, output: Path, display: TrainingDisplay) -> None:
     """Train to the end, saving at each evaluation, then put the run in its place."""
-    from dssmcli.run import discard, publish  # noqa: PLC0415
-    from dssmcli.training.finish import checkpoint, run_contents  # noqa: PLC0415
-    from dssmcli.training.text import Evaluation, steps_in_all, train_text  # noqa: PLC0415
+    from dssmcli.run import discard, publish
+    from dssmcli.training.finish import checkpoint, run_contents
+    from dssmcli.training.text import Evaluation, steps_in_all, train_text
 
     state = _state(task, place, display)
     display.start(state.step, steps_in_all(task))
@@ -250,8 +256,8 @@ def _train(task: TextTask, place: Workplace, output: Path, display: TrainingDisp
 
 
 def _state(task: TextTask, place: Workplace, display: TrainingDisplay) -> TextState:
-    from dssmcli.training.finish import resumed_state  # noqa: PLC0415
-    from dssmcli.training.text import new_state  # noqa: PLC0415
+    from dssmcli.training.finish import resumed_state
+    from dssmcli.training.text import new_state
 
     saved = place.load()
     if saved is None:

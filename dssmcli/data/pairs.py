@@ -260,7 +260,7 @@ def _kind_of(value: Floats, kind: str | None, name: str) -> str:
     if kind is None:
         found = ", ".join(f"{number:g}" for number in distinct[:6])
         raise DataError(
-            f"{name}: the values are {found}{', …' if len(distinct) > 6 else ''}: clicks or grades?"  # noqa: PLR2004
+            f"{name}: the values are {found}{', …' if len(distinct) > 6 else ''}: clicks or grades?"
             " Say --value clicks (a count, the pair's weight) or --value grade (graded similarity),"
             " or name the column in a header line or with --columns query,title,clicks."
         )

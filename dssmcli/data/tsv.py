@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from dssmcli.atomic import write_atomically
 from dssmcli.errors import DataError
@@ -65,11 +65,12 @@ def name_of(source: str) -> str:
 def _lines(name: str, stream: BinaryIO) -> Iterator[Line]:
     number = 0
     try:
-        for number, raw in enumerate(stream, start=1):
+        for number, ended in enumerate(stream, start=1):
+            raw = ended.rstrip(b"\n").removesuffix(b"\r")
             if number == 1:
                 _refuse_utf16(name, raw)
                 raw = raw.removeprefix(_UTF8_MARK)
-            yield Line(name, number, raw.rstrip(b"\n").removesuffix(b"\r"))
+            yield Line(name, number, raw)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{name}:{number + 1}: damaged gzip data ({error}).") from error
     except IsADirectoryError as error:
@@ -90,7 +91,7 @@ def _opened(source: str) -> Iterator[BinaryIO]:
         yield _plain(sys.stdin.buffer)
         return
     try:
-        stream = open(source, "rb")
+        stream = open(source, "rb")  # noqa: SIM115 (closed below)
     except OSError as error:
         raise DataError(f"{source}: {error.strerror or error}.") from error
     with stream:
@@ -100,10 +101,10 @@ def _opened(source: str) -> Iterator[BinaryIO]:
 
 
 def _plain(stream: BinaryIO) -> BinaryIO:
-    buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
+    buffered = io.BufferedReader(cast(io.RawIOBase, stream))  # for its `peek`
     if buffered.peek(2)[:2] == _GZIP_MAGIC:
         return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
-    return buffered  # type: ignore[return-value]
+    return buffered
 
 
 class BadRows:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dssmcli.config import ModelConfig
 from dssmcli.models.layers import TorchBlock, unit_rows
-from dssmcli.models.towers import build_tower
+from dssmcli.models.towers import CnnTower, DnnTower, LstmTower, build_tower
 
 
 class Dssm(nn.Module):
@@ -34,8 +34,9 @@ class Dssm(nn.Module):
         texts' words from the start, and rare words should weigh more in it.
         """
         for tower in self.towers.values():
+            assert isinstance(tower, DnnTower | CnnTower | LstmTower)
             if tower.skip is not None:
-                tower.rows.weight *= factors[:, None]
+                tower.rows.weight.mul_(factors[:, None])
 
     def weights(self) -> dict[str, Tensor]:
         """Return the weights as a run stores them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -75,6 +75,61 @@ def bags(units: Tensor, block: TorchBlock) -> Tensor:
     return F.embedding_bag(block.units, units, mode="sum")
 
 
+class _WindowMax(torch.autograd.Function):
+    """The largest sum of each filter over a text's windows, without forming the sums of all.
+
+    A plain forward keeps (B, T, F) numbers for each offset, and its backward walks them all again,
+    though the gradient of a maximum is zero everywhere but in one window for each filter. Here the
+    maximum runs along while positions go by, and the backward adds to the winners alone.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, offsets: Tensor, units: Tensor, lengths: Tensor) -> Tensor:
+        """Return (B, F). offsets: (K, U, F) projected units; units: (B, T); lengths: (B,)."""
+        window, _, filters = offsets.shape
+        side = window // 2
+        order = torch.argsort(lengths, descending=True, stable=True)
+        padded = F.pad(units[order], (side, side))  # (B, T + K - 1), padding is unit 0
+        best = offsets.new_full((len(order), filters), -torch.inf)
+        winner = torch.zeros((len(order), filters), dtype=torch.int64, device=offsets.device)
+        # Sorted by length, the texts that reach a position are a prefix.
+        reach = (lengths[:, None] > torch.arange(units.shape[1], device=lengths.device)).sum(0)
+        for position, count in enumerate(reach.tolist()):
+            summed = offsets[0].index_select(0, padded[:count, position])
+            for k in range(1, window):
+                summed += offsets[k].index_select(0, padded[:count, position + k])
+            winner[:count].masked_fill_(summed > best[:count], position)
+            torch.maximum(best[:count], summed, out=best[:count])
+        best[lengths[order] == 0] = 0.0
+        back = torch.argsort(order)
+        ctx.save_for_backward(F.pad(units, (side, side)), winner[back], lengths)
+        ctx.shape = offsets.shape
+        return best[back]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient (K, U, F): each winner's units get the filter's gradient."""
+        padded, winner, lengths = ctx.saved_tensors
+        window, units, filters = ctx.shape
+        gradient = gradient * (lengths > 0).to(gradient.dtype)[:, None]
+        total = gradient.new_zeros(window, units * filters)
+        column = torch.arange(filters, device=gradient.device)
+        for k in range(window):
+            place = padded.gather(1, winner + k) * filters + column
+            total[k].scatter_add_(0, place.flatten(), gradient.flatten())
+        return total.view(window, units, filters), None, None
+
+
+def window_max(offsets: Tensor, units: Tensor, lengths: Tensor) -> Tensor:
+    """Return each filter's largest sum over a text's windows, (B, F); 0 for a text without units.
+
+    offsets: (K, U, F), the projections of the block's units for each offset of the window.
+    units: (B, T) and lengths: (B,) as in a block.
+    """
+    best: Tensor = _WindowMax.apply(offsets, units, lengths)  # type: ignore[no-untyped-call]
+    return best
+
+
 def glorot(fan_in: int, fan_out: int) -> float:
     """Return the bound of the uniform initialisation, sqrt(6 / (fan_in + fan_out))."""
     return float((6.0 / (fan_in + fan_out)) ** 0.5)
@@ -87,12 +142,6 @@ def linear(inputs: int, outputs: int, scale: float = 1.0) -> nn.Linear:
     nn.init.uniform_(layer.weight, -bound, bound)
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def real_positions(block: TorchBlock) -> Tensor:
-    """Return which positions hold a real unit, (B, T) bool."""
-    width = block.units.shape[1]
-    return torch.arange(width, device=block.lengths.device) < block.lengths[:, None]
 
 
 def unit_rows(vectors: Tensor, lengths: Tensor) -> Tensor:

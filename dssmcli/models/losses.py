@@ -78,7 +78,7 @@ def gathered(vectors: Tensor) -> Tensor:
     """
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return vectors
-    return torch.cat(_AllGather.apply(vectors))
+    return torch.cat(_AllGather.apply(vectors))  # type: ignore[no-untyped-call]
 
 
 class _AllGather(torch.autograd.Function):
@@ -86,9 +86,7 @@ class _AllGather(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: object, vectors: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG004
-        parts = [
-            torch.empty_like(vectors) for _ in range(torch.distributed.get_world_size())
-        ]
+        parts = [torch.empty_like(vectors) for _ in range(torch.distributed.get_world_size())]
         torch.distributed.all_gather(parts, vectors.contiguous())
         return tuple(parts)
 

@@ -13,7 +13,7 @@ from dssmcli.models.layers import (
     bags,
     glorot,
     linear,
-    real_positions,
+    window_max,
 )
 
 QUIET = 0.1
@@ -29,7 +29,7 @@ class DnnTower(nn.Module):
         self.rows = FeatureRows(rows, widths[0], config.skip)
         self.bias = nn.Parameter(torch.zeros(widths[0]))
         self.layers = nn.ModuleList(map(linear, widths[:-2], widths[1:-1]))
-        self.output = linear(*widths[-2:], scale=QUIET if config.skip else 1.0)
+        self.output = linear(widths[-2], config.dim, QUIET if config.skip else 1.0)
         self.skip = Skip(widths[0], config.dim) if config.skip else None
 
     def forward(self, block: TorchBlock) -> Tensor:
@@ -44,7 +44,7 @@ class DnnTower(nn.Module):
 
 
 class CnnTower(nn.Module):
-    """CLSM: a window slides over the units, tanh, max over time, tanh (Shen et al. 2014, section 3).
+    """CLSM: a window slides over the units, tanh, max over time, tanh (Shen et al. 2014).
 
     A text is padded with window // 2 zero units at each side, and the windows of padding are
     masked before the max, so that no length leaks into the vector. The max is taken before the
@@ -76,17 +76,8 @@ class CnnTower(nn.Module):
 
     def _best(self, projected: Tensor, block: TorchBlock) -> Tensor:
         """Return the largest sum of each filter over a text's windows, (B, F)."""
-        offsets = projected.view(-1, self.window, self.filters).unbind(1)  # K times (U, F)
-        side = self.window // 2
-        padded = nn.functional.pad(block.units, (side, side))  # (B, T + K - 1)
-        width = block.units.shape[1]
-        summed = sum(  # (B, T, F)
-            (part[padded[:, k : k + width]] for k, part in enumerate(offsets)),
-            start=torch.zeros((), device=projected.device),
-        )
-        masked = summed.masked_fill(~real_positions(block)[:, :, None], -torch.inf)
-        best = masked.amax(dim=1)  # (B, F)
-        return torch.where(block.lengths[:, None] > 0, best, 0.0)
+        offsets = projected.view(-1, self.window, self.filters).transpose(0, 1).contiguous()
+        return window_max(offsets, block.units, block.lengths)
 
 
 class LstmTower(nn.Module):
@@ -98,64 +89,71 @@ class LstmTower(nn.Module):
 
     def __init__(self, config: LstmConfig, rows: int) -> None:
         super().__init__()
-        self.pooling = config.pooling
         self.rows = FeatureRows(rows, config.embedding, config.skip)
         directions = 2 if config.bidirectional else 1
         width = config.dim // directions
-        self.forth = LstmCell(config.embedding, width, config.peepholes)
-        self.back = LstmCell(config.embedding, width, config.peepholes) if directions == 2 else None  # noqa: PLR2004
+        self.forth = LstmCell(config, width)
+        self.back = LstmCell(config, width) if directions == 2 else None
         self.skip = Skip(config.embedding, config.dim) if config.skip else None
 
     def forward(self, block: TorchBlock) -> Tensor:
         """Return (B, D)."""
         units = self.rows(block)  # (U, E)
-        vectors = self._states(units, block)
+        states = [self.forth.pooled(units, block.units, block.lengths)]
+        if self.back is not None:
+            states.append(self.back.pooled(units, _reversed(block), block.lengths))
+        vectors = torch.cat(states, dim=1)  # (B, D) in (-1, 1)
         return vectors if self.skip is None else vectors + self.skip(bags(units, block), block)
 
-    def _states(self, units: Tensor, block: TorchBlock) -> Tensor:
-        """Return the pooled states of both directions, (B, D) in (-1, 1)."""
-        real = real_positions(block)  # (B, T)
-        vectors = self._pooled(self.forth.run(units, block.units, real), real)
-        if self.back is None:
-            return vectors
-        backward = self.back.run(units, block.units.flip(1), real.flip(1))
-        return torch.cat([vectors, self._pooled(backward, real.flip(1))], dim=1)
 
-    def _pooled(self, states: Tensor, real: Tensor) -> Tensor:
-        """Pool states (B, T, H) over real positions into (B, H)."""
-        if self.pooling == "last":
-            return states[:, -1]
-        if self.pooling == "mean":
-            total = (states * real[:, :, None]).sum(dim=1)
-            return total / real.sum(dim=1, keepdim=True).clamp(min=1)
-        masked = states.masked_fill(~real[:, :, None], -torch.inf).amax(dim=1)
-        return torch.where(real.any(dim=1, keepdim=True), masked, 0.0)
+def _reversed(block: TorchBlock) -> Tensor:
+    """Return each text's units (B, T) in reverse, padding still at the end."""
+    back = (
+        block.lengths[:, None] - 1 - torch.arange(block.units.shape[1], device=block.units.device)
+    )
+    return block.units.gather(1, back.clamp(min=0))
 
 
 class LstmCell(nn.Module):
     """One direction of a peephole LSTM."""
 
-    def __init__(self, inputs: int, width: int, peepholes: bool) -> None:
+    def __init__(self, config: LstmConfig, width: int) -> None:
         super().__init__()
+        self.pooling = config.pooling
+        inputs = config.embedding
         self.input = nn.Parameter(_uniform(inputs, 4 * width, glorot(inputs, width)))
         self.recurrent = nn.Parameter(_uniform(width, 4 * width, glorot(width, width)))
         bias = torch.zeros(4, width)
         bias[1] = 1.0
         self.bias = nn.Parameter(bias.flatten())
-        self.peepholes = nn.Parameter(torch.zeros(3, width)) if peepholes else None
+        self.peepholes = nn.Parameter(torch.zeros(3, width)) if config.peepholes else None
 
-    def run(self, units: Tensor, order: Tensor, real: Tensor) -> Tensor:
-        """Return the states (B, T, H) for distinct units (U, E) in the given order (B, T)."""
+    def pooled(self, units: Tensor, order: Tensor, lengths: Tensor) -> Tensor:
+        """Return the pooled states (B, H) of texts given as distinct units (U, E) and (B, T).
+
+        Texts go longest first, so that those still running are a prefix and padding costs nothing.
+        """
         gates = units @ self.input + self.bias  # (U, 4 H): the whole input projection at once
+        by_length = torch.argsort(lengths, descending=True, stable=True)
+        reached = torch.arange(order.shape[1], device=order.device)[:, None] < lengths[by_length]
+        running = reached.sum(1).tolist()  # T numbers of texts, falling
+        inputs = nn.functional.embedding(order[by_length].T[reached], gates)  # (N, 4 H)
         state = gates.new_zeros(len(order), self.recurrent.shape[0])  # (B, H)
-        cell = state
-        states = []
-        for step in range(order.shape[1]):
-            here = real[:, step, None]
-            new_state, new_cell = self._step(gates[order[:, step]], state, cell)
-            state, cell = torch.where(here, new_state, state), torch.where(here, new_cell, cell)
-            states.append(state)
-        return torch.stack(states, dim=1)
+        cell, pooled = state, state
+        finished = []
+        for arriving in torch.split(inputs, running):
+            count = len(arriving)
+            finished.append(pooled[count:])
+            state, cell = self._step(arriving, state[:count], cell[:count])
+            pooled = self._pool(pooled[:count], state, first=len(finished) == 1)
+        finished.append(pooled)
+        vectors = torch.cat(finished[::-1])[torch.argsort(by_length)]
+        return vectors / lengths.clamp(min=1)[:, None] if self.pooling == "mean" else vectors
+
+    def _pool(self, pooled: Tensor, state: Tensor, first: bool) -> Tensor:
+        if first or self.pooling == "last":
+            return state
+        return torch.maximum(pooled, state) if self.pooling == "max" else pooled + state
 
     def _step(self, gates: Tensor, state: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         i, f, g, o = (gates + state @ self.recurrent).chunk(4, dim=1)  # (B, H) each

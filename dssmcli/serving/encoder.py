@@ -96,7 +96,7 @@ class Encoder:
     def score_pairs(self, queries: Sequence[str], titles: Sequence[str]) -> Floats:
         """Return the cosines (N,) of queries with titles, row by row."""
         rows = self.encode(queries, "query"), self.encode(titles, "title")
-        return np.einsum("nd,nd->n", *rows).clip(-1.0, 1.0)
+        return np.asarray(np.einsum("nd,nd->n", *rows).clip(-1.0, 1.0))
 
     def _batch(self, texts: Sequence[str], side: str) -> Floats:
         if self._index.distinct_units > _UNITS_KEPT:

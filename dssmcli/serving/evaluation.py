@@ -59,7 +59,10 @@ def match_grade(encoder: Encoder, pairs: Pairs) -> float:
 
 
 def _row_products(
-    queries: Floats, place: npt.NDArray[np.int64], titles: Floats, title_place: npt.NDArray[np.int64]
+    queries: Floats,
+    place: npt.NDArray[np.int64],
+    titles: Floats,
+    title_place: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float64]:
     parts = [
         np.einsum("nd,nd->n", queries[place[i : i + 65536]], titles[title_place[i : i + 65536]])
@@ -86,7 +89,11 @@ def _rankings(
     cosines: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_], pairs: Pairs
 ) -> dict[str, float]:
     relevance = pairs.value if pairs.kind == "grade" else np.minimum(pairs.value, 1.0)
-    report = metrics.ranking(cosines, relevance, positive, pairs.query, RANKS)
+    # A query with a single title cannot be ranked wrongly: it would only flatter the figures.
+    several = np.bincount(pairs.query)[pairs.query] > 1
+    report = metrics.ranking(
+        cosines[several], relevance[several], positive[several], pairs.query[several], RANKS
+    )
     if not report.queries:
         return {}
     figures = {f"ndcg@{k}": value for k, value in report.ndcg.items()}
@@ -100,7 +107,7 @@ def _pool(
     queries: Floats, titles: Floats, numbers: npt.NDArray[np.int64], pairs: Pairs
 ) -> dict[str, float]:
     """Rank every row's title among all titles of the file."""
-    if len(titles) < 2:  # noqa: PLR2004
+    if len(titles) < 2:
         return {}
     known = KnownPositives(pairs, np.ones(len(pairs), np.bool_))
     column = np.searchsorted(numbers, pairs.title)

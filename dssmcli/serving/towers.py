@@ -23,7 +23,9 @@ Weights = Mapping[str, Floats]
 class Tower(Protocol):
     """A block of texts in, vectors (B, D) float32 out, not yet of unit length."""
 
-    def __call__(self, block: Block) -> Floats: ...
+    def __call__(self, block: Block) -> Floats:
+        """Return the vectors of a block."""
+        ...
 
 
 class _Group(NamedTuple):
@@ -50,7 +52,7 @@ def _unit_vectors(rows: Floats, block: Block) -> Floats:
     taken = rows[block.features]
     if len(block.features) == len(block.starts):
         return taken
-    return np.add.reduceat(taken, block.starts, axis=0)
+    return np.asarray(np.add.reduceat(taken, block.starts, axis=0), np.float32)
 
 
 def _bags(units: Floats, block: Block) -> Floats:
@@ -71,7 +73,7 @@ class _Layer(NamedTuple):
     bias: Floats
 
     def __call__(self, inputs: Floats) -> Floats:
-        return np.tanh(inputs @ self.weight + self.bias)
+        return np.asarray(np.tanh(inputs @ self.weight + self.bias))
 
 
 def _layer(weights: Weights, name: str) -> _Layer:
@@ -105,7 +107,7 @@ class DnnTower:
     def __call__(self, block: Block) -> Floats:
         """Return (B, D)."""
         bag = _bags(_unit_vectors(self._rows, block), block)  # (B, H1)
-        vectors = np.tanh(bag + self._bias)
+        vectors: Floats = np.tanh(bag + self._bias)
         for layer in self._layers:
             vectors = layer(vectors)
         return vectors if self._skip is None else vectors + self._skip(bag, block)
@@ -216,7 +218,7 @@ class _LstmCell:
 
 def _sigmoid(x: Floats) -> Floats:
     # Through tanh: it cannot overflow, and numpy's tanh is vectorised.
-    return np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1.0))
+    return np.asarray(np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1.0)))
 
 
 TOWERS = {"dnn": DnnTower, "cnn": CnnTower, "lstm": LstmTower}

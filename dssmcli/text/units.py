@@ -70,8 +70,8 @@ class _Spacer(dict[int, str]):
 
 
 _MIXED = _Spacer(alone=is_unspaced)
-_SINGLE = _Spacer(alone=lambda char: True)
-_SPACED = _Spacer(alone=lambda char: False)
+_SINGLE = _Spacer(alone=lambda _: True)
+_SPACED = _Spacer(alone=lambda _: False)
 
 
 def mixed_units(text: str) -> list[str]:

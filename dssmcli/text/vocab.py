@@ -70,9 +70,7 @@ def vocabulary_from_text(text: str, buckets: int, name: str) -> Vocabulary:
     return vocabulary
 
 
-def count_features(
-    units: Iterable[Sequence[str]], least: int = 1
-) -> list[str]:
+def count_features(units: Iterable[Sequence[str]], least: int = 1) -> list[str]:
     """Return the features seen at least `least` times, the most frequent first, ties by code."""
     counts: Counter[str] = Counter()
     for features in units:

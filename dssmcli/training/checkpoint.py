@@ -36,9 +36,7 @@ def from_bytes(content: bytes, where: str) -> tuple[dict[str, dict[str, Tensor]]
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         return groups, json.loads(header["__metadata__"][_STATE])
     except (safetensors.SafetensorError, KeyError, ValueError, RecursionError) as error:
-        raise RunError(
-            f"{where}: damaged ({error}). Start afresh with --overwrite."
-        ) from error
+        raise RunError(f"{where}: damaged ({error}). Start afresh with --overwrite.") from error
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
     """Return the files of the run: the weights that validated best, and all that goes with them."""
     state.model.load_weights(state.best_weights)
     weights = {name: tensor.contiguous() for name, tensor in state.best_weights.items()}
-    best = next((line for line in reversed(state.history) if line["best"]), {})
+    best: dict[str, Any] = next((line for line in reversed(state.history) if line["best"]), {})
     config = {
         "format": FORMAT,
         "version": dssmcli.__version__,

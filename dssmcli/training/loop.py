@@ -64,7 +64,7 @@ def train(
     for number in range(start, steps):
         torch.manual_seed((config.seed << 32) + number)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, number, steps)
+            group["lr"] = learning_rate(config, number, steps) * group.get("factor", 1.0)
         optimizer.zero_grad(set_to_none=True)
         loss = loss_of(number)
         total = float(loss.total.detach())

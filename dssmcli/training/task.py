@@ -74,8 +74,10 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     for warning in check_learnable(split.train, match_grade, index):
         say(f"Warning: {warning}")
     if split.valid is None:
-        say("Warning: nothing to validate on: the last weights are kept, and the threshold is "
-            "chosen on training rows, so it says little.")
+        say(
+            "Warning: nothing to validate on: the last weights are kept, and the threshold is "
+            "chosen on training rows, so it says little."
+        )
     loss = replace(default_loss(pairs.kind), **settings.loss)
     return TextTask(
         model, loss, settings.train, split.train, split.valid, match_grade, vocabulary, index
@@ -87,7 +89,9 @@ def _split(
 ) -> Split:
     if not given.valid_sources:
         return split_by_query(pairs, config.valid_share, config.seed)
-    valid = read_pairs(given.valid_sources, given.columns, given.kind or pairs.kind, bad_rows, texts)
+    valid = read_pairs(
+        given.valid_sources, given.columns, given.kind or pairs.kind, bad_rows, texts
+    )
     return Split(replace(pairs, texts=valid.texts), valid)
 
 

@@ -32,7 +32,8 @@ _ENCODE_AT_ONCE = 1024
 _POOL = 2000
 
 
-class TextTask(NamedTuple):
+@dataclass(frozen=True)
+class TextTask:
     """Everything that stays as it is while a text model is trained."""
 
     model: ModelConfig
@@ -100,7 +101,7 @@ def check_learnable(train: Pairs, match_grade: float, index: TextIndex) -> list[
     if not positive.any():
         raise DataError("No row is a match (a click, a label 1, a high grade): nothing to learn.")
     titles = len(np.unique(train.title))
-    if titles < 2:  # noqa: PLR2004
+    if titles < 2:
         raise DataError("All rows have the same title: no title can stand as a negative.")
     if train.kind == "label" and positive.all():
         warnings.append("Every label is 1: other rows' titles are the only negatives.")
@@ -109,7 +110,7 @@ def check_learnable(train: Pairs, match_grade: float, index: TextIndex) -> list[
         raise DataError("No text has a letter, digit or symbol: nothing to learn.")
     if lost:
         warnings.append(f"{lost:,} rows have a text without any letter, digit or symbol.")
-    if len(train) < 100:  # noqa: PLR2004
+    if len(train) < 100:
         warnings.append(f"Only {len(train)} rows to learn from: expect little of the model.")
     return warnings
 
@@ -120,8 +121,10 @@ def new_state(task: TextTask) -> TextState:
     model = Dssm(task.model, len(task.vocabulary))
     model.weigh_features(torch.from_numpy(_feature_weights(task.index)))
     logistic = LogisticLoss()
-    parameters = [*model.parameters(), *logistic.parameters()]
-    return TextState(model, logistic, optimizer_for(task.config, parameters))
+    optimizer = optimizer_for(task.config, [*model.parameters()])
+    # Two numbers that must keep up with the towers: they learn ten times as fast.
+    optimizer.add_param_group({"params": [*logistic.parameters()], "factor": 10.0})
+    return TextState(model, logistic, optimizer)
 
 
 def _feature_weights(index: TextIndex) -> Floats32:
@@ -218,9 +221,7 @@ def _loss(
     return StepLoss(total, parts, len(batch.rows))
 
 
-def _encode_batch(
-    task: TextTask, model: Dssm, batch: Batch, number: int
-) -> tuple[Tensor, Tensor]:
+def _encode_batch(task: TextTask, model: Dssm, batch: Batch, number: int) -> tuple[Tensor, Tensor]:
     """Return the vectors of the batch's queries and candidates; each distinct text runs once."""
     config = task.config
     dropout = None
@@ -229,10 +230,10 @@ def _encode_batch(
         dropout = UnitDropout(config.unit_dropout, random)
     queries = task.train.query[batch.rows]
     if task.model.separate_towers:
-        distinct, place = np.unique(queries, return_inverse=True)
+        distinct, inverse = np.unique(queries, return_inverse=True)
         query = model.encode(to_torch(task.index.block(distinct, dropout)), "query")
         title = model.encode(to_torch(task.index.block(batch.candidates, dropout)), "title")
-        return query[torch.from_numpy(place)], title
+        return query[torch.from_numpy(inverse)], title
     both = np.concatenate((queries, batch.candidates))
     distinct, inverse = np.unique(both, return_inverse=True)
     place = torch.from_numpy(inverse)
@@ -283,9 +284,7 @@ def validation_score(task: TextTask, model: Dssm, valid: Pairs) -> tuple[str, fl
     return "mrr", _pool_mrr(task, model, valid, positive)
 
 
-def _pool_mrr(
-    task: TextTask, model: Dssm, valid: Pairs, positive: npt.NDArray[np.bool_]
-) -> float:
+def _pool_mrr(task: TextTask, model: Dssm, valid: Pairs, positive: npt.NDArray[np.bool_]) -> float:
     if not positive.any():
         return 0.0
     rows = np.flatnonzero(positive)[:_POOL]
@@ -335,7 +334,7 @@ def row_cosines(task: TextTask, model: Dssm, pairs: Pairs) -> Floats:
 def _cosines(task: TextTask, model: Dssm, queries: Ints, titles: Ints) -> Floats:
     query = encode_texts(task, model, queries, "query")
     title = encode_texts(task, model, titles, "title")
-    return np.einsum("nd,nd->n", query, title).astype(np.float64)
+    return np.asarray(np.einsum("nd,nd->n", query, title), np.float64)
 
 
 @torch.no_grad()

@@ -1,0 +1,1 @@
+"""Reads rows and lines them up for learning and measuring."""

@@ -1,0 +1,1 @@
+"""Learns (torch): towers and losses, as the papers have them."""

@@ -1,0 +1,1 @@
+"""Answers (numpy): encodes, scores and measures without torch."""

@@ -1,0 +1,1 @@
+"""Turns a text into ids, the same way everywhere."""

@@ -1,0 +1,1 @@
+"""Trains (torch): the loop, and one recipe a family of models."""

@@ -1,0 +1,127 @@
+"""Small worlds whose right answer is known, and runs trained on them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from dssmcli import cli
+
+# Twelve words and what each means: no character is shared between a word and its meaning.
+MEANINGS = {
+    "couch": "sofa bed",
+    "tap": "faucet",
+    "mower": "grass cutter",
+    "fridge": "icebox",
+    "rug": "carpet",
+    "bin": "trash can",
+    "手机": "电话",
+    "电脑": "笔记本",
+    "钱包": "皮夹",
+    "运费": "邮资",
+    "退货": "返还",
+    "鞋子": "球靴",
+}
+
+
+class Result(NamedTuple):
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+    raw: bytes
+
+
+Dssm = Callable[..., Result]
+
+
+class _Stream(io.TextIOWrapper):
+    """Standard output or error that remembers its bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", errors="surrogateescape")
+
+    def content(self) -> bytes:
+        self.flush()
+        buffer = self.buffer
+        assert isinstance(buffer, io.BytesIO)
+        return buffer.getvalue()
+
+
+@pytest.fixture(name="dssm")
+def _dssm(monkeypatch: pytest.MonkeyPatch) -> Dssm:
+    """Return a function that runs a command line in this process."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"") -> Result:
+        return run_command(arguments, stdin, monkeypatch)
+
+    return run
+
+
+def run_command(
+    arguments: Sequence[str | Path], stdin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> Result:
+    out, err = _Stream(), _Stream()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        code = cli.run([str(argument) for argument in arguments])
+    raw = out.content()
+    return Result(code, raw.decode("utf-8", "replace"), err.content().decode(), raw)
+
+
+def write_pairs(path: Path, rows: int = 600, labelled: bool = True, seed: int = 3) -> Path:
+    """Write pairs of a word and its meaning (1) or another's (0), with filler around them."""
+    random = np.random.default_rng(seed)
+    words = list(MEANINGS)
+    fillers = ["new", "cheap", "best", "buy", "便宜", "新款"]
+    lines = []
+    for i in range(rows):
+        word = words[random.integers(len(words))]
+        match = not labelled or i % 2 == 0
+        other = words[random.integers(len(words))]
+        meaning = MEANINGS[word if match or other == word else other]
+        label = int(meaning == MEANINGS[word])
+        query = f"{fillers[random.integers(6)]} {word} {random.integers(40)}"
+        title = f"{meaning} {fillers[random.integers(6)]} {random.integers(40)}"
+        lines.append(f"{query}\t{title}\t{label}\n" if labelled else f"{query}\t{title}\n")
+    path.write_text("".join(lines), "utf-8")
+    return path
+
+
+SMALL = ("--dim", "16", "--batch-size", "64", "--threads", "1", "-q")
+TOWER = {
+    "dnn": ("--hidden", "24,20"),
+    "cnn": ("--embedding", "16", "--filters", "24"),
+    "lstm": ("--embedding", "16"),
+}
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a small trained run for each arch."""
+    folder = tmp_path_factory.mktemp("runs")
+    pairs = write_pairs(folder / "pairs.tsv")
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for arch, options in TOWER.items():
+            found[arch] = folder / arch
+            made = run_command(
+                ["train", pairs, "--arch", arch, *options, *SMALL, "-o", found[arch]], b"", patch
+            )
+            assert made.code == 0, made.err
+    return found
+
+
+@pytest.fixture(name="run")
+def _run(runs: dict[str, Path]) -> Path:
+    """Return a small trained run."""
+    return runs["cnn"]

@@ -1,0 +1,195 @@
+"""Two rooms, one contract: the torch towers and the numpy towers are the same function."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from dssmcli import config
+from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, ModelConfig, TextConfig, TowerConfig
+from dssmcli.models import towers as learning
+from dssmcli.models.dssm import Dssm
+from dssmcli.models.layers import to_torch, window_max
+from dssmcli.serving import towers as serving
+from dssmcli.serving.encoder import Encoder
+from dssmcli.text.blocks import TextIndex
+from dssmcli.text.tokenizers import Lookup
+from dssmcli.text.vocab import Vocabulary, count_features
+
+TEXTS = [
+    "",
+    "x",
+    "！？",
+    "good",
+    "iPhone 12 手机壳 透明",
+    "花呗怎么还款",
+    "café ＡＢＣ naïve",
+    "never seen 龘 Ωmega 😀",
+    " ".join(f"w{i}" for i in range(7)),
+    " ".join(f"w{i}" for i in range(8)),
+    " ".join(f"w{i}" for i in range(9)),
+    "a" * 500,
+]
+TOWERS: list[TowerConfig] = [
+    DnnConfig(hidden=(12, 10), dim=6),
+    DnnConfig(hidden=(12,), dim=6, skip=False),
+    CnnConfig(embedding=8, filters=10, dim=6),
+    CnnConfig(embedding=8, filters=10, dim=6, window=1, skip=False),
+    CnnConfig(embedding=8, filters=10, dim=6, window=5),
+    CnnConfig(form="exact", filters=10, dim=6),
+    CnnConfig(form="exact", filters=10, dim=6, skip=False),
+    *(
+        LstmConfig(
+            embedding=8, dim=6, pooling=pooling, bidirectional=both, peepholes=both, skip=both
+        )
+        for pooling in config.POOLINGS
+        for both in (False, True)
+    ),
+]
+
+
+def make(tower: TowerConfig, tokenizer: str, separate: bool) -> tuple[Dssm, Encoder, TextIndex]:
+    text = TextConfig(tokenizer=tokenizer, max_units=8, buckets=16)
+    empty = Lookup.of(text, Vocabulary([], 16))
+    described = (d.features for t in TEXTS[:7] for d in empty.describe(t))
+    lookup = Lookup.of(text, Vocabulary(count_features(described), 16))
+    model = ModelConfig(text, tower, separate)
+    torch.manual_seed(7)
+    dssm = Dssm(model, len(lookup.vocabulary))
+    for name, parameter in dssm.named_parameters():
+        if not name.endswith("rows.weight"):  # biases and peepholes start at 0: give them a say
+            torch.nn.init.normal_(parameter, std=0.3)
+    weights = {name: value.numpy().copy() for name, value in dssm.weights().items()}
+    return dssm, Encoder(model, lookup.vocabulary, weights), TextIndex(lookup)
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("tokenizer", config.TOKENIZERS)
+@pytest.mark.parametrize("tower", TOWERS, ids=str)
+def test_numpy_gives_the_vectors_of_torch_from_strings(
+    tower: TowerConfig, tokenizer: str, separate: bool
+) -> None:
+    dssm, encoder, index = make(tower, tokenizer, separate)
+    index.add(TEXTS)
+    block = to_torch(index.block(np.arange(len(TEXTS))))
+    for side in config.SIDES:
+        expected = dssm.encode(block, side).detach().numpy()
+        np.testing.assert_allclose(encoder.encode(TEXTS, side), expected, atol=1e-5)
+    if separate:
+        assert np.abs(encoder.encode(TEXTS, "query") - encoder.encode(TEXTS, "title")).max() > 0.01
+
+
+@pytest.mark.parametrize("tower", TOWERS, ids=str)
+def test_a_batch_equals_its_texts_one_by_one_and_rows_are_unit_or_zero(tower: TowerConfig) -> None:
+    _, encoder, _ = make(tower, "auto", separate=False)
+    together = encoder.encode(TEXTS)
+    singly = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    np.testing.assert_allclose(together, singly, atol=1e-6)
+    norms = np.linalg.norm(together, axis=1)
+    silent = np.array([text in ("", "！？") for text in TEXTS])
+    np.testing.assert_allclose(norms, np.where(silent, 0.0, 1.0), atol=1e-5)
+    assert together.dtype == np.float32 and together.shape == (len(TEXTS), 6)
+
+
+def test_both_rooms_have_the_same_towers() -> None:
+    assert set(learning.TOWERS) == set(serving.TOWERS) == set(config.TOWERS)
+
+
+@pytest.mark.parametrize("tower", TOWERS, ids=str)
+def test_serving_knows_the_shape_of_every_weight(tower: TowerConfig) -> None:
+    built = learning.build_tower(tower, 50)
+    shapes = {name: tuple(value.shape) for name, value in built.state_dict().items()}
+    assert serving.weight_shapes(tower, 50) == shapes
+
+
+def plain_window_max(offsets: torch.Tensor, units: torch.Tensor, lengths: torch.Tensor):
+    """The definition: all windows of all positions, padding masked, then the maximum."""
+    side = len(offsets) // 2
+    rows = []
+    for row, length in zip(units, lengths.tolist(), strict=True):
+        if not length:
+            rows.append(offsets.new_zeros(offsets.shape[2]))
+            continue
+        padded = torch.nn.functional.pad(row[:length], (side, side))
+        windows = [
+            torch.stack([offsets[k, padded[t + k]] for k in range(len(offsets))]).sum(0)
+            for t in range(length)
+        ]
+        rows.append(torch.stack(windows).amax(0))
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("window", [1, 3, 5])
+def test_window_max_and_its_gradient_are_those_of_the_plain_definition(window: int) -> None:
+    torch.manual_seed(0)
+    units = torch.randint(1, 9, (6, 7))
+    lengths = torch.tensor([7, 1, 0, 3, 7, 2])
+    units[torch.arange(7) >= lengths[:, None]] = 0
+    offsets = torch.randn(window, 9, 5, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(6, 5, dtype=torch.float64)
+    fast = window_max(offsets, units, lengths)
+    (fast * weights).sum().backward()
+    gradient, offsets.grad = offsets.grad, None
+    plain = plain_window_max(offsets, units, lengths)
+    (plain * weights).sum().backward()
+    torch.testing.assert_close(fast, plain)
+    torch.testing.assert_close(gradient, offsets.grad)
+
+
+def test_the_lstm_is_torch_s_own_when_it_has_no_peepholes() -> None:
+    torch.manual_seed(1)
+    tower = learning.LstmTower(LstmConfig(embedding=8, dim=6, peepholes=False, skip=False), 40)
+    own = torch.nn.LSTM(8, 6, batch_first=True)
+    with torch.no_grad():
+        own.weight_ih_l0.copy_(tower.forth.input.T)
+        own.weight_hh_l0.copy_(tower.forth.recurrent.T)
+        own.bias_ih_l0.copy_(tower.forth.bias)
+        own.bias_hh_l0.zero_()
+    units = torch.randn(5, 8)
+    order = torch.tensor([[1, 2, 3], [4, 1, 0]])
+    found = tower.forth.pooled(units, order, torch.tensor([3, 2]))
+    for row, length in ((0, 3), (1, 2)):
+        _, (state, _) = own(units[order[row : row + 1, :length]])
+        torch.testing.assert_close(found[row], state[0, 0])
+
+
+def test_peepholes_look_at_the_cell_as_the_paper_says() -> None:
+    torch.manual_seed(2)
+    cell = learning.LstmCell(LstmConfig(embedding=3, dim=2), 2)
+    with torch.no_grad():
+        cell.peepholes.copy_(torch.randn(3, 2))
+    units, c, y = torch.randn(4, 3), torch.zeros(2), torch.zeros(2)
+    for unit in (1, 3, 2):
+        a = units[unit] @ cell.input + y @ cell.recurrent + cell.bias
+        i = torch.sigmoid(a[0:2] + cell.peepholes[0] * c)
+        f = torch.sigmoid(a[2:4] + cell.peepholes[1] * c)
+        c = f * c + i * torch.tanh(a[4:6])
+        y = torch.sigmoid(a[6:8] + cell.peepholes[2] * c) * torch.tanh(c)
+    found = cell.pooled(units, torch.tensor([[1, 3, 2]]), torch.tensor([3]))
+    torch.testing.assert_close(found[0], y)
+
+
+def test_the_exact_cnn_is_a_convolution_over_one_hot_features() -> None:
+    torch.manual_seed(3)
+    tower = learning.CnnTower(CnnConfig(form="exact", filters=4, dim=3, skip=False), 9)
+    counts = torch.zeros(6, 9)  # five units of one feature each, padded with zero units
+    for position, feature in enumerate((3, 5, 3, 8), start=1):
+        counts[position, feature] = 1.0
+    kernels = tower.rows.weight.view(9, 3, 4)  # (V, K, F)
+    windows = [sum(counts[t + k] @ kernels[:, k] for k in range(3)) for t in range(4)]
+    best = torch.stack(windows).amax(0)
+    expected = torch.tanh(tower.output(torch.tanh(best + tower.bias)))
+    features, starts = torch.tensor([0, 3, 5, 8]), torch.arange(4)
+    block = learning.TorchBlock(torch.tensor([[1, 2, 1, 3]]), torch.tensor([4]), features, starts)
+    torch.testing.assert_close(tower(block)[0], expected)
+
+
+def test_order_matters_to_cnn_and_lstm_and_not_to_dnn() -> None:
+    for tower, matters in zip(TOWERS[::1], itertools.repeat(None), strict=False):
+        _, encoder, _ = make(tower, "auto", separate=False)
+        difference = np.abs(np.subtract(*encoder.encode(["我打你了", "你打我了"]))).max()
+        bag = isinstance(tower, DnnConfig) or getattr(tower, "window", 3) == 1
+        assert (difference < 1e-6) == bag, (tower, matters)
