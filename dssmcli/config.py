@@ -172,10 +172,13 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the losses are minimised. Shares are of 1; `eval_steps` 0 means once an epoch."""
+    """How the losses are minimised. Shares are of 1; `eval_steps` 0 means once an epoch.
 
-    epochs: int = 4
-    batch_size: int = 512
+    `epochs` and `batch_size` 0 mean what `sized` makes of the number of rows.
+    """
+
+    epochs: int = 0
+    batch_size: int = 0
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     warmup: float = 0.1
@@ -189,8 +192,8 @@ class TrainConfig:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        between("epochs", self.epochs, 1, 100_000)
-        between("batch_size", self.batch_size, 1, 1_000_000)
+        between("epochs", self.epochs, 0, 100_000)
+        between("batch_size", self.batch_size, 0, 1_000_000)
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         between("learning_rate", self.learning_rate, 1e-9, 1000)
         between("warmup", self.warmup, 0, 1)
@@ -202,6 +205,27 @@ class TrainConfig:
         between("valid_share", self.valid_share, 0, 0.9)
         between("seed", self.seed, 0, 2**32 - 1)
         between("threads", self.threads, 1, 1024)
+
+
+_LARGEST_BATCH, _SMALLEST_BATCH, _BATCHES_WANTED = 512, 32, 40
+_FEWEST_EPOCHS, _MOST_EPOCHS, _STEPS_WANTED = 4, 20, 500
+
+
+def sized(config: TrainConfig, rows: int) -> TrainConfig:
+    """Return the config with its batch size and epochs made to fit the number of training rows.
+
+    Large logs: batches of 512, four times through. Small ones: smaller batches and more epochs, so
+    that there are about 500 steps to learn in; the best weights on validation rows are kept anyway.
+    """
+    batch = config.batch_size
+    if not batch:
+        wanted = 2 ** round(math.log2(max(1, rows / _BATCHES_WANTED)))
+        batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, wanted))
+    epochs = config.epochs
+    if not epochs:
+        steps = math.ceil(rows / batch)
+        epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(_STEPS_WANTED / steps)))
+    return dataclasses.replace(config, batch_size=batch, epochs=epochs)
 
 
 def to_dict(config: object) -> dict[str, Any]:

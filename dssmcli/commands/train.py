@@ -96,8 +96,8 @@ _loss_options = together(
     _setting("--click-weight", click.Choice(CLICK_WEIGHTS), "Weight of a row by its clicks."),
 )
 _train_options = together(
-    _setting("--epochs", int, "Times through the rows at most."),
-    _setting("--batch-size", int, "Rows of a step."),
+    _setting("--epochs", int, "Times through the rows at most.  [default: 4, more for few rows]"),
+    _setting("--batch-size", int, "Rows of a step.  [default: 512, fewer for few rows]"),
     _setting("--optimizer", click.Choice(OPTIMIZERS), "The optimiser."),
     _setting("--learning-rate", float, "The highest learning rate."),
     _setting("--warmup", float, "Share of the steps in which the rate rises."),

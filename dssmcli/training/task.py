@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dssmcli.config import LossConfig, Settings, TrainConfig, between
+from dssmcli.config import LossConfig, Settings, TrainConfig, between, sized
 from dssmcli.data.batching import Split, split_by_query
 from dssmcli.data.pairs import (
     Pairs,
@@ -79,9 +79,9 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
             "chosen on training rows, so it says little."
         )
     loss = replace(default_loss(pairs.kind), **settings.loss)
-    return TextTask(
-        model, loss, settings.train, split.train, split.valid, match_grade, vocabulary, index
-    )
+    config = sized(settings.train, len(split.train))
+    say(f"{model.arch}, {config.epochs} epochs of batches of {config.batch_size}.")
+    return TextTask(model, loss, config, split.train, split.valid, match_grade, vocabulary, index)
 
 
 def _split(
