@@ -22,6 +22,7 @@ from dssmcli.errors import (
 
 COMMANDS = ("train", "encode", "score", "eval", "tokenize", "info")
 
+_COMPLETE = "_DSSM_COMPLETE"
 _EPILOG = """\b
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad data (a file or a run), 130 interrupted.
 Completion: eval "$(_DSSM_COMPLETE=bash_source dssm)"   (or zsh_source, fish_source)
@@ -80,9 +81,13 @@ def dssm(debug: bool) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors become one line on stderr."""
     try:
-        code = dssm.main(list(arguments), prog_name="dssm", standalone_mode=False)
+        # Not click's own `main`, to which a closed pipe is a failure.
+        with dssm.make_context("dssm", list(arguments)) as context:
+            dssm.invoke(context)
         sys.stdout.flush()
-        return code if isinstance(code, int) else EXIT_DONE
+        return EXIT_DONE
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except BrokenPipeError:
         _close_stdout()
         return EXIT_DONE
@@ -129,6 +134,10 @@ def _close_stdout() -> None:
 
 def main() -> None:
     """Run the command line of this process; the console script."""
+    if _COMPLETE in os.environ:
+        from click.shell_completion import shell_complete  # noqa: PLC0415
+
+        sys.exit(shell_complete(dssm, {}, "dssm", _COMPLETE, os.environ[_COMPLETE]))
     for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
         # Data is UTF-8 whatever the locale says.
         if isinstance(stream, io.TextIOWrapper):

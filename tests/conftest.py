@@ -109,7 +109,7 @@ TOWER = {
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return a small trained run for each arch."""
     folder = tmp_path_factory.mktemp("runs")
-    pairs = write_pairs(folder / "pairs.tsv")
+    pairs = write_pairs(folder / "pairs.tsv", 1000)
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         for arch, options in TOWER.items():
