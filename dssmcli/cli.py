@@ -135,7 +135,7 @@ def _close_stdout() -> None:
 def main() -> None:
     """Run the command line of this process; the console script."""
     if _COMPLETE in os.environ:
-        from click.shell_completion import shell_complete  # noqa: PLC0415
+        from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(dssm, {}, "dssm", _COMPLETE, os.environ[_COMPLETE]))
     for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):

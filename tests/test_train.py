@@ -1,0 +1,344 @@
+"""Training: what is learned, kept, resumed and refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SMALL, TOWER, Dssm, write_pairs
+
+import dssmcli
+from dssmcli.config import LossConfig
+from dssmcli.data.batching import Batches, KnownPositives, split_by_query
+from dssmcli.data.pairs import Pairs, positive_rows, read_pairs
+from dssmcli.data.tsv import BadRows
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(run.iterdir())}
+
+
+def make_pairs(rows: list[tuple[int, int, float]], kind: str = "label", texts: int = 50) -> Pairs:
+    query, title, value = zip(*rows, strict=True)
+    names = [f"t{i}" for i in range(texts)]
+    return Pairs(names, np.array(query), np.array(title), np.array(value, float), kind, "")
+
+
+@pytest.mark.parametrize("arch", list(TOWER))
+def test_every_tower_learns_what_the_words_mean(runs: dict[str, Path], arch: str) -> None:
+    config = json.loads((runs[arch] / "config.json").read_text())
+    assert config["validation"]["auc"] > 0.9
+    lines = [json.loads(line) for line in (runs[arch] / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss"] < lines[0]["loss"] / 2
+
+
+@pytest.mark.parametrize("separate", [(), ("--separate-towers",)])
+def test_two_runs_with_one_seed_are_byte_equal_and_another_seed_differs(
+    dssm: Dssm, tmp_path: Path, separate: tuple[str, ...]
+) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 200)
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        extra = ["--seed", seed, "--epochs", "2", "--unit-dropout", "0.1"]
+        assert dssm("train", pairs, *SMALL, *extra, *separate, "-o", tmp_path / name).code == 0
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    weights = "weights.safetensors"
+    assert contents(tmp_path / "a")[weights] != contents(tmp_path / "c")[weights]
+
+
+@pytest.mark.parametrize("arch", list(TOWER))
+def test_a_resumed_training_ends_byte_equal_to_one_never_interrupted(
+    dssm: Dssm, tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 300)
+    command = ["train", pairs, *SMALL, "--arch", arch, *TOWER[arch], "--epochs", "4"]
+    assert dssm(*command, "-o", tmp_path / "whole").code == 0
+    from dssmcli.run import Workplace
+
+    save, saved = Workplace.save, []
+
+    def save_and_stop(place: Workplace, content: bytes) -> None:
+        save(place, content)
+        saved.append(len(content))
+        if len(saved) in (1, 3):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workplace, "save", save_and_stop)
+    assert dssm(*command, "-o", tmp_path / "cut").code == 130
+    assert not (tmp_path / "cut").exists()
+    refused = dssm(*command, "-o", tmp_path / "cut")
+    assert refused.code == 1 and "--resume" in refused.err
+    assert dssm(*command, "-o", tmp_path / "cut", "--resume").code == 130
+    assert dssm(*command, "-o", tmp_path / "cut", "--resume").code == 0
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cut", "p.tsv", "whole"]
+
+
+def test_resume_refuses_other_data_and_other_settings(
+    dssm: Dssm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dssmcli.training import finish
+
+    pairs = write_pairs(tmp_path / "p.tsv", 200)
+    command = ["train", pairs, *SMALL, "-o", tmp_path / "r"]
+    with monkeypatch.context() as patch:
+        patch.setattr(finish, "run_contents", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert dssm(*command).code == 130
+    for changed, named in ((["--gamma", "7"], "loss.gamma"), (["--dim", "8"], "tower.dim")):
+        result = dssm(*command, *changed, "--resume")
+        assert result.code == 2 and named in result.err
+    write_pairs(pairs, 200, seed=8)
+    assert "data.sha256" in dssm(*command, "--resume").err
+    write_pairs(pairs, 200)
+    checkpoint = tmp_path / "r.partial" / "checkpoint.safetensors"
+    good = checkpoint.read_bytes()
+    checkpoint.write_bytes(good[: len(good) // 2])
+    damaged = dssm(*command, "--resume")
+    assert damaged.code == 3 and "damaged" in damaged.err
+    checkpoint.write_bytes(good)
+    assert dssm(*command, "--resume").code == 0
+    done = dssm(*command[:-3], "-o", tmp_path / "r", "--resume")
+    assert done.code == 0 and "nothing to resume" in done.err
+
+
+def test_an_existing_run_is_overwritten_only_when_asked(dssm: Dssm, tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 120)
+    command = ["train", pairs, *SMALL, "--epochs", "1", "-o", tmp_path / "r"]
+    assert dssm(*command).code == 0
+    before = contents(tmp_path / "r")
+    refused = dssm(*command, "--seed", "5")
+    assert refused.code == 1 and "--overwrite" in refused.err and refused.err.count("\n") == 1
+    assert contents(tmp_path / "r") == before
+    assert dssm(*command, "--seed", "5", "--overwrite").code == 0
+    assert contents(tmp_path / "r") != before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    kept = dssm(*command[:-1], tmp_path / "mine", "--overwrite")
+    assert kept.code == 1 and (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_two_trainings_do_not_write_one_run_at_the_same_time(dssm: Dssm, tmp_path: Path) -> None:
+    from dssmcli.run import workplace
+
+    pairs = write_pairs(tmp_path / "p.tsv", 100)
+    with workplace(tmp_path / "r"):
+        result = dssm("train", pairs, *SMALL, "-o", tmp_path / "r")
+    assert result.code == 1 and "another `dssm train`" in result.err
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_training_leaves_the_old_run_whole_and_goes_on(
+    dssm: Dssm, tmp_path: Path, kill: signal.Signals
+) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 3000)
+    run = tmp_path / "r"
+    assert dssm("train", pairs, *SMALL, "--epochs", "1", "-o", run).code == 0
+    before = contents(run)
+    command = [sys.executable, "-m", "dssmcli", "train", str(pairs), *SMALL]
+    command += ["--epochs", "6", "--patience", "60", "-o", str(run)]
+    process = subprocess.Popen([*command, "--overwrite"], stderr=subprocess.PIPE)
+    checkpoint = tmp_path / "r.partial" / "checkpoint.safetensors"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        os.sched_yield()
+    process.send_signal(kill)
+    process.communicate()
+    assert process.returncode == (130 if kill == signal.SIGINT else -signal.SIGKILL)
+    assert contents(run) == before
+    dssmcli.load(run)
+    again = dssm(*command[3:], "--resume")
+    assert again.code == 0, again.err
+    assert contents(run) != before
+
+
+def test_the_best_weights_are_kept_not_the_last(dssm: Dssm, tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 300)
+    options = ["--epochs", "12", "--patience", "2", "--learning-rate", "0.2", "--decay", "none"]
+    assert dssm("train", pairs, *SMALL, *options, "-o", tmp_path / "r").code == 0
+    lines = [json.loads(x) for x in (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()]
+    best = max(lines, key=lambda line: line["auc"])
+    stored = json.loads((tmp_path / "r" / "config.json").read_text())["validation"]
+    assert stored["step"] == best["step"] and stored["auc"] == best["auc"]
+    assert not lines[-1]["best"] and len(lines) - lines.index(best) == 3
+
+
+@pytest.mark.parametrize("arch", list(TOWER))
+def test_the_paper_preset_runs_and_is_the_paper_s(dssm: Dssm, tmp_path: Path, arch: str) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 200, labelled=False)
+    options = ["--preset", "paper", "--arch", arch, "--epochs", "2", "-q", "--threads", "1"]
+    assert dssm("train", pairs, *options, "-o", tmp_path / "r").code == 0
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert config["loss"]["random_negatives"] == 4 and not config["loss"]["in_batch"]
+    assert config["train"]["optimizer"] == "sgd" and config["train"]["batch_size"] == 1024
+    assert not config["model"]["tower"]["skip"] and config["model"]["tower"]["dim"] == 128
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "kind"),
+    [
+        ("a b\tc d\nb c\td e\n", [], "click"),
+        ("a b\tc d\t1\nb c\td e\t0\n", [], "label"),
+        ("a b\tc d\t12\nb c\td e\t0\n", ["--value", "clicks"], "clicks"),
+        ("a b\tc d\t0.5\nb c\td e\t3\n", ["--value", "grade"], "grade"),
+        ("a b\tc d\t7\t9\nb c\td e\t0\t3\n", ["--value", "clicks"], "clicks"),
+        ("query\ttitle\tclicks\na b\tc d\t3\nb c\td e\t1\n", [], "clicks"),
+        ("grade\ttitle\tquery\n3\tc d\ta b\n1\td e\tb c\n", [], "grade"),
+        ("3\tc d\ta b\tx\n1\td e\tb c\ty\n", ["--columns", "clicks,title,query,-"], "clicks"),
+    ],
+)
+def test_values_mean_what_the_user_or_the_header_says(
+    dssm: Dssm, tmp_path: Path, rows: str, options: list[str], kind: str
+) -> None:
+    for source, stdin in (("-", rows.encode()), ("-", gzip.compress(rows.encode()))):
+        result = dssm(
+            "train", source, *options, *SMALL[:-1], "--overwrite", "-o", tmp_path / "r", stdin=stdin
+        )
+        assert result.code == 0, result.err
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert config["data"]["kind"] == kind and config["data"]["rows"] == 2
+    assert "Warning: nothing to validate on" in result.err
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("", "no rows"),
+        ("\n\n", "no rows"),
+        ("a\n", ":1: 1 column, expected 2 to 4"),
+        ("a\tb\tc\td\te\n", ":1: 5 columns"),
+        ("a\tb\n\nc\td\n", ":2: empty line"),
+        ("a\tb\nc\t \n", ":2: empty title"),
+        ("\tb\n", ":1: empty query"),
+        ("a\tb\tx\n", ':1:3: value is "x"'),
+        ("a\tb\t-1\n", "0 or more"),
+        ("a\tb\tnan\n", "0 or more"),
+        ("a\tb\t1e999\n", "0 or more"),
+        ("a\tb\t1\t-2\n", ":1:4: impressions"),
+        ("a\tb\t0\t0\n", "never shown"),
+        ("a\tb\t1\nc\td\n", ":2: 2 columns, expected 3"),
+        ("a\tb\t5\nc\td\t2\n", "--value clicks"),
+        ("a\tb\t0\nc\td\t0\n", "No row is a match"),
+        ("a\tb\nc\tb\n", "same title"),
+        ("!!\t??\n!?\t?!\n", "No text has a letter"),
+        ("query\tquery\n", "same title"),
+    ],
+)
+def test_bad_pairs_are_one_line_and_exit_3(
+    dssm: Dssm, tmp_path: Path, rows: str, said: str
+) -> None:
+    file = tmp_path / "p.tsv"
+    file.write_text(rows)
+    result = dssm("train", file, *SMALL, "-o", tmp_path / "r")
+    assert result.code == 3, result
+    assert said in result.err and result.err.count("\n") == 1, result.err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_missing_file_a_folder_utf16_and_damaged_gzip_are_exit_3(
+    dssm: Dssm, tmp_path: Path
+) -> None:
+    (tmp_path / "utf16.tsv").write_text("a\tb\n", "utf-16")
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a\tb\n" * 999)[:-9])
+    for name, said in (
+        ("none.tsv", "No such file"),
+        (".", "folder"),
+        ("utf16.tsv", "iconv"),
+        ("cut.gz", "gzip"),
+    ):
+        result = dssm("train", tmp_path / name, *SMALL, "-o", tmp_path / "r")
+        assert result.code == 3 and said in result.err and result.err.count("\n") == 1, result.err
+
+
+def test_bad_rows_can_be_skipped_counted_and_kept(dssm: Dssm, tmp_path: Path) -> None:
+    good = write_pairs(tmp_path / "p.tsv", 100).read_bytes()
+    bad = [b"lonely", b"a\tb\tc\td\te", b"a\t\xff\t1", b"a\tb\tminus"]
+    (tmp_path / "p.tsv").write_bytes(good + b"\n".join(bad) + b"\n")
+    options = ["--bad-rows", "skip", "--rejects", tmp_path / "rejects.tsv"]
+    result = dssm("train", tmp_path / "p.tsv", *SMALL[:-1], *options, "-o", tmp_path / "r")
+    assert result.code == 0 and "Skipped 4 bad rows" in result.err
+    assert (tmp_path / "rejects.tsv").read_bytes() == b"\n".join(bad) + b"\n"
+
+
+def test_an_output_that_cannot_be_written_is_exit_1(dssm: Dssm, tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 40)
+    result = dssm("train", pairs, *SMALL, "-o", pairs / "below-a-file")
+    assert result.code == 1 and "cannot be written" in result.err and result.err.count("\n") == 1
+
+
+def test_validation_holds_out_whole_queries(tmp_path: Path) -> None:
+    rows = [(q, 30 + t, float(t == 0)) for q in range(30) for t in range(3)]
+    split = split_by_query(make_pairs(rows), 0.2, seed=1)
+    assert split.valid is not None and len(split.valid) == 18
+    assert not set(split.train.query) & set(split.valid.query)
+    assert split_by_query(make_pairs(rows[:3]), 0.2, seed=1).valid is None
+
+
+def test_valid_files_are_validated_on_instead(dssm: Dssm, tmp_path: Path) -> None:
+    train, valid = write_pairs(tmp_path / "t.tsv", 100), write_pairs(tmp_path / "v.tsv", 60, seed=4)
+    assert dssm("train", train, *SMALL, "--valid", valid, "-o", tmp_path / "r").code == 0
+    data = json.loads((tmp_path / "r" / "config.json").read_text())["data"]
+    assert (data["rows"], data["valid_rows"]) == (100, 60)
+
+
+def test_known_positives_and_the_query_itself_are_never_negatives() -> None:
+    rows = [(q, 20 + t, float((q + t) % 3 == 0)) for q in range(20) for t in range(20)]
+    pairs = make_pairs([*rows, (5, 5, 1.0), (6, 5, 0.0)])
+    positive = positive_rows(pairs, 0.0)
+    known = {(q, t) for q, t, value in rows if value}
+    for in_batch in (True, False):
+        loss = LossConfig(in_batch=in_batch, random_negatives=6)
+        batches = Batches(pairs, positive, loss, 32, seed=1)
+        assert batches.per_epoch == 13
+        for number in range(26):
+            batch = batches.batch(number)
+            np.testing.assert_array_equal(batch.candidates[batch.column], pairs.title[batch.rows])
+            for i, j in np.argwhere(batch.allowed):
+                query, title = int(pairs.query[batch.rows[i]]), int(batch.candidates[j])
+                assert (query, title) not in known and query != title
+
+
+def test_an_epoch_has_every_row_once_and_keeps_a_query_s_rows_together() -> None:
+    rows = [(q, 20 + t, 1.0) for q in range(20) for t in range(5)]
+    batches = Batches(make_pairs(rows), np.ones(100, bool), LossConfig(), 10, seed=3)
+    first = np.concatenate([batches.batch(i).rows for i in range(10)])
+    second = np.concatenate([batches.batch(i).rows for i in range(10, 20)])
+    assert sorted(first) == sorted(second) == list(range(100)) and list(first) != list(second)
+    queries = np.array([row[0] for row in rows])[first].reshape(20, 5)
+    assert (queries == queries[:, :1]).all()
+
+
+def test_random_negatives_are_drawn_afresh_and_batches_are_functions_of_seed_and_number() -> None:
+    rows = [(q, 20 + q, 1.0) for q in range(20)]
+    pairs = make_pairs(rows)
+    loss = LossConfig(in_batch=False, random_negatives=3)
+    batches = Batches(pairs, np.ones(20, bool), loss, 20, seed=3)
+    allowed = [batches.batch(i).allowed.sum(0).tolist() for i in (0, 1, 0)]
+    assert allowed[0] == allowed[2] != allowed[1]
+    assert max(batches.batch(0).allowed.sum(1)) <= 3
+
+
+def test_masking_equals_a_plain_loop() -> None:
+    random = np.random.default_rng(0)
+    rows = [(int(q), int(t), float(v)) for q, t, v in random.integers(0, [9, 30, 2], (80, 3))]
+    pairs = make_pairs(rows)
+    positive = positive_rows(pairs, 0.0)
+    queries, candidates = random.integers(0, 9, 12), np.unique(random.integers(0, 30, 15))
+    found = KnownPositives(pairs, positive).mask(queries, candidates)
+    matches = {(q, t) for q, t, value in rows if value}
+    for i, query in enumerate(queries):
+        for j, title in enumerate(candidates):
+            assert found[i, j] == ((query, title) in matches or query == title)
+
+
+def test_equal_texts_share_a_number_however_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "p.tsv").write_text("ＡＢＣ  d\tx\nabc D\tX \n")
+    pairs = read_pairs([str(tmp_path / "p.tsv")], None, None, BadRows())
+    assert pairs.texts == ["abc d", "x"] and pairs.query.tolist() == [0, 0]
