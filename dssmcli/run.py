@@ -275,7 +275,7 @@ class Workplace(NamedTuple):
 
 @contextmanager
 def workplace(run: Path) -> Iterator[Workplace]:
-    """Open a run's workplace for one process at a time; the folder stays unless `discard`ed."""
+    """Open a run's workplace for one process at a time; it stays if it holds a checkpoint."""
     place = Workplace(_sibling(run, "partial"))
     with writing_to(place.path):
         _finish_interrupted_swap(run)
@@ -283,7 +283,11 @@ def workplace(run: Path) -> Iterator[Workplace]:
         lock = open(place.path / LOCK, "wb")  # noqa: SIM115 (held until the block ends)
     with lock:
         _take_lock(lock.fileno(), run)
-        yield place
+        try:
+            yield place
+        finally:
+            if not os.path.lexists(place.checkpoint):
+                discard(place)
 
 
 def discard(place: Workplace) -> None:

@@ -161,7 +161,7 @@ def test_logistic_loss_learns_where_a_match_begins() -> None:
         optimizer.zero_grad()
         loss(cosines, labels, torch.ones(400)).backward()
         optimizer.step()
-    assert float(-loss.shift / loss.scale) == pytest.approx(0.6, abs=0.02)
+    assert float((-loss.shift / loss.scale).detach()) == pytest.approx(0.6, abs=0.02)
 
 
 def batch_gradient(vectors: torch.Tensor, rows: slice) -> torch.Tensor:

@@ -225,9 +225,9 @@ def test_values_mean_what_the_user_or_the_header_says(
         ("a\tb\t0\t0\n", "never shown"),
         ("a\tb\t1\nc\td\n", ":2: 2 columns, expected 3"),
         ("a\tb\t5\nc\td\t2\n", "--value clicks"),
-        ("a\tb\t0\nc\td\t0\n", "No row is a match"),
+        ("a\tb\t0\nc\td\t0\n", "no row is a match"),
         ("a\tb\nc\tb\n", "same title"),
-        ("!!\t??\n!?\t?!\n", "No text has a letter"),
+        ("!!\t??\n!?\t?!\n", "no text has a letter"),
         ("query\tquery\n", "same title"),
     ],
 )

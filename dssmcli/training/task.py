@@ -17,7 +17,7 @@ from dssmcli.data.pairs import (
     interpretation,
     read_pairs,
 )
-from dssmcli.data.tsv import BadRows
+from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, count_features, read_features, shipped_features
 from dssmcli.training.text import TextTask, check_learnable, index_texts
@@ -57,6 +57,7 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     `say` gets a line for everything that was understood or decided, and every warning.
     """
     texts = Texts()
+    name = ", ".join(map(name_of, given.sources))
     pairs = read_pairs(given.sources, given.columns, given.kind, bad_rows, texts)
     say(f"Read {interpretation(pairs)}.")
     split = _split(given, settings.train, pairs, texts, bad_rows)
@@ -71,7 +72,7 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     say(f"{len(vocabulary.features):,} features in {index.distinct_units - 1:,} distinct units.")
     if index.truncated:
         say(f"{index.truncated:,} texts are longer than {model.text.max_units} units: cut there.")
-    for warning in check_learnable(split.train, match_grade, index):
+    for warning in check_learnable(name, split.train, match_grade, index):
         say(f"Warning: {warning}")
     if split.valid is None:
         say(

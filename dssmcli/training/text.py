@@ -91,23 +91,25 @@ def index_texts(pairs: Pairs, model: ModelConfig, vocabulary: Vocabulary) -> Tex
     return index
 
 
-def check_learnable(train: Pairs, match_grade: float, index: TextIndex) -> list[str]:
+def check_learnable(name: str, train: Pairs, match_grade: float, index: TextIndex) -> list[str]:
     """Return warnings; raise DataError when nothing can be learned from the rows."""
     positive = positive_rows(train, match_grade)
     empty = index.lengths() == 0
     warnings = []
     if train.kind == "grade" and train.value.min() == train.value.max():
-        raise DataError(f"Every grade is {train.value.min():g}: nothing to tell apart.")
+        raise DataError(f"{name}: every grade is {train.value.min():g}: nothing to tell apart.")
     if not positive.any():
-        raise DataError("No row is a match (a click, a label 1, a high grade): nothing to learn.")
+        raise DataError(
+            f"{name}: no row is a match (a click, a label 1, a high grade): nothing to learn."
+        )
     titles = len(np.unique(train.title))
     if titles < 2:
-        raise DataError("All rows have the same title: no title can stand as a negative.")
+        raise DataError(f"{name}: all rows have the same title: no title can stand as a negative.")
     if train.kind == "label" and positive.all():
         warnings.append("Every label is 1: other rows' titles are the only negatives.")
     lost = int((empty[train.query] | empty[train.title]).sum())
     if lost == len(train):
-        raise DataError("No text has a letter, digit or symbol: nothing to learn.")
+        raise DataError(f"{name}: no text has a letter, digit or symbol: nothing to learn.")
     if lost:
         warnings.append(f"{lost:,} rows have a text without any letter, digit or symbol.")
     if len(train) < 100:

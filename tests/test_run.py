@@ -1,0 +1,204 @@
+"""Runs on disk: whole or not at all, checked, safe to load from a stranger."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Dssm
+
+import dssmcli
+from dssmcli.errors import OutputError, RunError
+from dssmcli.run import FILES, MANIFEST, open_run, publish
+
+FORMAT_1 = Path(__file__).parent / "data" / "format-1"
+
+
+def reseal(run: Path) -> None:
+    """Write a manifest that fits whatever the files hold now."""
+    files = {
+        name: {
+            "size": len((run / name).read_bytes()),
+            "sha256": hashlib.sha256((run / name).read_bytes()).hexdigest(),
+        }
+        for name in FILES
+    }
+    (run / MANIFEST).write_text(json.dumps({"format": 1, "files": files}))
+
+
+@pytest.fixture(name="copy")
+def _copy(run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("arch", ["dnn", "cnn", "lstm"])
+def test_a_committed_run_of_format_1_loads_for_ever(arch: str) -> None:
+    model = dssmcli.load(FORMAT_1 / arch)
+    expected = json.loads((FORMAT_1 / f"{arch}.json").read_text("utf-8"))
+    for query, title, score in expected:
+        assert model.score(query, title) == pytest.approx(score, abs=1e-5)
+
+
+def test_a_run_can_be_copied_and_read_only(dssm: Dssm, run: Path, copy: Path) -> None:
+    for path in (*copy.iterdir(), copy):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = dssm("score", "-m", run, "couch", "sofa bed").out
+    assert dssm("score", "-m", copy, "couch", "sofa bed").out == before
+    copy.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_a_damaged_byte_in_any_file_is_found(dssm: Dssm, copy: Path, name: str) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (copy / name).write_bytes(content)
+    result = dssm("score", "-m", copy, "a", "b")
+    if name == "metrics.jsonl":  # not needed to answer, so not read
+        assert result.code == 0
+        with pytest.raises(RunError, match="damaged"):
+            open_run(copy).read(name)
+        return
+    assert result.code == 3 and name in result.err and result.err.count("\n") == 1, result.err
+
+
+@pytest.mark.parametrize("name", ["config.json", "weights.safetensors", "vocab.txt", MANIFEST])
+def test_a_missing_or_cut_file_is_named(dssm: Dssm, copy: Path, name: str) -> None:
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[:-5])
+    cut = dssm("score", "-m", copy, "a", "b")
+    assert cut.code == 3 and name in cut.err
+    (copy / name).unlink()
+    missing = dssm("score", "-m", copy, "a", "b")
+    assert missing.code == 3 and name in missing.err and missing.err.count("\n") == 1
+
+
+def test_a_newer_run_says_so(dssm: Dssm, copy: Path) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text())
+    (copy / MANIFEST).write_text(json.dumps({**manifest, "format": 2}))
+    result = dssm("info", "-m", copy)
+    assert result.code == 3 and "newer" in result.err and "Upgrade" in result.err
+
+
+def test_what_is_not_a_run_says_so(dssm: Dssm, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    for name in ("file", "empty"):
+        result = dssm("info", "-m", tmp_path / name)
+        assert result.code == 3 and "not a run" in result.err
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "config.json", MANIFEST])
+def test_nothing_outside_the_folder_is_read(dssm: Dssm, copy: Path, name: str) -> None:
+    outside = copy.parent / "outside"
+    shutil.move(copy / name, outside)
+    (copy / name).symlink_to(outside)
+    result = dssm("score", "-m", copy, "a", "b")
+    assert result.code == 3 and "no links" in result.err
+
+
+def test_a_pipe_in_a_run_does_not_hang(dssm: Dssm, copy: Path) -> None:
+    (copy / "vocab.txt").unlink()
+    os.mkfifo(copy / "vocab.txt")
+    assert dssm("score", "-m", copy, "a", "b").code == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model": None}, "expected text"),
+        ({"model": {"text": {}, "tower": {}, "separate_towers": False}}, "arch"),
+        ({"tower": {"dim": 60000}}, "expected"),
+        ({"tower": {"dim": 10**12}}, "at most"),
+        ({"tower": {"dim": True}}, "expected int"),
+        ({"tower": {"window": 9}}, "conv"),
+        ({"tower": {"windw": 3}}, "window"),
+        ({"text": {"tokenizer": "autp"}}, "Did you mean auto"),
+        ({"text": {"buckets": 5}}, "rows.weight"),
+        ({"text": {"max_units": -1}}, "at least 1"),
+    ],
+)
+def test_a_hostile_config_is_one_line(dssm: Dssm, copy: Path, change: dict, said: str) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    for name, values in change.items():
+        if name in config["model"]:
+            config["model"][name].update(values)
+        else:
+            config[name] = values
+    (copy / "config.json").write_text(json.dumps(config))
+    reseal(copy)
+    result = dssm("score", "-m", copy, "a", "b")
+    assert result.code == 3 and said in result.err and result.err.count("\n") == 1, result.err
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"[" * 100_000, b"\xff\xfe", b"1e999"]
+)
+@pytest.mark.parametrize("name", ["config.json", MANIFEST, "weights.safetensors"])
+def test_hostile_bytes_are_one_line(dssm: Dssm, copy: Path, name: str, content: bytes) -> None:
+    (copy / name).write_bytes(content)
+    if name != MANIFEST:
+        reseal(copy)
+    result = dssm("score", "-m", copy, "a", "b")
+    assert result.code == 3 and result.err.count("\n") == 1 and name in result.err, result.err
+
+
+def test_weights_that_are_not_numbers_are_refused(dssm: Dssm, copy: Path) -> None:
+    import safetensors.numpy
+
+    file = copy / "weights.safetensors"
+    weights = safetensors.numpy.load_file(file)
+    for bad in (np.float32("nan"), np.float32("inf")):
+        changed = {**weights, "tower.bias": weights["tower.bias"] * 0 + bad}
+        safetensors.numpy.save_file(changed, file)
+        reseal(copy)
+        result = dssm("score", "-m", copy, "a", "b")
+        assert result.code == 3 and "finite" in result.err
+    safetensors.numpy.save_file({**weights, "extra": weights["tower.bias"]}, file)
+    reseal(copy)
+    assert "extra" in dssm("score", "-m", copy, "a", "b").err
+
+
+def test_publishing_replaces_a_run_whole_or_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "r"
+    old, new = (dict.fromkeys(FILES, text) for text in (b"old", b"new"))
+    publish(run, old)
+    real, calls = os.rename, []
+
+    def failing(source: Path, target: Path) -> None:
+        calls.append(target)
+        if len(calls) == fail_at:
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(os, "rename", failing)
+    for fail_at in (1, 2):  # noqa: B007 (read by `failing`)
+        calls.clear()
+        with pytest.raises(OutputError, match="No space left"):
+            publish(run, new)
+        assert open_run(run).read("vocab.txt") == b"old"
+    fail_at = 0
+    publish(run, new)
+    assert open_run(run).read("vocab.txt") == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["r"]
+
+
+def test_a_full_disk_while_writing_leaves_the_old_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "r"
+    publish(run, dict.fromkeys(FILES, b"old"))
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        publish(run, dict.fromkeys(FILES, b"new"))
+    assert open_run(run).read("config.json") == b"old"

@@ -1,0 +1,174 @@
+"""Text: one normalisation, units, features, ids, blocks."""
+
+from __future__ import annotations
+
+import itertools
+import string
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dssmcli.config import TOKENIZERS, TextConfig
+from dssmcli.errors import DataError, RunError
+from dssmcli.text.blocks import Ragged, TextIndex, UnitDropout
+from dssmcli.text.normalize import normalize
+from dssmcli.text.tokenizers import Lookup
+from dssmcli.text.units import letter_trigrams, mixed_features, mixed_units
+from dssmcli.text.vocab import (
+    Vocabulary,
+    count_features,
+    read_features,
+    shipped_features,
+    vocabulary_from_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hello  World\t", "hello world"),
+        ("ＡＢＣ１２３（手机）", "abc123(手机)"),
+        ("ﬁne ①", "fine 1"),
+        ("a\x00b\u200bc\ufeff", "abc"),
+        ("line\u2028two\x85three\u3000four", "line two three four"),
+        ("ΑΒΓ ПРИВЕТ", "αβγ привет"),
+        ("", ""),
+        (" \t\r", ""),
+    ],
+)
+def test_normalisation_folds_what_looks_alike(text: str, expected: str) -> None:
+    assert normalize(text) == expected
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    once = normalize(text)
+    assert normalize(once) == once
+    assert once == once.strip() and "  " not in once and "\n" not in once
+    assert not any(unicodedata.category(char) == "Cc" for char in once)
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("iphone 12手机壳,红", ["iphone", "12", "手", "机", "壳", "红"]),
+        ("women's c++ 50% café", ["womens", "c", "+", "+", "50", "%", "cafe"]),
+        ("don’t stop", ["dont", "stop"]),
+        ("한국어 ひらがな", ["한", "국", "어", "ひ", "ら", "が", "な"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("😀!?…", ["😀"]),
+    ],
+)
+def test_mixed_scripts_become_characters_and_words(text: str, units: list[str]) -> None:
+    assert mixed_units(normalize(text)) == units
+
+
+def test_a_word_is_its_letter_trigrams_repeats_included() -> None:
+    assert letter_trigrams("good") == ["#go", "goo", "ood", "od#"]
+    assert letter_trigrams("a") == ["#a#"]
+    assert letter_trigrams("aaaa") == ["#aa", "aaa", "aaa", "aa#"]
+    assert mixed_features("手") == ["手"] and mixed_features("%") == ["%"]
+    assert mixed_features("a") == ["#a#"] and mixed_features("7") == ["#7#"]
+
+
+def test_letter_trigrams_over_the_alphabet_never_collide() -> None:
+    vocabulary = Lookup.shipped("auto").vocabulary
+    letters = string.ascii_lowercase + string.digits
+    ids = {
+        feature: vocabulary.id(feature)
+        for parts in itertools.product(f"#{letters}", letters, f"{letters}#")
+        for feature in ["".join(parts)]
+    }
+    assert len(ids) == 37 * 36 * 37 == len(set(ids.values()))
+    assert max(ids.values()) <= len(vocabulary.features)
+
+
+def test_unknown_features_share_buckets_and_known_ones_do_not() -> None:
+    vocabulary = Vocabulary(["a", "b"], buckets=4)
+    assert (len(vocabulary), vocabulary.id("a"), vocabulary.id("b")) == (7, 1, 2)
+    unknown = {vocabulary.id(f"x{i}") for i in range(100)}
+    assert unknown == {3, 4, 5, 6}
+    assert vocabulary.id("好") == Vocabulary(["a", "b"], buckets=4).id("好")
+
+
+def test_a_vocabulary_survives_being_written() -> None:
+    vocabulary = Vocabulary(["#go", "手", "%"], 8)
+    again = vocabulary_from_text(vocabulary.to_text(), 8, "v")
+    assert again.features == vocabulary.features and again.digest == vocabulary.digest
+    for damaged in ("a\nb", "a\na\n", "a\n\nb\n"):
+        with pytest.raises(RunError):
+            vocabulary_from_text(damaged, 8, "v")
+
+
+def test_a_vocabulary_of_one_s_own_is_checked(tmp_path) -> None:
+    file = tmp_path / "v.txt"
+    file.write_text("手\n机\n", "utf-8")
+    assert read_features(file) == ["手", "机"]
+    for content, said in ((b"a\na\n", ":2:"), (b"", "no features"), (b"\xff\n", "UTF-8")):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match=said):
+            read_features(file)
+
+
+def test_features_are_counted_most_frequent_first() -> None:
+    assert count_features([["b", "a"], ["a", "c"], ["c"]]) == ["a", "c", "b"]
+    assert count_features([["b", "a"], ["a"]], least=2) == ["a"]
+    assert len(shipped_features()) == len(set(shipped_features())) > 58_000
+
+
+def index_of(texts: list[str], tokenizer: str = "auto", most: int = 8) -> TextIndex:
+    index = TextIndex(Lookup.of(TextConfig(tokenizer, most, 16), Vocabulary(["a", "b", "好"], 16)))
+    index.add(texts)
+    return index
+
+
+def test_a_block_holds_each_distinct_unit_once_and_pads_with_unit_zero() -> None:
+    index = index_of(["good 好 good", "", "好"])
+    block = index.block(np.array([0, 1, 2, 0]))
+    assert block.lengths.tolist() == [3, 0, 1, 3] and block.units.shape == (4, 3)
+    assert block.units[1].tolist() == [0, 0, 0] and block.units[2, 1:].tolist() == [0, 0]
+    assert len(block.starts) == 3 and block.features[0] == 0
+    sizes = np.diff(np.append(block.starts, len(block.features)))
+    assert sorted(sizes.tolist()) == [1, 1, 4]
+
+
+@given(st.lists(st.text(max_size=12), max_size=8), st.sampled_from(TOKENIZERS))
+def test_a_block_says_of_a_text_what_describing_it_says(texts: list[str], tokenizer: str) -> None:
+    index = index_of(texts, tokenizer)
+    lookup = Lookup.of(TextConfig(tokenizer, 8, 16), Vocabulary(["a", "b", "好"], 16))
+    block = index.block(np.arange(len(texts)))
+    ends = np.append(block.starts[1:], len(block.features))
+    for row, text in enumerate(texts):
+        units = block.units[row, : block.lengths[row]]
+        found = [block.features[block.starts[u] : ends[u]].tolist() for u in units]
+        assert found == [described.ids for described in lookup.describe(text)]
+
+
+def test_what_is_too_long_is_cut_and_counted() -> None:
+    index = index_of(["a " * 9, "a " * 8, "x" * 65, "y" * 64])
+    assert index.lengths().tolist() == [8, 8, 1, 1] and index.truncated == 2
+
+
+def test_ragged_rows_come_back_in_any_order() -> None:
+    ragged = Ragged()
+    for row in ([1, 2], [], [3], [4, 5, 6]):
+        ragged.append(row)
+    values, lengths = ragged.take(np.array([3, 1, 0, 3]))
+    assert values.tolist() == [4, 5, 6, 1, 2, 4, 5, 6] and lengths.tolist() == [3, 0, 2, 3]
+
+
+def test_unit_dropout_leaves_its_share_and_never_an_empty_text() -> None:
+    lengths = np.array([1, 0, 50, 2] * 500)
+    flat = np.arange(lengths.sum())
+    kept, left = UnitDropout(0.3, np.random.default_rng(0)).thinned(flat, lengths)
+    assert (left[lengths > 0] >= 1).all() and (left[lengths == 0] == 0).all()
+    assert left.sum() == len(kept) and 0.65 < left[lengths == 50].mean() / 50 < 0.75
+    assert (np.diff(kept) > 0).all()
+
+
+def test_document_frequency_counts_texts_not_uses() -> None:
+    frequency = index_of(["好 好", "好", "a"], "word").document_frequency()
+    assert frequency[3] == 2 and frequency[1] == 1 and frequency[2] == 0
