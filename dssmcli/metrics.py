@@ -1,15 +1,13 @@
 """How good scores are: arrays in, floats out, nan where a metric is undefined.
 
 A higher score is a better match. `positive` is boolean (or 0/1), one entry a score. Equal scores
-never take their order from the input: a pair counts half, a ranking has its expected value under
-random order. A score that is nan makes every figure nan, so that a diverged model shows.
+never take their order from the input: a pair counts half. A score that is nan makes every figure
+nan, so that a diverged model shows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,8 +31,8 @@ class _Cuts(NamedTuple):
 
 def _cuts(scores: ArrayLike, positive: ArrayLike) -> _Cuts:
     """Count matches at every place where a line can be drawn; no places if a score is nan."""
-    values, labels = _floats(scores), np.asarray(positive, dtype=bool)
-    _check_aligned(values, labels)
+    values, labels = as_floats(scores), np.asarray(positive, dtype=bool)
+    check_aligned(values, labels)
     if np.isnan(values).any():
         values, labels = values[:0], labels[:0]
     order = np.argsort(-values)
@@ -44,11 +42,13 @@ def _cuts(scores: ArrayLike, positive: ArrayLike) -> _Cuts:
     return _Cuts(values[last], true, last + 1 - true)
 
 
-def _floats(values: ArrayLike) -> Floats:
+def as_floats(values: ArrayLike) -> Floats:
+    """Return the values as float64."""
     return np.asarray(values, dtype=np.float64)
 
 
-def _check_aligned(*columns: NDArray[Any]) -> None:
+def check_aligned(*columns: NDArray[Any]) -> None:
+    """Assert that all columns are (N,) for one N."""
     shapes = [column.shape for column in columns]
     assert len(shapes[0]) == 1 and len(set(shapes)) == 1, shapes
 
@@ -137,8 +137,8 @@ class ThresholdReport(NamedTuple):
 def confusion(scores: ArrayLike, positive: ArrayLike, threshold: float) -> Confusion:
     """Count pairs by class and by `score >= threshold`; a nan score does not match."""
     # In float64: numpy would round the threshold to float32 to compare it with float32 scores.
-    values, labels = _floats(scores), np.asarray(positive, dtype=bool)
-    _check_aligned(values, labels)
+    values, labels = as_floats(scores), np.asarray(positive, dtype=bool)
+    check_aligned(values, labels)
     match = values >= threshold
     true, matches, positives = (int(x.sum()) for x in (match & labels, match, labels))
     return Confusion(
@@ -155,7 +155,7 @@ def at_threshold(scores: ArrayLike, positive: ArrayLike, threshold: float) -> Th
     Precision is nan when nothing matches, recall without a positive, all of them without a pair
     or when a score or the threshold is nan.
     """
-    if math.isnan(threshold) or np.isnan(_floats(scores)).any():
+    if math.isnan(threshold) or np.isnan(as_floats(scores)).any():
         return ThresholdReport(math.nan, math.nan, math.nan, math.nan)
     hit, wrong, missed, rest = confusion(scores, positive, threshold)
     return ThresholdReport(
@@ -175,8 +175,8 @@ def _ratio(part: int, whole: int) -> float:
 
 def pearson(a: ArrayLike, b: ArrayLike) -> float:
     """Return the linear correlation of two arrays (N,); nan if one is constant or not finite."""
-    first, second = _floats(a), _floats(b)
-    _check_aligned(first, second)
+    first, second = as_floats(a), as_floats(b)
+    check_aligned(first, second)
     if not first.size or not (np.isfinite(first).all() and np.isfinite(second).all()):
         return math.nan
     return float(np.clip(_direction(first) @ _direction(second), -1.0, 1.0))
@@ -189,7 +189,7 @@ def _direction(values: Floats) -> Floats:
     # Scaled to at most 1, so that no sum or square overflows; powers of two scale without rounding.
     values = np.ldexp(values, -np.frexp(np.abs(values).max())[1])
     centred = values - values.mean()
-    return _floats(centred / np.sqrt(centred @ centred))
+    return as_floats(centred / np.sqrt(centred @ centred))
 
 
 def spearman(a: ArrayLike, b: ArrayLike) -> float:
@@ -201,226 +201,8 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def _average_ranks(values: ArrayLike) -> Floats:
-    array = _floats(values)
+    array = as_floats(values)
     if np.isnan(array).any():
         return np.full_like(array, math.nan)
     _, group, sizes = np.unique(array, return_inverse=True, return_counts=True)
-    return _floats((np.cumsum(sizes) - (sizes - 1) / 2)[group])
-
-
-# Rankings: each query has its own titles
-
-
-@dataclass(frozen=True)
-class RankingReport:
-    """Means over the used queries; `mean_pool` is the size of the pool that every @k is drawn from.
-
-    `queries` were used; `skipped` had no positive title, or no relevance above 0.
-    """
-
-    queries: int
-    skipped: int
-    mean_pool: float
-    ndcg: dict[int, float]
-    recall: dict[int, float]
-    map: float
-    mrr: float
-
-
-def ranking(
-    scores: ArrayLike,
-    relevance: ArrayLike,
-    positive: ArrayLike,
-    queries: ArrayLike,
-    ks: Sequence[int],
-) -> RankingReport:
-    """Rank each query's titles by score and report how early the right ones come.
-
-    All arrays are (N,), rows in any order. `relevance` >= 0 grades a title for NDCG, `positive`
-    says which titles count as right for the others, `queries` are whole numbers that name the row's
-    query. Every title given is in the pool; a positive that is not given cannot be missed.
-    """
-    rows, asked = _ranked(scores, relevance, positive, queries)
-    used = len(rows.pools)
-    return RankingReport(
-        queries=used,
-        skipped=asked - used,
-        mean_pool=_mean(rows.pools),
-        ndcg={k: _mean(_ndcg(rows, k)) for k in ks},
-        recall={k: _mean(_recall(rows, k)) for k in ks},
-        map=_mean(_average_precisions(rows)),
-        mrr=_mean(_reciprocal_ranks(rows)),
-    )
-
-
-def _mean(values: NDArray[Any]) -> float:
-    return float(values.mean()) if values.size else math.nan
-
-
-class _Ranked(NamedTuple):
-    """The titles of Q used queries, sorted by query and then from the highest score (R rows)."""
-
-    pools: Ints  # (Q,) titles a query
-    query: Ints  # (R,) 0..Q-1
-    rank: Ints  # (R,) 1..pool
-    group: Ints  # (R,) rows of one query with equal scores are a group
-    relevance: Floats  # (R,)
-    positive: Floats  # (R,) 0 or 1
-
-
-def _ranked(
-    scores: ArrayLike, relevance: ArrayLike, positive: ArrayLike, queries: ArrayLike
-) -> tuple[_Ranked, int]:
-    """Sort the rows of the queries that can be judged; also return how many were asked."""
-    values, grades = _floats(scores), _floats(relevance)
-    right = np.asarray(positive, dtype=bool)
-    names, query = np.unique(np.asarray(queries), return_inverse=True)
-    _check_aligned(values, grades, right, query)
-    used = _any(right, query, len(names)) & _any(grades > 0, query, len(names))
-    used &= not np.isnan(values).any()
-
-    kept = np.flatnonzero(used[query])
-    query = (np.cumsum(used) - 1)[query[kept]]
-    order = np.lexsort((-values[kept], query))
-    query, kept = query[order], kept[order]
-    return _sorted_rows(values[kept], query, grades[kept], right[kept]), len(names)
-
-
-def _any(flags: Bools, query: Ints, count: int) -> Bools:
-    """Tell for each query (count,) whether one of its rows is flagged."""
-    found = np.zeros(count, dtype=bool)
-    found[query[flags]] = True
-    return found
-
-
-def _sorted_rows(values: Floats, query: Ints, relevance: Floats, positive: Bools) -> _Ranked:
-    pools = np.bincount(query)
-    starts = np.cumsum(pools) - pools
-    differs = (query[1:] != query[:-1]) | (values[1:] != values[:-1])
-    return _Ranked(
-        pools=pools,
-        query=query,
-        rank=np.arange(1, len(query) + 1) - starts[query],
-        group=np.cumsum(np.append(False, differs))[: len(query)],
-        relevance=relevance,
-        positive=positive.astype(np.float64),
-    )
-
-
-def _totals(values: Floats, keys: Ints, count: int = 0) -> Floats:
-    """Add up the values (R,) that have the same key: at least `count` sums."""
-    return _floats(np.bincount(keys, weights=values, minlength=count))
-
-
-def _sum(values: Floats, rows: _Ranked) -> Floats:
-    """Add up the values (R,) of each query: (Q,)."""
-    return _totals(values, rows.query, len(rows.pools))
-
-
-def _expected(values: Floats, rows: _Ranked) -> Floats:
-    """Return (R,) what stands at each rank on average, if each group is in random order."""
-    mean = _totals(values, rows.group) / np.bincount(rows.group)
-    return _floats(mean[rows.group])
-
-
-def _ndcg(rows: _Ranked, k: int) -> Floats:
-    """Return (Q,) NDCG@k with gain 2^rel - 1 and discount log2(1 + rank) (Burges et al., 2005)."""
-    best_first = np.lexsort((-rows.relevance, rows.query))
-    # Divided by 2^(the query's highest grade), which cancels, so that no grade is too large.
-    top = rows.relevance[best_first][rows.rank == 1][rows.query]
-    gain = np.exp2(rows.relevance - top) - np.exp2(-top)
-    discount = np.where(rows.rank <= k, 1 / np.log2(1 + rows.rank), 0.0)
-    ideal = _sum(gain[best_first] * discount, rows)
-    return _sum(_expected(gain, rows) * discount, rows) / ideal
-
-
-def _recall(rows: _Ranked, k: int) -> Floats:
-    """Return (Q,) the expected share of a query's positives among its first k titles."""
-    found = np.where(rows.rank <= k, _expected(rows.positive, rows), 0.0)
-    return _sum(found, rows) / _sum(rows.positive, rows)
-
-
-class _Ties(NamedTuple):
-    """For each row (R,), the group of equal scores that it stands in."""
-
-    size: Ints
-    place: Ints  # of this row in its group, 1..size
-    hits: Floats  # positives in the group
-    before: Floats  # positives that rank higher than the group
-
-
-def _ties(rows: _Ranked) -> _Ties:
-    size = np.bincount(rows.group)
-    hits = _totals(rows.positive, rows.group)
-    first = np.cumsum(size) - size
-    # Positives in all groups above, less those that belong to earlier queries.
-    positives = _sum(rows.positive, rows)
-    earlier = (np.cumsum(positives) - positives)[rows.query]
-    return _Ties(
-        size=size[rows.group],
-        place=np.arange(1, len(rows.group) + 1) - first[rows.group],
-        hits=hits[rows.group],
-        before=(np.cumsum(hits) - hits)[rows.group] - earlier,
-    )
-
-
-def _average_precisions(rows: _Ranked) -> Floats:
-    """Return (Q,) expected average precision (McSherry & Najork, ECIR 2008, section 2.4)."""
-    ties = _ties(rows)
-    # Given a positive at this place, the others of its group lie evenly over the other places.
-    beside = (ties.place - 1) * (ties.hits - 1) / np.maximum(ties.size - 1, 1)
-    precision = (ties.before + 1 + beside) / rows.rank
-    return _sum(ties.hits / ties.size * precision, rows) / _sum(rows.positive, rows)
-
-
-def _reciprocal_ranks(rows: _Ranked) -> Floats:
-    """Return (Q,) the expected value of 1 / rank of the first positive."""
-    ties = _ties(rows)
-    size, place = ties.size, ties.place
-    hits = ties.hits.astype(np.int64)
-    first = (ties.before == 0) & (hits > 0) & (place <= size - hits + 1)
-    # The first positive is at this place in C(size - place, hits - 1) of C(size, hits) orders.
-    size, place, hits = size[first], place[first], hits[first]
-    logs = _log_factorials(int(size.max(initial=0)))
-    ways = logs[size - place] - logs[hits - 1] - logs[size - place - hits + 1]
-    orders = logs[size] - logs[hits] - logs[size - hits]
-    chance = np.zeros(len(first))
-    chance[first] = np.exp(ways - orders)
-    return _sum(chance / rows.rank, rows)
-
-
-def _log_factorials(n: int) -> Floats:
-    """Return log(i!) for i = 0..n."""
-    return np.cumsum(np.log(np.maximum(np.arange(n + 1), 1)))
-
-
-# Retrieval: all queries share one pool of titles
-
-
-@dataclass(frozen=True)
-class PoolReport:
-    """Means over queries that search one pool of `pool` titles; recall@k is the share found."""
-
-    mrr: float
-    recall: dict[int, float]
-    pool: int
-
-
-def pool_report(higher: ArrayLike, ties: ArrayLike, pool: int, ks: Sequence[int]) -> PoolReport:
-    """Report how early each query's best positive comes in a pool shared by all queries.
-
-    higher: (Q,) titles of the pool that score strictly higher than the best positive; ties: (Q,)
-    other titles that score the same (leave the query's own positives out of both), in random order
-    with it. 0 <= higher and higher + ties < pool.
-    """
-    above, equal = np.asarray(higher, dtype=np.int64), np.asarray(ties, dtype=np.int64)
-    assert above.ndim == 1 and above.shape == equal.shape, (above.shape, equal.shape)
-    assert not ((above < 0) | (equal < 0) | (above + equal >= pool)).any(), "rank outside the pool"
-    places = equal + 1
-    last = int((above + places).max(initial=0))
-    harmonic = np.append(0.0, np.cumsum(1 / np.arange(1, last + 1)))
-    return PoolReport(
-        mrr=_mean((harmonic[above + places] - harmonic[above]) / places),
-        recall={k: _mean(np.clip(k - above, 0, places) / places) for k in ks},
-        pool=pool,
-    )
+    return as_floats((np.cumsum(sizes) - (sizes - 1) / 2)[group])

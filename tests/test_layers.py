@@ -14,12 +14,15 @@ BELOW = {
     "atomic": {"errors"},
     "config": {"errors"},
     "metrics": {"errors"},
+    "rankings": {"errors", "metrics"},
     "run": {"errors", "config"},
     "text": {"errors", "config", "run", "metrics"},
     "data": {"errors", "atomic", "config", "run", "metrics", "text"},
     "models": {"errors", "config", "text"},
-    "serving": {"errors", "config", "run", "metrics", "text", "data"},
-    "training": {"errors", "config", "run", "metrics", "text", "data", "models", "__init__"},
+    "serving": {"errors", "config", "run", "metrics", "rankings", "text", "data"},
+    "training": {
+        *("errors", "config", "run", "metrics", "rankings", "text", "data", "models", "__init__"),
+    },
     "display": set(),
     "commands": {
         *("errors", "atomic", "config", "run", "display", "text", "data", "serving", "training"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli import metrics
+from dssmcli import metrics, rankings
 from dssmcli.data.batching import KnownPositives
 from dssmcli.data.pairs import Pairs, default_match_grade, positive_rows
 from dssmcli.serving.encoder import Encoder
@@ -91,7 +91,7 @@ def _rankings(
     relevance = pairs.value if pairs.kind == "grade" else np.minimum(pairs.value, 1.0)
     # A query with a single title cannot be ranked wrongly: it would only flatter the figures.
     several = np.bincount(pairs.query)[pairs.query] > 1
-    report = metrics.ranking(
+    report = rankings.ranking(
         cosines[several], relevance[several], positive[several], pairs.query[several], RANKS
     )
     if not report.queries:
@@ -120,6 +120,6 @@ def _pool(
         others[np.arange(len(scores)), column[rows]] = False
         higher[rows] = ((scores > own) & others).sum(axis=1)
         ties[rows] = ((scores == own) & others).sum(axis=1)
-    report = metrics.pool_report(higher, ties, len(titles), RECALL_RANKS)
+    report = rankings.pool_report(higher, ties, len(titles), RECALL_RANKS)
     figures = {"mrr": report.mrr, **{f"recall@{k}": v for k, v in report.recall.items()}}
     return figures | {"pool": float(report.pool)}

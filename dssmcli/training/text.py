@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dssmcli import metrics
+from dssmcli import metrics, rankings
 from dssmcli.config import LossConfig, ModelConfig, TrainConfig
 from dssmcli.data.batching import Batch, Batches, KnownPositives
 from dssmcli.data.pairs import Pairs, positive_rows
@@ -300,7 +300,7 @@ def _pool_mrr(task: TextTask, model: Dssm, valid: Pairs, positive: npt.NDArray[n
     others[np.arange(len(rows)), column] = False
     higher = ((cosines > own) & others).sum(axis=1)
     ties = ((cosines == own) & others).sum(axis=1)
-    return metrics.pool_report(higher, ties, len(pool), [1]).mrr
+    return rankings.pool_report(higher, ties, len(pool), [1]).mrr
 
 
 def threshold_scores(task: TextTask, model: Dssm) -> Scores:
