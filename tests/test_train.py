@@ -303,6 +303,24 @@ def test_known_positives_and_the_query_itself_are_never_negatives() -> None:
             for i, j in np.argwhere(batch.allowed):
                 query, title = int(pairs.query[batch.rows[i]]), int(batch.candidates[j])
                 assert (query, title) not in known and query != title
+            if in_batch:
+                others = ~batch.allowed
+                others[np.arange(len(batch.rows)), batch.column] = False
+                assert batch.masked.tolist() == others.sum(axis=1).tolist()
+                assert batch.masked.sum() > 0
+
+
+def test_the_number_of_masked_matches_is_reported(dssm: Dssm, tmp_path: Path) -> None:
+    # Every query goes with every title: all but a row's own title is masked.
+    rows = [f"{q} q\t{t} t\n" for q in "abcdefgh" for t in "klmnop"]
+    (tmp_path / "p.tsv").write_text("".join(rows))
+    made = dssm(
+        *("train", tmp_path / "p.tsv", "-o", tmp_path / "run", "--valid-share", "0"),
+        *("--epochs", "1", "--batch-size", "48", "--threads", "1"),
+    )
+    assert made.code == 0 and "masked among the candidates of a row: 5.00 on average" in made.err
+    line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
+    assert line["masked"] == 5 and line["softmax"] == 0
 
 
 def test_an_epoch_has_every_row_once_and_keeps_a_query_s_rows_together() -> None:

@@ -21,7 +21,9 @@ Example:
 """
 
 
-@click.command("encode", context_settings=CONTEXT, epilog=_EPILOG)
+@click.command(
+    "encode", short_help="Turn texts into vectors.", context_settings=CONTEXT, epilog=_EPILOG
+)
 @click.argument("files", nargs=-1, metavar="[FILE...|-]")
 @click.option(
     "-o",

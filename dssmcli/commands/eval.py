@@ -28,7 +28,13 @@ Example:
 """
 
 
-@click.command("eval", context_settings=CONTEXT, epilog=_EPILOG, no_args_is_help=True)
+@click.command(
+    "eval",
+    short_help="Measure a run on pairs whose answer is known.",
+    context_settings=CONTEXT,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
 @click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-")
 @pairs_options
 @json_option

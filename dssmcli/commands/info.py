@@ -17,7 +17,12 @@ Example:
 """
 
 
-@click.command("info", context_settings=CONTEXT, epilog=_EPILOG)
+@click.command(
+    "info",
+    short_help="Show a run's settings and figures.",
+    context_settings=CONTEXT,
+    epilog=_EPILOG,
+)
 @json_option
 @model_option
 def command(as_json: bool, model: str | None) -> None:

@@ -30,7 +30,9 @@ Example:
 """
 
 
-@click.command("score", context_settings=CONTEXT, epilog=_EPILOG)
+@click.command(
+    "score", short_help="Score pairs of texts.", context_settings=CONTEXT, epilog=_EPILOG
+)
 @click.argument("texts", nargs=-1, metavar="[QUERY TITLE]")
 @click.option("--pairs", metavar="FILE|-", help="Score every row of a TSV file of query and title.")
 @click.option("--columns", metavar="NAMES", help="With --pairs: what the columns hold.")

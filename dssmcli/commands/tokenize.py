@@ -17,7 +17,13 @@ Example:
 """
 
 
-@click.command("tokenize", context_settings=CONTEXT, epilog=_EPILOG, no_args_is_help=True)
+@click.command(
+    "tokenize",
+    short_help="Show what the model sees of a text.",
+    context_settings=CONTEXT,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...|-")
 @click.option(
     "--tokenizer",

@@ -27,7 +27,9 @@ from dssmcli.config import (
     PRESETS,
     TOKENIZERS,
     TOWERS,
+    LossConfig,
     Settings,
+    TextConfig,
     settings_of,
 )
 
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import TrainingDisplay
     from dssmcli.run import Workplace
-    from dssmcli.training.task import PairsInput
-    from dssmcli.training.text import TextState, TextTask
+    from dssmcli.training.task import PairsInput, TextTask
+    from dssmcli.training.text import TextState
 
 _EPILOG = """\b
 Example:
@@ -56,12 +58,28 @@ def _widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[i
 
 def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
     """Return an option without a default of its own: the preset's stands unless it is given."""
+    if "[default" not in text:
+        text += f"  [default: {_default(name)}]"
     return click.option(name, type=kind, default=None, help=text, **more)
 
 
+def _default(option: str) -> str:
+    """Return how the default preset sets an option, as the user would write it."""
+    on, _, off = option.partition("/")
+    base = PRESETS["default"]
+    parts: tuple[object, ...] = (TextConfig(), *base.towers.values(), LossConfig(), base.train)
+    name = on.removeprefix("--").replace("-", "_")
+    value = next(getattr(part, name) for part in parts if hasattr(part, name))
+    if off:
+        return (on if value else off).removeprefix("--")
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 _text_options = together(
-    _setting("--tokenizer", click.Choice(TOKENIZERS), "How texts become units.  [default: auto]"),
-    _setting("--max-units", int, "Units of a text that are read.  [default: 128]"),
+    _setting("--tokenizer", click.Choice(TOKENIZERS), "How texts become units."),
+    _setting("--max-units", int, "Units of a text that are read."),
     click.option(
         "--vocab",
         default="log",
@@ -69,8 +87,12 @@ _text_options = together(
         help="Features with a row of their own: those of the training rows, the shipped lists "
         "(49,284 letter trigrams, 8,836 Chinese characters), or a file's.",
     ),
-    click.option("--min-count", default=1, help="With --vocab log: so often at least."),
-    _setting("--buckets", int, "Rows shared by all other features, by hash.  [default: 2048]"),
+    click.option(
+        "--min-count",
+        default=1,
+        help="With --vocab log: a feature stands in the log so often at least.",
+    ),
+    _setting("--buckets", int, "Rows shared by all other features, by hash."),
 )
 _tower_options = together(
     click.option("--arch", type=click.Choice(list(TOWERS)), default="cnn", help="The tower."),
@@ -89,15 +111,21 @@ _tower_options = together(
 _loss_options = together(
     _setting("--gamma", float, "Smoothing factor of the softmax over cosines."),
     _setting("--softmax", float, "Weight of the softmax loss."),
-    _setting("--logistic", float, "Weight of the logistic loss on labels or grades."),
+    _setting(
+        "--logistic",
+        float,
+        "Weight of the logistic loss on a cosine.  [default: 3 for labels, 1 for grades, else 0]",
+    ),
     _setting("--cosent", float, "Weight of the CoSENT loss on grades."),
     _setting("--in-batch/--no-in-batch", bool, "Titles of other rows as negatives."),
     _setting("--random-negatives", int, "Titles drawn afresh at each step."),
     _setting("--click-weight", click.Choice(CLICK_WEIGHTS), "Weight of a row by its clicks."),
 )
 _train_options = together(
-    _setting("--epochs", int, "Times through the rows at most.  [default: 4, more for few rows]"),
-    _setting("--batch-size", int, "Rows of a step.  [default: 512, fewer for few rows]"),
+    _setting(
+        "--epochs", int, "Times through the rows at most.  [default: 4, up to 20 for few rows]"
+    ),
+    _setting("--batch-size", int, "Rows of a step.  [default: 512, down to 32 for few rows]"),
     _setting("--optimizer", click.Choice(OPTIMIZERS), "The optimiser."),
     _setting("--learning-rate", float, "The highest learning rate."),
     _setting("--warmup", float, "Share of the steps in which the rate rises."),
@@ -111,7 +139,13 @@ _train_options = together(
 )
 
 
-@click.command("train", context_settings=CONTEXT, epilog=_EPILOG, no_args_is_help=True)
+@click.command(
+    "train",
+    short_help="Train a model on pairs.",
+    context_settings=CONTEXT,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
 @click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-")
 @click.option(
     "-o",
@@ -131,13 +165,16 @@ _train_options = together(
 )
 @_setting("--valid-share", float, "Share of the queries set aside for validation.")
 @click.option(
-    "--match-grade", type=float, help="Grades from here on are matches.  [default: middle]"
+    "--match-grade",
+    type=float,
+    help="Grades from here on are matches.  [default: the middle of the range]",
 )
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
     default="default",
-    help="Where settings not given come from: the best on our development sets, or the papers.",
+    help="Where settings not given come from: `default` did best on development sets, `paper` is "
+    "as published: SGD, 4 random negatives, no path around the tower.",
 )
 @_text_options
 @_tower_options
@@ -171,6 +208,8 @@ def command(
     if overwrite and resume:
         raise click.UsageError("--overwrite starts afresh, --resume goes on: give one of them.")
     settings = _settings(chosen, preset)
+    # Idle threads of torch wait instead of spinning: beside another process they would starve it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import TrainingDisplay
     from dssmcli.run import workplace
@@ -252,6 +291,8 @@ def _train(task: TextTask, place: Workplace, output: Path, display: TrainingDisp
             display.step(event.loss, event.rows)
     publish(output, run_contents(task, state))
     discard(place)
+    masked = state.history[-1]["masked"]
+    display.say(f"Known matches masked among the candidates of a row: {masked:.2f} on average.")
     display.say(f"Wrote {output}.")
 
 

@@ -24,12 +24,14 @@ class Batch(NamedTuple):
     candidates: (C,) int64, numbers of texts.
     column: (R,) int64, the candidate that is the row's own title.
     allowed: (R, C) bool, which candidates are negatives of which row (its own title aside).
+    masked: (R,) int64, how many other candidates are none because they are known matches.
     """
 
     rows: Ints
     candidates: Ints
     column: Ints
     allowed: Bools
+    masked: Ints
 
 
 class KnownPositives:
@@ -100,17 +102,22 @@ class Batches:
         """All titles of the batch, and the drawn ones, are candidates of every row."""
         titles = np.concatenate((self._pairs.title[rows], drawn))
         candidates, inverse = np.unique(titles, return_inverse=True)
-        allowed = ~self._known.mask(self._pairs.query[rows], candidates)
-        return Batch(rows, candidates, inverse[: len(rows)], allowed)
+        return self._batch(rows, candidates, inverse, np.ones((len(rows), len(candidates)), bool))
 
     def _own(self, rows: Ints, drawn: Ints) -> Batch:
         """Each row has the candidates (R, J) drawn for it, as in the papers."""
         titles = np.concatenate((self._pairs.title[rows], drawn.ravel()))
         candidates, inverse = np.unique(titles, return_inverse=True)
-        allowed = np.zeros((len(rows), len(candidates)), np.bool_)
-        allowed[np.repeat(np.arange(len(rows)), drawn.shape[1]), inverse[len(rows) :]] = True
-        allowed &= ~self._known.mask(self._pairs.query[rows], candidates)
-        return Batch(rows, candidates, inverse[: len(rows)], allowed)
+        own = np.zeros((len(rows), len(candidates)), np.bool_)
+        own[np.repeat(np.arange(len(rows)), drawn.shape[1]), inverse[len(rows) :]] = True
+        return self._batch(rows, candidates, inverse, own)
+
+    def _batch(self, rows: Ints, candidates: Ints, inverse: Ints, offered: Bools) -> Batch:
+        """Take the known matches out of what is offered (R, C)."""
+        column = inverse[: len(rows)]
+        hidden = offered & self._known.mask(self._pairs.query[rows], candidates)
+        masked = hidden.sum(axis=1) - hidden[np.arange(len(rows)), column]
+        return Batch(rows, candidates, column, offered & ~hidden, masked)
 
 
 def _chunks(query: Ints) -> Ints:

@@ -22,7 +22,9 @@ from dssmcli.training.checkpoint import (
     restore_optimizer,
     to_bytes,
 )
-from dssmcli.training.text import TextState, TextTask, new_state, threshold_scores
+from dssmcli.training.task import TextTask
+from dssmcli.training.text import TextState, new_state
+from dssmcli.training.validation import threshold_scores
 
 
 def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from dssmcli.errors import DssmError
 
 
 class Step(NamedTuple):
-    """What one step did: `number` counts from 1, `parts` has each loss by name."""
+    """What one step did: `number` counts from 1, `parts` has each loss and count by name."""
 
     number: int
     loss: float
@@ -23,7 +23,7 @@ class Step(NamedTuple):
 
 
 class StepLoss(NamedTuple):
-    """The loss to go down on, the parts it was summed from, and the number of rows it is of."""
+    """The loss to go down on, figures about it by name, and the number of rows it is of."""
 
     total: Tensor
     parts: dict[str, float]

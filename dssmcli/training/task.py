@@ -8,21 +8,37 @@ from pathlib import Path
 
 import numpy as np
 
-from dssmcli.config import LossConfig, Settings, TrainConfig, between, sized
+from dssmcli.config import LossConfig, ModelConfig, Settings, TrainConfig, between, sized
 from dssmcli.data.batching import Split, split_by_query
 from dssmcli.data.pairs import (
     Pairs,
     Texts,
     default_match_grade,
     interpretation,
+    positive_rows,
     read_pairs,
 )
 from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.errors import DataError
+from dssmcli.text.blocks import TextIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, count_features, read_features, shipped_features
-from dssmcli.training.text import TextTask, check_learnable, index_texts
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TextTask:
+    """Everything that stays as it is while a text model is trained."""
+
+    model: ModelConfig
+    loss: LossConfig
+    config: TrainConfig
+    train: Pairs
+    valid: Pairs | None
+    match_grade: float
+    vocabulary: Vocabulary
+    index: TextIndex
 
 
 @dataclass(frozen=True)
@@ -109,3 +125,36 @@ def _vocabulary(given: PairsInput, settings: Settings, train: Pairs) -> Vocabula
         [feature for unit in cut for feature in lookup.tokenizer.describe(unit)] for cut in units
     )
     return Vocabulary(count_features(features, given.min_count), text.buckets)
+
+
+def index_texts(pairs: Pairs, model: ModelConfig, vocabulary: Vocabulary) -> TextIndex:
+    """Cut every text of the pairs; text number i of the pairs is text i of the index."""
+    index = TextIndex(Lookup.of(model.text, vocabulary))
+    index.add(pairs.texts)
+    return index
+
+
+def check_learnable(name: str, train: Pairs, match_grade: float, index: TextIndex) -> list[str]:
+    """Return warnings; raise DataError when nothing can be learned from the rows."""
+    positive = positive_rows(train, match_grade)
+    empty = index.lengths() == 0
+    warnings = []
+    if train.kind == "grade" and train.value.min() == train.value.max():
+        raise DataError(f"{name}: every grade is {train.value.min():g}: nothing to tell apart.")
+    if not positive.any():
+        raise DataError(
+            f"{name}: no row is a match (a click, a label 1, a high grade): nothing to learn."
+        )
+    titles = len(np.unique(train.title))
+    if titles < 2:
+        raise DataError(f"{name}: all rows have the same title: no title can stand as a negative.")
+    if train.kind == "label" and positive.all():
+        warnings.append("Every label is 1: other rows' titles are the only negatives.")
+    lost = int((empty[train.query] | empty[train.title]).sum())
+    if lost == len(train):
+        raise DataError(f"{name}: no text has a letter, digit or symbol: nothing to learn.")
+    if lost:
+        warnings.append(f"Rows with a text that has no letter, digit or symbol: {lost:,}.")
+    if len(train) < 100:
+        warnings.append(f"Only {len(train)} rows to learn from: expect little of the model.")
+    return warnings

@@ -11,47 +11,29 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dssmcli import metrics, rankings
-from dssmcli.config import LossConfig, ModelConfig, TrainConfig
-from dssmcli.data.batching import Batch, Batches, KnownPositives
-from dssmcli.data.pairs import Pairs, positive_rows
-from dssmcli.errors import DataError
+from dssmcli.data.batching import Batch, Batches
+from dssmcli.data.pairs import positive_rows
 from dssmcli.models.dssm import Dssm
 from dssmcli.models.layers import to_torch
 from dssmcli.models.losses import LogisticLoss, cosent_loss, softmax_loss
 from dssmcli.text.blocks import TextIndex, UnitDropout
-from dssmcli.text.tokenizers import Lookup
-from dssmcli.text.vocab import Vocabulary
 from dssmcli.training.loop import Step, StepLoss, optimizer_for, train
+from dssmcli.training.task import TextTask
+from dssmcli.training.validation import validation_score
 
-Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-
-_ENCODE_AT_ONCE = 1024
-_POOL = 2000
-
-
-@dataclass(frozen=True)
-class TextTask:
-    """Everything that stays as it is while a text model is trained."""
-
-    model: ModelConfig
-    loss: LossConfig
-    config: TrainConfig
-    train: Pairs
-    valid: Pairs | None
-    match_grade: float
-    vocabulary: Vocabulary
-    index: TextIndex
 
 
 class Evaluation(NamedTuple):
-    """A look at the validation rows; `loss` is the mean training loss since the look before."""
+    """A look at the validation rows; `loss` is the mean training loss since the look before.
+
+    `parts` has the means of each weighted loss, and of the known matches masked a row.
+    """
 
     step: int
     epoch: float
     loss: float
+    parts: dict[str, float]
     metric: str
     score: float
     best: bool
@@ -62,6 +44,7 @@ class Evaluation(NamedTuple):
             "step": self.step,
             "epoch": round(self.epoch, 4),
             "loss": round(self.loss, 6),
+            **{name: round(value, 6) for name, value in self.parts.items()},
             self.metric: round(self.score, 6),
             "best": self.best,
         }
@@ -76,45 +59,11 @@ class TextState:
     optimizer: torch.optim.Optimizer
     step: int = 0
     waited: int = 0
-    loss_sum: float = 0.0
-    loss_steps: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
     best_score: float = float("-inf")
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     finished: bool = False
-
-
-def index_texts(pairs: Pairs, model: ModelConfig, vocabulary: Vocabulary) -> TextIndex:
-    """Cut every text of the pairs; text number i of the pairs is text i of the index."""
-    index = TextIndex(Lookup.of(model.text, vocabulary))
-    index.add(pairs.texts)
-    return index
-
-
-def check_learnable(name: str, train: Pairs, match_grade: float, index: TextIndex) -> list[str]:
-    """Return warnings; raise DataError when nothing can be learned from the rows."""
-    positive = positive_rows(train, match_grade)
-    empty = index.lengths() == 0
-    warnings = []
-    if train.kind == "grade" and train.value.min() == train.value.max():
-        raise DataError(f"{name}: every grade is {train.value.min():g}: nothing to tell apart.")
-    if not positive.any():
-        raise DataError(
-            f"{name}: no row is a match (a click, a label 1, a high grade): nothing to learn."
-        )
-    titles = len(np.unique(train.title))
-    if titles < 2:
-        raise DataError(f"{name}: all rows have the same title: no title can stand as a negative.")
-    if train.kind == "label" and positive.all():
-        warnings.append("Every label is 1: other rows' titles are the only negatives.")
-    lost = int((empty[train.query] | empty[train.title]).sum())
-    if lost == len(train):
-        raise DataError(f"{name}: no text has a letter, digit or symbol: nothing to learn.")
-    if lost:
-        warnings.append(f"{lost:,} rows have a text without any letter, digit or symbol.")
-    if len(train) < 100:
-        warnings.append(f"Only {len(train)} rows to learn from: expect little of the model.")
-    return warnings
 
 
 def new_state(task: TextTask) -> TextState:
@@ -159,7 +108,8 @@ def train_text(task: TextTask, state: TextState) -> Iterator[Step | Evaluation]:
         return
     for step in train(state.optimizer, config, loss_of, state.step, steps):
         state.step = step.number
-        state.loss_sum, state.loss_steps = state.loss_sum + step.loss, state.loss_steps + 1
+        for name, value in {"steps": 1.0, "loss": step.loss, **step.parts}.items():
+            state.sums[name] = state.sums.get(name, 0.0) + value
         yield step
         if step.number % every == 0 or step.number == steps:
             evaluation = _evaluate(task, state, step.number / batches.per_epoch)
@@ -220,6 +170,7 @@ def _loss(
         losses["cosent"] = weights.cosent * cosent_loss(own, grade, weights.gamma)
     total = sum(losses.values(), start=0.0 * own.sum())
     parts = {name: float(loss.detach()) for name, loss in losses.items()}
+    parts["masked"] = float(batch.masked.mean())
     return StepLoss(total, parts, len(batch.rows))
 
 
@@ -243,17 +194,6 @@ def _encode_batch(task: TextTask, model: Dssm, batch: Batch, number: int) -> tup
     return vectors[place[: len(queries)]], vectors[place[len(queries) :]]
 
 
-# How good is it?
-
-
-class Scores(NamedTuple):
-    """Cosines of pairs and whether each is a match; `negatives` says what the others are."""
-
-    cosines: Floats
-    positive: npt.NDArray[np.bool_]
-    negatives: str
-
-
 def _evaluate(task: TextTask, state: TextState, epoch: float) -> Evaluation:
     metric, score = ("none", 0.0)
     if task.valid is not None:
@@ -265,90 +205,9 @@ def _evaluate(task: TextTask, state: TextState, epoch: float) -> Evaluation:
         state.best_score, state.waited = score, 0
     else:
         state.waited += 1
-    loss = state.loss_sum / max(1, state.loss_steps)
-    state.loss_sum, state.loss_steps = 0.0, 0
-    evaluation = Evaluation(state.step, epoch, loss, metric, score, best)
+    steps = state.sums.pop("steps")
+    means = {name: value / steps for name, value in state.sums.items()}
+    state.sums = {}
+    evaluation = Evaluation(state.step, epoch, means.pop("loss"), means, metric, score, best)
     state.history.append(evaluation.to_json())
     return evaluation
-
-
-def validation_score(task: TextTask, model: Dssm, valid: Pairs) -> tuple[str, float]:
-    """Return the metric that picks the best weights, and its value: the higher the better.
-
-    AUC where labels have both classes, Spearman's correlation for grades, and for clicks the mean
-    reciprocal rank of the clicked title among (up to 2,000) titles of the validation rows.
-    """
-    positive = positive_rows(valid, task.match_grade)
-    if valid.kind == "grade" and valid.value.min() < valid.value.max():
-        return "spearman", metrics.spearman(row_cosines(task, model, valid), valid.value)
-    if valid.kind == "label" and positive.any() and not positive.all():
-        return "auc", metrics.auc(row_cosines(task, model, valid), positive)
-    return "mrr", _pool_mrr(task, model, valid, positive)
-
-
-def _pool_mrr(task: TextTask, model: Dssm, valid: Pairs, positive: npt.NDArray[np.bool_]) -> float:
-    if not positive.any():
-        return 0.0
-    rows = np.flatnonzero(positive)[:_POOL]
-    pool = np.unique(valid.title[rows])
-    cosines = encode_texts(task, model, valid.query[rows], "query") @ (
-        encode_texts(task, model, pool, "title").T
-    )
-    column = np.searchsorted(pool, valid.title[rows])
-    own = cosines[np.arange(len(rows)), column][:, None]
-    others = ~KnownPositives(valid, positive).mask(valid.query[rows], pool)
-    others[np.arange(len(rows)), column] = False
-    higher = ((cosines > own) & others).sum(axis=1)
-    ties = ((cosines == own) & others).sum(axis=1)
-    return rankings.pool_report(higher, ties, len(pool), [1]).mrr
-
-
-def threshold_scores(task: TextTask, model: Dssm) -> Scores:
-    """Return the scored pairs that a threshold is chosen on: validation rows, or else training's.
-
-    Clicks alone say nothing of what is no match: a title drawn at random for each clicked row
-    joins the titles shown and not clicked.
-    """
-    rows = task.valid if task.valid is not None else task.train
-    cosines = row_cosines(task, model, rows)
-    positive = positive_rows(rows, task.match_grade)
-    if rows.kind in ("label", "grade") and positive.any() and not positive.all():
-        return Scores(cosines, positive, "labelled")
-    random = np.random.default_rng([task.config.seed, 4])
-    queries = rows.query[positive]
-    titles = random.choice(np.unique(rows.title), len(queries))
-    known = KnownPositives(rows, positive)
-    pool = np.unique(titles)
-    wrong = ~known.mask(queries, pool)[np.arange(len(queries)), np.searchsorted(pool, titles)]
-    drawn = _cosines(task, model, queries[wrong], titles[wrong])
-    return Scores(
-        np.concatenate((cosines, drawn)),
-        np.concatenate((positive, np.zeros(len(drawn), np.bool_))),
-        "random titles" if positive.all() else "unclicked and random titles",
-    )
-
-
-def row_cosines(task: TextTask, model: Dssm, pairs: Pairs) -> Floats:
-    """Return the cosine of every row, (N,)."""
-    return _cosines(task, model, pairs.query, pairs.title)
-
-
-def _cosines(task: TextTask, model: Dssm, queries: Ints, titles: Ints) -> Floats:
-    query = encode_texts(task, model, queries, "query")
-    title = encode_texts(task, model, titles, "title")
-    return np.asarray(np.einsum("nd,nd->n", query, title), np.float64)
-
-
-@torch.no_grad()
-def encode_texts(task: TextTask, model: Dssm, texts: Ints, side: str) -> Floats32:
-    """Return the vectors (N, D) of texts given by number."""
-    distinct, inverse = np.unique(texts, return_inverse=True)
-    # Texts of like length together: less padding.
-    order = np.argsort(task.index.lengths()[distinct], kind="stable")
-    parts = []
-    for start in range(0, len(order), _ENCODE_AT_ONCE):
-        block = task.index.block(distinct[order[start : start + _ENCODE_AT_ONCE]])
-        parts.append(model.encode(to_torch(block), side).numpy())
-    vectors = np.empty((len(distinct), task.model.tower.dim), np.float32)
-    vectors[order] = np.concatenate(parts)
-    return np.asarray(vectors[inverse])
