@@ -1,0 +1,114 @@
+"""The docs tell the truth: their commands run, their pages are complete, the twins agree."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dssmcli.cli import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+TWINS = [("README.md", "README.zh.md"), ("docs/guide.md", "docs/guide.zh.md")]
+PAGES = [page for twins in TWINS for page in twins]
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Return (language, content) of each fenced block."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.M | re.S)
+
+
+@pytest.fixture(name="desk", scope="module")
+def _desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the files that the pages speak of, made from the example."""
+    folder = tmp_path_factory.mktemp("desk")
+    example = ROOT / "examples" / "clicks-en"
+    clicks = (example / "clicks.tsv").read_text("utf-8").splitlines(keepends=True)
+    heldout = (example / "heldout.tsv").read_text("utf-8").splitlines(keepends=True)
+    (folder / "pairs.tsv").write_text("".join(clicks[:400]), "utf-8")
+    (folder / "heldout.tsv").write_text("".join(heldout[:200]), "utf-8")
+    titles = "".join(line.split("\t")[1] + "\n" for line in clicks[1:50])
+    (folder / "titles.txt").write_text(titles, "utf-8")
+    (folder / "sentences.txt").write_text(titles, "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_program_of_a_page_runs(page: str, desk: Path) -> None:
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
+    ran = 0
+    for language, content in blocks(page):
+        if language == "python":
+            subprocess.run([sys.executable, "-c", content], cwd=desk, check=True)
+            ran += 1
+            continue
+        for line in content.splitlines():
+            if "dssm " not in line:
+                continue
+            words = line.replace("dssm train", "dssm train --epochs 1 --overwrite")
+            done = subprocess.run(
+                words, shell=True, cwd=desk, env=environment, capture_output=True, check=False
+            )
+            assert done.returncode == 0, f"{line}\n{done.stderr.decode()}"
+            ran += 1
+    assert ran >= 5
+
+
+@pytest.mark.parametrize(("english", "chinese"), TWINS)
+def test_twins_show_the_same_commands_and_figures(english: str, chinese: str) -> None:
+    def code(page: str) -> list[str]:
+        lines = [line for _, content in blocks(page) for line in content.splitlines()]
+        kept = [re.sub(r'\s+#.*|"[^"]*"', "", line).rstrip() for line in lines]
+        return [line for line in kept if line]
+
+    def figures(page: str) -> list[str]:
+        return re.findall(r"\.\d{3}\b", (ROOT / page).read_text("utf-8"))
+
+    assert code(english) == code(chinese)
+    assert figures(english) == figures(chinese)
+
+
+def test_the_page_of_commands_is_the_help() -> None:
+    spec = importlib.util.spec_from_file_location("build", ROOT / "docs" / "build.py")
+    assert spec and spec.loader
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    # Where lines break is up to the version of click.
+    written = (ROOT / "docs" / "commands.md").read_text("utf-8").split()
+    assert written == build.page().split(), "run: python docs/build.py"
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
+def test_the_readme_names_every_command(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    for command in COMMANDS:
+        assert f"`dssm {command}" in text
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        str(path.relative_to(ROOT))
+        for path in sorted(ROOT.glob("**/*.md"))
+        if not {".venv", "node_modules"} & set(path.parts)
+    ],
+)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text("utf-8")):
+        if not target.startswith("http"):
+            assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_tests_that_the_docs_name_exist() -> None:
+    text = (ROOT / "docs" / "correctness.md").read_text("utf-8")
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    for name in re.findall(r"`(test_\w+)", text):
+        assert f"def {name}" in tests, name
