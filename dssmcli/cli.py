@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
 import io
 import os
@@ -41,6 +42,15 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the commands' names in the order of their use."""
         return list(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name; a misspelt one is told its nearest."""
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and near:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return a command, or None when there is none of that name."""
@@ -118,7 +128,9 @@ def _report(error: click.ClickException | DssmError | OSError | MemoryError) -> 
     if isinstance(error, MemoryError):
         _say("Not enough memory. Try a smaller --batch-size, or smaller files.")
         return EXIT_FAILED
-    _say(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
+    _say(f"{error.filename or 'Standard input or output'}: {error.strerror or error}.")
+    with contextlib.suppress(OSError):
+        _close_stdout()
     return EXIT_FAILED
 
 
@@ -138,6 +150,8 @@ def main() -> None:
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(dssm, {}, "dssm", _COMPLETE, os.environ[_COMPLETE]))
+    if sys.stdout is None:  # closed by the caller: whatever is written to it fails
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
         # Data is UTF-8 whatever the locale says.
         if isinstance(stream, io.TextIOWrapper):

@@ -35,8 +35,8 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> None:
 def between(name: str, value: float, low: float, high: float = math.inf) -> None:
     """Raise ConfigError unless low <= value <= high; NaN is never between."""
     if not low <= value <= high:
-        upper = f" and at most {high:g}" if high < math.inf else ""
-        raise ConfigError(f"{name} is {value}, expected at least {low:g}{upper}.")
+        upper = f" and at most {high:,}" if high < math.inf else ""
+        raise ConfigError(f"{name} is {value}, expected at least {low:,}{upper}.")
 
 
 _WIDEST = 65_536
@@ -70,8 +70,9 @@ class DnnConfig:
     def __post_init__(self) -> None:
         if not self.hidden:
             raise ConfigError("hidden is empty, expected at least one width such as 300,300.")
-        for width in (*self.hidden, self.dim):
-            between("a width of hidden and dim", width, 1, _WIDEST)
+        for width in self.hidden:
+            between("a width of hidden", width, 1, _WIDEST)
+        between("dim", self.dim, 1, _WIDEST)
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class CnnConfig:
         between("window", self.window, 1, 15)
         if self.window % 2 == 0:
             raise ConfigError(f"window is {self.window}, expected an odd number.")
-        for width in (self.embedding, self.filters, self.dim):
-            between("a width of embedding, filters and dim", width, 1, _WIDEST)
+        for name in ("embedding", "filters", "dim"):
+            between(name, getattr(self, name), 1, _WIDEST)
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ class LstmConfig:
 
     def __post_init__(self) -> None:
         one_of("pooling", self.pooling, POOLINGS)
-        for width in (self.embedding, self.dim):
-            between("a width of embedding and dim", width, 1, _WIDEST)
+        for name in ("embedding", "dim"):
+            between(name, getattr(self, name), 1, _WIDEST)
         if self.bidirectional and self.dim % 2:
             raise ConfigError(
                 f"dim is {self.dim}, expected an even number for a bidirectional LSTM."

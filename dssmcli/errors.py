@@ -1,10 +1,9 @@
-"""Every error a user can meet, and the exit code each one ends the command with.
+"""Every error a user can meet, the exit code each one ends the command with, and its wording.
 
 DssmError
 ├── DataError      an input file or text is missing, unreadable or malformed      exit 3
 ├── RunError       a run (model directory) is missing, damaged, newer or hostile  exit 3
 ├── ConfigError    a setting has a value that cannot be used                      exit 2
-├── MissingExtra   an optional package is not installed                           exit 1
 └── OutputError    a result cannot be written                                     exit 1
 """
 
@@ -43,6 +42,11 @@ class ConfigError(DssmError):
 
 class OutputError(DssmError):
     """A result cannot be written."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 row`, `2 rows` and so on."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def shown(text: str, limit: int = 60) -> str:

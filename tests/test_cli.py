@@ -128,7 +128,7 @@ def test_encode_gives_a_row_a_line_in_order(dssm: Dssm, run: Path, tmp_path: Pat
     assert vectors.shape == (6, 16) and vectors.dtype == np.float32
     np.testing.assert_allclose(vectors[0], vectors[4], atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 0, 1, 1, 1, 1], atol=1e-5)
-    assert "6 texts" in result.err and "1 were longer" in result.err
+    assert "6 texts" in result.err and "so cut: 1 text." in result.err
     file = tmp_path / "texts.txt"
     file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(texts).encode())
     packed = tmp_path / "texts.gz"
@@ -309,3 +309,35 @@ def test_the_python_api_is_the_commands_own(run: Path, dssm: Dssm) -> None:
     )
     with pytest.raises(AttributeError):
         _ = dssmcli.nothing
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "code", "said"),
+    [
+        ("encode", "<&-", 3, "<stdin>: closed"),
+        ("score --pairs -", "<&-", 3, "<stdin>: closed"),
+        ("eval - -", "", 3, "<stdin>: closed, or read already"),
+        ("score a b", ">&-", 1, "Standard input or output"),
+        ("score a b", "> /dev/full", 1, "No space left"),
+        ("encode", "> /dev/full", 1, "No space left"),
+        ("encode -o /dev/full", "", 1, "/dev/full: cannot be written"),
+        ("info", ">&-", 1, "Standard input or output"),
+    ],
+)
+def test_closed_and_full_streams_are_one_line(
+    run: Path, words: str, closed: str, code: int, said: str
+) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"printf 'a\\tb\\n' | {' '.join(PYTHON)} {words} {closed}"],
+        env={**os.environ, "DSSM_MODEL": str(run)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [line for line in done.stderr.splitlines() if "every row is a click" not in line]
+    assert done.returncode == code and len(lines) == 1 and said in lines[0], done
+
+
+def test_a_misspelt_command_or_option_is_told_its_nearest(dssm: Dssm) -> None:
+    assert "Did you mean 'score'?" in dssm("scor", "a", "b").err
+    assert "--arch" in dssm("train", "--arhc", "cnn", "x.tsv").err

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dssmcli.commands.options import CONTEXT, model_option, quiet_option, side_option
+from dssmcli.errors import counted
 
 if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
@@ -53,7 +54,7 @@ def command(
     N lines in, N rows out, in the same order; rows have length 1. An empty line is a row of zeros.
     Without FILE, or with -, reads standard input.
     """
-    if not files and sys.stdin.isatty():
+    if not files and sys.stdin is not None and sys.stdin.isatty():
         raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
     if output is None and sys.stdout.isatty():
         raise click.UsageError("not writing binary data to a terminal; add -o FILE or > FILE.")
@@ -88,9 +89,10 @@ def _texts(files: tuple[str, ...], skipped: BadRows) -> Iterator[str]:
 
 
 def _summary(rows: int, skipped: BadRows, truncated: int) -> None:
-    said = f"Encoded {rows:,} texts."
+    said = f"Encoded {counted(rows, 'text')}."
     if skipped.count:
-        said += f" {skipped.count:,} unreadable lines became zeros, the first: {skipped.first}"
+        said += f" Rows of zeros for {counted(skipped.count, 'unreadable line')}, the first:"
+        said += f" {skipped.first}"
     if truncated:
-        said += f" {truncated:,} were longer than the model reads and were cut."
+        said += f" Longer than the model reads, so cut: {counted(truncated, 'text')}."
     click.echo(said, err=True)

@@ -73,8 +73,8 @@ def command(
             click.echo(f"{name_of(file)}: {interpretation(pairs)}.", err=True)
         reports[name_of(file)] = evaluate(encoder, pairs)
     skipped.write_rejects()
-    if skipped.count and not quiet:
-        click.echo(f"Skipped {skipped.count:,} bad rows, the first: {skipped.first}", err=True)
+    if skipped.summary and not quiet:
+        click.echo(skipped.summary, err=True)
     for line in _json_lines(reports) if as_json else _table(reports):
         click.echo(line)
 

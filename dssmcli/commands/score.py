@@ -17,6 +17,7 @@ from dssmcli.commands.options import (
     model_option,
     quiet_option,
 )
+from dssmcli.errors import RunError, counted
 
 if TYPE_CHECKING:
     from dssmcli.data.pairs import Row, RowReader
@@ -63,7 +64,7 @@ def command(
     if pairs is not None and texts:
         raise click.UsageError("give either two texts or --pairs, not both.")
     if pairs is None and len(texts) != 2:
-        raise click.UsageError(f"{len(texts)} text, expected two: QUERY TITLE.")
+        raise click.UsageError(f"{counted(len(texts), 'text')}, expected two: QUERY TITLE.")
     from dssmcli.serving.encoder import load
 
     if pairs is None:
@@ -80,8 +81,8 @@ def command(
     skipped = BadRows(bad_rows == "skip", rejects)
     _score_file(pairs, RowReader(columns, skipped), scorer)
     skipped.write_rejects()
-    if skipped.count and not quiet:
-        click.echo(f"Skipped {skipped.count:,} bad rows, the first: {skipped.first}", err=True)
+    if skipped.summary and not quiet:
+        click.echo(skipped.summary, err=True)
 
 
 class _Scorer(NamedTuple):
@@ -111,8 +112,6 @@ class _Scorer(NamedTuple):
 def _threshold(encoder: Encoder, match: bool) -> float | None:
     if not match:
         return None
-    from dssmcli.errors import RunError
-
     if encoder.threshold is None:
         raise RunError(
             "This run has no threshold: it was trained without anything to choose it on."

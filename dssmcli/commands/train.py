@@ -270,8 +270,8 @@ def _task(
 
     task = build_task(given, settings, skipped, display.say)
     skipped.write_rejects()
-    if skipped.count:
-        display.say(f"Skipped {skipped.count:,} bad rows, the first: {skipped.first}")
+    if skipped.summary:
+        display.say(skipped.summary)
     return task
 
 

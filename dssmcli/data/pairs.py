@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dssmcli.config import VALUE_KINDS, one_of
 from dssmcli.data.tsv import BadRows, Line, name_of, read_lines
-from dssmcli.errors import ConfigError, DataError, shown
+from dssmcli.errors import ConfigError, DataError, counted, shown
 from dssmcli.text.normalize import normalize
 
 Floats = npt.NDArray[np.float64]
@@ -295,7 +295,7 @@ def read_pairs(
         digest.update(row.line.raw + b"\n")
     name = ", ".join(map(name_of, sources))
     if not query:
-        skipped = f" ({bad_rows.count:,} bad rows skipped)" if bad_rows.count else ""
+        skipped = f" ({counted(bad_rows.count, 'bad row')} skipped)" if bad_rows.count else ""
         raise DataError(
             f"{name}: no rows{skipped}, expected query<TAB>title[<TAB>value] on each line."
         )
@@ -313,7 +313,7 @@ def read_pairs(
 
 def interpretation(pairs: Pairs) -> str:
     """Return one line that says how the rows are understood."""
-    said = f"{len(pairs):,} rows, {_MEANING[pairs.kind]}"
+    said = f"{counted(len(pairs), 'row')}, {_MEANING[pairs.kind]}"
     if pairs.kind == "label":
         said += f": {int(pairs.value.sum()):,} are 1"
     elif pairs.kind == "clicks":

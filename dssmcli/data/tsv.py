@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from dssmcli.atomic import write_atomically
-from dssmcli.errors import DataError
+from dssmcli.errors import DataError, counted
 
 STDIN = "-"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -88,6 +88,8 @@ def _refuse_utf16(name: str, first: bytes) -> None:
 @contextmanager
 def _opened(source: str) -> Iterator[BinaryIO]:
     if source == STDIN:
+        if sys.stdin is None or sys.stdin.closed:
+            raise DataError("<stdin>: closed, or read already: `-` can stand once in a command.")
         yield _plain(sys.stdin.buffer)
         return
     try:
@@ -125,6 +127,13 @@ class BadRows:
         self.first = self.first or error
         if self._rejects is not None:
             self._kept.append(raw)
+
+    @property
+    def summary(self) -> str:
+        """Return a sentence about the rows set aside, empty if there are none."""
+        if not self.count:
+            return ""
+        return f"Skipped {counted(self.count, 'bad row')}, the first: {self.first}"
 
     def write_rejects(self) -> None:
         """Write the rows set aside, as they were, to the rejects file if one was named."""

@@ -19,7 +19,7 @@ from dssmcli.data.pairs import (
     read_pairs,
 )
 from dssmcli.data.tsv import BadRows, name_of
-from dssmcli.errors import DataError
+from dssmcli.errors import DataError, counted
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, count_features, read_features, shipped_features
@@ -87,7 +87,9 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     index = index_texts(split.train, model, vocabulary)
     say(f"{len(vocabulary.features):,} features in {index.distinct_units - 1:,} distinct units.")
     if index.truncated:
-        say(f"{index.truncated:,} texts are longer than {model.text.max_units} units: cut there.")
+        say(
+            f"Longer than {model.text.max_units} units, so cut: {counted(index.truncated, 'text')}."
+        )
     for warning in check_learnable(name, split.train, match_grade, index):
         say(f"Warning: {warning}")
     if split.valid is None:
@@ -156,5 +158,7 @@ def check_learnable(name: str, train: Pairs, match_grade: float, index: TextInde
     if lost:
         warnings.append(f"Rows with a text that has no letter, digit or symbol: {lost:,}.")
     if len(train) < 100:
-        warnings.append(f"Only {len(train)} rows to learn from: expect little of the model.")
+        warnings.append(
+            f"Only {counted(len(train), 'row')} to learn from: expect little of the model."
+        )
     return warnings
