@@ -1,0 +1,83 @@
+"""What every model must keep to: a new tower gets these tests for one line in TOWERS."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from conftest import MEANINGS, SMALL, TOWER, run_command, write_pairs
+
+import dssmcli
+
+TEXTS = ["", "couch", "手机", "a new couch 便宜 sofa bed", "couch " * 200, "?!", "é 😀 龘 unseen"]
+
+
+class Trained(NamedTuple):
+    """A run and what it was trained with."""
+
+    path: Path
+    arguments: list[str | Path]
+
+
+@pytest.fixture(name="trained", scope="module", params=["shared", "separate"])
+def _trained(
+    request: pytest.FixtureRequest, arch: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trained]:
+    folder = tmp_path_factory.mktemp("contract")
+    separate = ["--separate-towers"] if request.param == "separate" else []
+    arguments: list[str | Path] = ["train", write_pairs(folder / "p.tsv", 600), "--arch", arch]
+    arguments += [*TOWER[arch], *SMALL, *separate, "--epochs", "15"]
+    with pytest.MonkeyPatch.context() as patch:
+        made = run_command([*arguments, "-o", folder / "run"], b"", patch)
+    assert made.code == 0, made.err
+    yield Trained(folder / "run", arguments)
+
+
+@pytest.fixture(name="arch", scope="module", params=list(TOWER))
+def _arch(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize("side", ["query", "title"])
+def test_rows_are_unit_or_zero_and_do_not_depend_on_their_batch(
+    trained: Trained, side: str
+) -> None:
+    model = dssmcli.load(trained.path)
+    vectors = model.encode(TEXTS, side)
+    assert vectors.shape == (len(TEXTS), 16) and vectors.dtype == np.float32
+    lengths = np.linalg.norm(vectors, axis=1)
+    np.testing.assert_allclose(lengths, [0, 1, 1, 1, 1, 0, 1], atol=1e-5)
+    singly = np.concatenate([model.encode([text], side) for text in TEXTS])
+    np.testing.assert_allclose(vectors, singly, atol=1e-6)
+    back = model.encode(TEXTS[::-1], side)[::-1]
+    np.testing.assert_allclose(vectors, back, atol=1e-6)
+
+
+def test_the_loss_falls_and_the_meanings_are_learned(trained: Trained) -> None:
+    lines = (trained.path / "metrics.jsonl").read_text("utf-8").splitlines()
+    losses = [json.loads(line)["loss"] for line in lines]
+    assert losses[-1] < 0.8 * losses[0]
+    model = dssmcli.load(trained.path)
+    words, meanings = list(MEANINGS), list(MEANINGS.values())
+    cosines = model.encode(words, "query") @ model.encode(meanings, "title").T
+    assert (cosines.argmax(axis=1) == np.arange(len(words))).mean() > 0.6  # by chance: 0.08
+
+
+def test_a_copy_of_a_run_gives_the_same_vectors(trained: Trained, tmp_path: Path) -> None:
+    shutil.copytree(trained.path, tmp_path / "copy")
+    here, there = dssmcli.load(trained.path), dssmcli.load(tmp_path / "copy")
+    np.testing.assert_array_equal(here.encode(TEXTS), there.encode(TEXTS))
+
+
+def test_one_seed_gives_one_run(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = run_command([*trained.arguments, "-o", tmp_path / "again"], b"", monkeypatch)
+    assert again.code == 0
+    for name in ("weights.safetensors", "metrics.jsonl", "vocab.txt"):
+        assert (trained.path / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
