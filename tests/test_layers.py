@@ -13,6 +13,7 @@ BELOW = {
     "errors": set(),
     "atomic": {"errors"},
     "config": {"errors"},
+    "presets": {"errors", "config"},
     "metrics": {"errors"},
     "rankings": {"errors", "metrics"},
     "run": {"errors", "config"},
@@ -21,11 +22,13 @@ BELOW = {
     "models": {"errors", "config", "text"},
     "serving": {"errors", "config", "run", "metrics", "rankings", "text", "data"},
     "training": {
-        *("errors", "config", "run", "metrics", "rankings", "text", "data", "models", "__init__"),
+        *("errors", "config", "presets", "run", "metrics", "rankings", "text", "data", "models"),
+        "__init__",
     },
     "display": set(),
     "commands": {
-        *("errors", "atomic", "config", "run", "display", "text", "data", "serving", "training"),
+        *("errors", "atomic", "config", "presets", "run", "display", "text", "data", "serving"),
+        "training",
     },
     "cli": {"errors", "commands", "__init__"},
     "__main__": {"cli"},
@@ -93,7 +96,7 @@ def test_torch_is_imported_only_where_models_learn() -> None:
 
 
 def test_commands_import_only_click_and_light_modules_at_the_top() -> None:
-    light = {"click", "dssmcli.errors", "dssmcli.config", "dssmcli.commands"}
+    light = {"click", "dssmcli.errors", "dssmcli.config", "dssmcli.presets", "dssmcli.commands"}
     for path in FILES:
         if room(path) != "commands":
             continue

@@ -24,14 +24,12 @@ from dssmcli.config import (
     DECAYS,
     OPTIMIZERS,
     POOLINGS,
-    PRESETS,
     TOKENIZERS,
     TOWERS,
     LossConfig,
-    Settings,
     TextConfig,
-    settings_of,
 )
+from dssmcli.presets import PRESETS, Settings, settings_of
 
 if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dssmcli.config import LossConfig, ModelConfig, Settings, TrainConfig, between, sized
+from dssmcli.config import LossConfig, ModelConfig, TrainConfig, between, sized
 from dssmcli.data.batching import Split, split_by_query
 from dssmcli.data.pairs import (
     Pairs,
@@ -20,6 +20,7 @@ from dssmcli.data.pairs import (
 )
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
+from dssmcli.presets import Settings
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, count_features, read_features, shipped_features

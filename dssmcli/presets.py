@@ -1,0 +1,110 @@
+"""Where the settings of a training come from: presets, and what the user says otherwise."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dssmcli.config import (
+    TOWERS,
+    CnnConfig,
+    DnnConfig,
+    LossConfig,
+    LstmConfig,
+    ModelConfig,
+    TextConfig,
+    TowerConfig,
+    TrainConfig,
+    one_of,
+)
+from dssmcli.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Where settings come from that the user does not give.
+
+    `loss` holds only what does not depend on the kind of the values; `towers` has an entry for
+    each arch.
+    """
+
+    towers: Mapping[str, TowerConfig]
+    loss: Mapping[str, Any]
+    train: TrainConfig
+
+
+PRESETS = {
+    # What did best on the development sets: docs/lab-notes.md.
+    "default": Preset({arch: tower() for arch, tower in TOWERS.items()}, {}, TrainConfig()),
+    # Huang et al. 2013, section 4; Shen et al. 2014, section 4; Palangi et al. 2016, section V. The
+    # papers tune gamma on held-out data and do not print it, nor the learning rate.
+    "paper": Preset(
+        {
+            "dnn": DnnConfig(skip=False),
+            "cnn": CnnConfig(form="exact", skip=False),
+            "lstm": LstmConfig(skip=False),
+        },
+        {
+            "gamma": 10.0,
+            "logistic": 0.0,
+            "in_batch": False,
+            "random_negatives": 4,
+            "click_weight": "none",
+        },
+        TrainConfig(
+            epochs=20,
+            batch_size=1024,
+            optimizer="sgd",
+            learning_rate=1.0,
+            warmup=0.0,
+            decay="none",
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training goes by; `loss` has only what is set, the rest depends on the values."""
+
+    model: ModelConfig
+    loss: Mapping[str, Any]
+    train: TrainConfig
+
+
+def settings_of(given: Mapping[str, Any], arch: str, preset: str) -> Settings:
+    """Return a preset's settings with the given ones, by field name, in their place.
+
+    Raises ConfigError for a setting that the arch does not have.
+    """
+    one_of("arch", arch, TOWERS)
+    one_of("preset", preset, PRESETS)
+    base = PRESETS[preset]
+    tower, text = base.towers[arch], TextConfig()
+    known = {name for part in (tower, text, LossConfig, base.train) for name in _names(part)}
+    for name in given:
+        if name not in known | {"separate_towers"}:
+            owners = [other for other, config in TOWERS.items() if name in _names(config)]
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"{flag} is for {' and '.join(owners)}, not for {arch}.")
+    model = ModelConfig(
+        text=_replaced(text, given),
+        tower=_replaced(tower, given),
+        separate_towers=bool(given.get("separate_towers", False)),
+    )
+    loss = {**base.loss, **{name: given[name] for name in _names(LossConfig) if name in given}}
+    LossConfig(**loss)  # a bad value is an error now, not when the rows have been read
+    return Settings(model, loss, _replaced(base.train, given))
+
+
+def _names(config: object) -> list[str]:
+    return [each.name for each in dataclasses.fields(config)]  # type: ignore[arg-type]
+
+
+def _replaced(config: T, given: Mapping[str, Any]) -> T:
+    changes = {name: given[name] for name in _names(config) if name in given}
+    return dataclasses.replace(config, **changes)  # type: ignore[type-var]
