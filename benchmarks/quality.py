@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -117,7 +118,7 @@ def measure(plan: Plan, options: argparse.Namespace) -> Iterable[dict[str, Any]]
                 run = Path(folder) / "run"
                 began = time.perf_counter()
                 chosen = ["--arch", arch, "--seed", str(seed), "--threads", str(options.threads)]
-                chosen += ["--value", plan.kind, *options.train_options]
+                chosen += ["--value", plan.kind, *shlex.split(options.train)]
                 dssm("train", train_file, "-o", run, *chosen, threads=options.threads)
                 seconds = time.perf_counter() - began
                 for name, file in files.items():
@@ -162,7 +163,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=[plan.train for plan in PLANS])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="Also write every record here, one a line.")
-    parser.add_argument("train_options", nargs="*", metavar="-- OPTIONS OF dssm train", default=[])
+    parser.add_argument("--train", default="", help="Further options of dssm train, in quotes.")
     options = parser.parse_args()
     records = []
     for plan in (plan for plan in PLANS if plan.train in options.sets):
