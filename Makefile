@@ -5,12 +5,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Modules are compiled when first used, and kept: compiling all of torch takes most of a minute.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check clean
 
 demo: $(READY)
-	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh demo
 
 test: $(DEV_READY)
 	$(BIN)/python -m pytest
@@ -21,7 +23,7 @@ check: $(DEV_READY)
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,28 +1,29 @@
 #!/bin/sh
-# Trains on the Chinese and the English example, then evaluates, encodes and scores.
+# Trains on the English and the Chinese example, then evaluates, encodes and scores: demo.sh FOLDER.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+mkdir -p "$1"
+cd "$1"
 
 # Shows a command, then runs it.
 show() {
-    echo
-    echo "\$ $*"
-    "$@"
+    printf '\n$ %s\n' "$1"
+    eval "$1"
 }
 
-cd "$here/.."
 for language in en zh; do
-    log=examples/clicks-$language
-    show dssm train --arch cnn -o "$work/$language" "$log/clicks.tsv"
-    show dssm eval -m "$work/$language" "$log/heldout.tsv"
-    echo "# shared characters alone reach an AUC of $(python examples/overlap.py "$log/heldout.tsv")"
-    cut -f2 "$log/heldout.tsv" > "$work/titles.txt"
-    show dssm encode -m "$work/$language" --side title -o "$work/$language.npy" "$work/titles.txt"
+    log=$here/clicks-$language
+    cp "$log/clicks.tsv" "clicks-$language.tsv"
+    cp "$log/heldout.tsv" "heldout-$language.tsv"
+    cut -f2 "heldout-$language.tsv" > "titles-$language.txt"
+    show "dssm train --arch cnn -o $language --overwrite clicks-$language.tsv"
+    show "dssm eval -m $language heldout-$language.tsv"
+    echo "# shared characters alone: auc $(python "$here/overlap.py" "heldout-$language.tsv")"
+    show "dssm encode -m $language --side title titles-$language.txt > titles-$language.npy"
 done
-show dssm score -m "$work/en" "cheap settee for two" "Two Seat Sofa, Grey"
-show dssm score -m "$work/en" "cheap settee for two" "Cordless Lawn Mower"
-show dssm score -m "$work/zh" "充电宝" "移动电源 大容量"
-show dssm score -m "$work/zh" "充电宝" "纯棉被套 四件套"
-show dssm tokenize -m "$work/zh" "type-c 充电宝"
+show 'dssm score -m en "cheap settee for two" "Two Seat Sofa, Grey"'
+show 'dssm score -m en "cheap settee for two" "Cordless Lawn Mower"'
+show 'dssm score -m zh "灰色健身垫" "水泥色瑜伽毯 加宽"'
+show 'dssm score -m zh "灰色健身垫" "曜石黑移动电源 大容量"'
+show 'dssm tokenize -m zh "type-c 充电宝"'
+printf '\nThe runs are in %s: try  dssm score -m %s/en "a query" "a title"\n' "$1" "$1"
