@@ -146,6 +146,8 @@ def _close_stdout() -> None:
 
 def main() -> None:
     """Run the command line of this process; the console script."""
+    # Our threads each use numpy: threads of its own beneath them would only get in the way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if _COMPLETE in os.environ:
         from click.shell_completion import shell_complete
 

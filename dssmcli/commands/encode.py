@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from dssmcli.commands.options import CONTEXT, model_option, quiet_option, side_option
+from dssmcli.commands.options import (
+    CONTEXT,
+    available_threads,
+    model_option,
+    quiet_option,
+    side_option,
+    threads_option,
+)
 from dssmcli.errors import counted
 
 if TYPE_CHECKING:
@@ -39,6 +45,7 @@ Example:
     default="fail",
     help="What to do with a line that is not UTF-8: stop, or give it a row of zeros.",
 )
+@threads_option
 @model_option
 @quiet_option
 def command(
@@ -46,6 +53,7 @@ def command(
     output: Path | None,
     side: str,
     bad_rows: str,
+    threads: int | None,
     model: str | None,
     quiet: bool,
 ) -> None:
@@ -59,33 +67,22 @@ def command(
     if output is None and sys.stdout.isatty():
         raise click.UsageError("not writing binary data to a terminal; add -o FILE or > FILE.")
     from dssmcli.atomic import replacing
-    from dssmcli.data.tsv import STDIN, BadRows
+    from dssmcli.data.tsv import STDIN, BadRows, read_texts
     from dssmcli.serving.encoder import load
-    from dssmcli.serving.npy import pipe_rows, write_rows
+    from dssmcli.serving.npy import can_rewind, pipe_rows, write_rows
 
-    encoder = load(model)
+    encoder = load(model, threads or available_threads())
     skipped = BadRows(skip=bad_rows == "zero")
-    blocks = encoder.encode_stream(_texts(files or (STDIN,), skipped), side)
+    blocks = encoder.encode_blocks(read_texts(files or (STDIN,), skipped), side)
     if output is None:
-        rows = pipe_rows(sys.stdout.buffer, blocks, encoder.dim)
+        write = write_rows if can_rewind(sys.stdout.buffer) else pipe_rows
+        rows = write(sys.stdout.buffer, blocks, encoder.dim)
     else:
         with replacing(output) as stream:
             write = write_rows if stream.seekable() else pipe_rows
             rows = write(stream, blocks, encoder.dim)
     if not quiet:
         _summary(rows, skipped, encoder.truncated)
-
-
-def _texts(files: tuple[str, ...], skipped: BadRows) -> Iterator[str]:
-    from dssmcli.data.tsv import read_lines
-    from dssmcli.errors import DataError
-
-    for line in read_lines(files):
-        try:
-            yield line.decode()
-        except DataError as error:
-            skipped.take(line.raw, error)
-            yield ""
 
 
 def _summary(rows: int, skipped: BadRows, truncated: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -36,6 +37,12 @@ model_option = click.option(
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    default=None,
+    help="Processor threads.  [default: all]",
+)
 side_option = click.option(
     "--side",
     type=click.Choice(SIDES),
@@ -70,6 +77,13 @@ bad_rows_options = together(
         help="Keep the skipped rows in this file.",
     ),
 )
+
+
+def available_threads() -> int:
+    """Return how many processor threads this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def checked_rejects(bad_rows: str, rejects: Path | None) -> None:

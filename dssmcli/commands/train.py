@@ -12,6 +12,7 @@ import click
 from dssmcli.commands.options import (
     CONTEXT,
     F,
+    available_threads,
     bad_rows_options,
     checked_rejects,
     pairs_options,
@@ -227,7 +228,7 @@ def command(
 
 def _settings(chosen: dict[str, Any], preset: str) -> Settings:
     given = {name: value for name, value in chosen.items() if value is not None}
-    given.setdefault("threads", len(os.sched_getaffinity(0)))
+    given.setdefault("threads", available_threads())
     return settings_of(given, given.pop("arch"), preset)
 
 

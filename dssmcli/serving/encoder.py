@@ -14,8 +14,10 @@ import safetensors.numpy
 from dssmcli.config import SIDES, ModelConfig, model_from_dict, one_of
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import CONFIG, VOCABULARY, WEIGHTS, Run, find_run, open_run
+from dssmcli.serving.pipeline import in_threads
+from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
-from dssmcli.text.blocks import TextIndex
+from dssmcli.text.numbering import UnitIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, vocabulary_from_text
 
@@ -24,14 +26,16 @@ Floats = npt.NDArray[np.float32]
 BATCH = 8192
 """So many texts are encoded at once."""
 
-_UNITS_KEPT = 500_000
+_UNITS_KEPT = 200_000
+"""Distinct units met, after which the later ones are forgotten, so that memory stays flat."""
 
 
 class Encoder:
     """A run that is ready to answer.
 
     `config` is the run's config.json, `model` the part of it that says how texts become vectors,
-    `lookup` turns a text into ids.
+    `lookup` turns a text into ids. Encodes large inputs on `threads` processor threads; one Encoder
+    is for one thread of the caller at a time.
     """
 
     def __init__(
@@ -40,13 +44,19 @@ class Encoder:
         vocabulary: Vocabulary,
         weights: Mapping[str, Floats],
         config: Mapping[str, Any] | None = None,
+        threads: int = 1,
     ) -> None:
         self.model = model
         self.config = dict(config or {})
         self.lookup = Lookup.of(model.text, vocabulary)
         names = SIDES if model.separate_towers else ("tower",)
-        self._towers = {name: _tower(model, name, weights) for name in names}
-        self._index = TextIndex(self.lookup)
+        self._threads = threads
+        # Blocks that have been looked up and are not done: see `in_threads`.
+        under_way = threads + 2
+        self._towers = {
+            name: build_tower(model.tower, _own(name, weights), under_way) for name in names
+        }
+        self._index = UnitIndex(self.lookup)
         self._truncated = 0
 
     @property
@@ -57,7 +67,7 @@ class Encoder:
     @property
     def truncated(self) -> int:
         """Return how many texts so far were longer than the model reads."""
-        return self._truncated + self._index.truncated
+        return self._truncated
 
     @property
     def threshold(self) -> float | None:
@@ -75,19 +85,22 @@ class Encoder:
         if isinstance(texts, str):
             raise TypeError("encode takes a list of texts, got one str")
         one_of("side", side, SIDES)
-        parts = [self._batch(texts[i : i + BATCH], side) for i in range(0, len(texts), BATCH)]
+        blocks = (texts[i : i + BATCH] for i in range(0, len(texts), BATCH))
+        parts = list(self.encode_blocks(blocks, side))
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 
-    def encode_stream(self, texts: Iterable[str], side: str = "query") -> Iterator[Floats]:
-        """Yield blocks of rows for texts that need not fit in memory."""
-        block: list[str] = []
-        for text in texts:
-            block.append(text)
-            if len(block) == BATCH:
-                yield self.encode(block, side)
-                block = []
-        if block:
-            yield self.encode(block, side)
+    def encode_blocks(
+        self, blocks: Iterable[Sequence[str]], side: str = "query"
+    ) -> Iterator[Floats]:
+        """Yield the rows (n, D) of each block of texts, in order, as `encode` makes them.
+
+        While `threads` blocks go through the tower, the next are cut into units.
+        """
+        prepared = (self._prepared(texts, side) for texts in blocks)
+        if self._threads == 1:
+            yield from (self._rows(looked, side) for looked in prepared)
+            return
+        yield from in_threads(lambda looked: self._rows(looked, side), prepared, self._threads)
 
     def score(self, query: str, title: str) -> float:
         """Return the cosine of a query and a title, from -1 to 1; 0 when one says nothing."""
@@ -98,32 +111,36 @@ class Encoder:
         rows = self.encode(queries, "query"), self.encode(titles, "title")
         return np.asarray(np.einsum("nd,nd->n", *rows).clip(-1.0, 1.0))
 
-    def _batch(self, texts: Sequence[str], side: str) -> Floats:
-        if self._index.distinct_units > _UNITS_KEPT:
-            self._truncated += self._index.truncated
-            self._index = TextIndex(self.lookup)
-        self._index.clear_texts()
-        self._index.add(texts)
-        block = self._index.block(np.arange(len(texts)))
-        tower = self._towers[side if self.model.separate_towers else "tower"]
-        return _unit_rows(tower(block), block.lengths)
+    def _prepared(self, texts: Sequence[str], side: str) -> Looked:
+        """Cut texts into units and find these in the tower's tables."""
+        if len(self._index) > _UNITS_KEPT:
+            self._index.forget_after(min(tower.tables.kept for tower in self._towers.values()))
+        found = self._index.number(texts)
+        self._truncated += found.truncated
+        return self._tower(side).tables.look_up(self._index, found)
+
+    def _rows(self, texts: Looked, side: str) -> Floats:
+        return _unit_rows(self._tower(side)(texts))
+
+    def _tower(self, side: str) -> Tower:
+        return self._towers[side if self.model.separate_towers else "tower"]
 
 
-def _unit_rows(vectors: Floats, lengths: npt.NDArray[np.int64]) -> Floats:
+def _unit_rows(vectors: Floats) -> Floats:
     norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
     vectors /= np.maximum(norms, np.float32(1e-12))[:, None]
-    vectors[lengths == 0] = 0.0
     return vectors
 
 
-def _tower(model: ModelConfig, name: str, weights: Mapping[str, Floats]) -> Tower:
+def _own(name: str, weights: Mapping[str, Floats]) -> dict[str, Floats]:
     prefix = f"{name}."
-    own = {key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)}
-    return build_tower(model.tower, own)
+    return {key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)}
 
 
-def load(path: str | Path | None = None) -> Encoder:
+def load(path: str | Path | None = None, threads: int = 1) -> Encoder:
     """Load a run: the folder named, else $DSSM_MODEL, else ./dssm-model.
+
+    `threads` processor threads encode what is more than a few thousand texts.
 
     Raises RunError when it is missing, damaged, newer than this program or not a run.
     """
@@ -136,7 +153,7 @@ def load(path: str | Path | None = None) -> Encoder:
         raise RunError(str(error)) from error
     text = run.read_text(VOCABULARY)
     vocabulary = vocabulary_from_text(text, model.text.buckets, str(run.path / VOCABULARY))
-    return Encoder(model, vocabulary, _weights(run, model, len(vocabulary)), config)
+    return Encoder(model, vocabulary, _weights(run, model, len(vocabulary)), config, threads)
 
 
 def _weights(run: Run, model: ModelConfig, rows: int) -> dict[str, Floats]:

@@ -1,19 +1,19 @@
 """The towers in numpy: the same function as dssmcli.models.towers, without torch.
 
 Every tower is linear in its units up to the maximum (CNN), the recurrence (LSTM) or the first
-tanh (DNN). So the units of a block are projected once each, and a text only looks them up.
+tanh (DNN). So each unit is projected once, into tables, and a text only looks its units up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, TowerConfig
-from dssmcli.text.blocks import Block
+from dssmcli.serving.tables import Chunk, Looked, UnitTables, bag, chunks, take
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -21,49 +21,34 @@ Weights = Mapping[str, Floats]
 
 
 class Tower(Protocol):
-    """A block of texts in, vectors (B, D) float32 out, not yet of unit length."""
+    """Texts in, vectors (N, D) float32 out, not yet of unit length.
 
-    def __call__(self, block: Block) -> Floats:
-        """Return the vectors of a block."""
+    A call changes nothing in the tower, so that several threads may call it at a time.
+    """
+
+    tables: UnitTables
+
+    def __call__(self, texts: Looked) -> Floats:
+        """Return the vectors of texts; zeros for one without units."""
         ...
 
 
-class _Group(NamedTuple):
-    """Texts of one length: which rows of the block they are, and their units (n, T)."""
-
-    rows: Ints
-    units: Ints
-
-
-def _by_length(block: Block, most: int = 4096) -> Iterator[_Group]:
-    """Yield the texts that have units in groups of one length: no padding, no masks."""
-    order = np.argsort(block.lengths, kind="stable")
-    lengths = block.lengths[order]
-    starts = np.flatnonzero(np.concatenate(([True], lengths[1:] != lengths[:-1])))
-    for start, end in zip(starts, np.append(starts[1:], len(order)), strict=True):
-        length = int(lengths[start])
-        for first in range(start, end, most) if length else ():
-            rows = order[first : min(end, first + most)]
-            yield _Group(rows, block.units[rows, :length])
+def _tanh(x: Floats) -> Floats:
+    """Return tanh, to 2e-7, in place: numpy has a fast exponential on every processor."""
+    with np.errstate(over="ignore"):
+        np.exp(np.add(x, x, out=x), out=x)
+    np.add(x, np.float32(1.0), out=x)
+    np.divide(np.float32(-2.0), x, out=x)
+    x += np.float32(1.0)
+    return x
 
 
-def _unit_vectors(rows: Floats, block: Block) -> Floats:
-    """Return each distinct unit's sum of feature rows, (U, E); unit 0, padding, is zero."""
-    taken = rows[block.features]
-    if len(block.features) == len(block.starts):
-        return taken
-    return np.asarray(np.add.reduceat(taken, block.starts, axis=0), np.float32)
-
-
-def _bags(units: Floats, block: Block) -> Floats:
-    """Return the sum of each text's unit vectors, (B, E)."""
-    sums = np.zeros((len(block.lengths), units.shape[1]), np.float32)
-    for group in _by_length(block):
-        total = units[group.units[:, 0]]
-        for column in group.units.T[1:]:
-            total += units[column]
-        sums[group.rows] = total
-    return sums
+def _sigmoid(x: Floats) -> Floats:
+    """Return the logistic function in place."""
+    with np.errstate(over="ignore"):
+        np.exp(np.negative(x, out=x), out=x)
+    x += np.float32(1.0)
+    return np.asarray(np.reciprocal(x, out=x))
 
 
 class _Layer(NamedTuple):
@@ -73,111 +58,139 @@ class _Layer(NamedTuple):
     bias: Floats
 
     def __call__(self, inputs: Floats) -> Floats:
-        return np.asarray(np.tanh(inputs @ self.weight + self.bias))
+        sums = inputs @ self.weight
+        sums += self.bias
+        return _tanh(sums)
 
 
 def _layer(weights: Weights, name: str) -> _Layer:
     return _Layer(np.ascontiguousarray(weights[f"{name}.weight"].T), weights[f"{name}.bias"])
 
 
-class _Skip:
-    """The linear path around a tower; see dssmcli.models.layers.Skip."""
-
-    def __init__(self, weights: Weights) -> None:
-        self._weight = np.ascontiguousarray(weights["skip.weight"].T)
-
-    def __call__(self, bag: Floats, block: Block) -> Floats:
-        scale = np.sqrt(np.maximum(block.lengths, 1)).astype(np.float32)
-        return np.asarray((bag / scale[:, None]) @ self._weight)
+def _skip_weight(config: TowerConfig, weights: Weights) -> Floats | None:
+    """Return the linear path around a tower, (inputs, D); see dssmcli.models.layers.Skip."""
+    return np.ascontiguousarray(weights["skip.weight"].T) if config.skip else None
 
 
-def _skip(config: TowerConfig, weights: Weights) -> _Skip | None:
-    return _Skip(weights) if config.skip else None
+def _scaled(sums: Floats, chunk: Chunk) -> Floats:
+    sums /= np.sqrt(chunk.lengths)[:, None]
+    return sums
 
 
 class DnnTower:
     """DSSM: a bag of units, then tanh layers."""
 
-    def __init__(self, config: DnnConfig, weights: Weights) -> None:
-        self._rows, self._bias = weights["rows.weight"], weights["bias"]
+    def __init__(self, config: DnnConfig, weights: Weights, lent: int) -> None:
+        self._bias, self._dim = weights["bias"], config.dim
         hidden = [f"layers.{i}" for i in range(len(config.hidden) - 1)]
         self._layers = [_layer(weights, name) for name in (*hidden, "output")]
-        self._skip = _skip(config, weights)
+        self._skip = _skip_weight(config, weights)
+        rows = weights["rows.weight"]
+        self.tables = UnitTables(rows, rows.shape[1:], lambda units: (units,), lent)
 
-    def __call__(self, block: Block) -> Floats:
-        """Return (B, D)."""
-        bag = _bags(_unit_vectors(self._rows, block), block)  # (B, H1)
-        vectors: Floats = np.tanh(bag + self._bias)
-        for layer in self._layers:
-            vectors = layer(vectors)
-        return vectors if self._skip is None else vectors + self._skip(bag, block)
+    def __call__(self, texts: Looked) -> Floats:
+        """Return (N, D)."""
+        vectors = np.zeros((len(texts.counts), self._dim), np.float32)
+        for chunk in chunks(texts):
+            sums = bag(texts.tables[0], chunk)  # (n, H1)
+            hidden = _tanh(sums + self._bias)
+            for layer in self._layers:
+                hidden = layer(hidden)
+            if self._skip is not None:
+                hidden += _scaled(sums, chunk) @ self._skip
+            vectors[chunk.rows] = hidden
+        return vectors
 
 
 class CnnTower:
     """CLSM: windows of units, max over time, two tanh."""
 
-    def __init__(self, config: CnnConfig, weights: Weights) -> None:
-        self._rows, self._bias = weights["rows.weight"], weights["bias"]
+    def __init__(self, config: CnnConfig, weights: Weights, lent: int) -> None:
+        self._bias, self._dim = weights["bias"], config.dim
         self._conv = weights.get("conv")
         self._window, self._filters = config.window, config.filters
         self._output = _layer(weights, "output")
-        self._skip = _skip(config, weights)
+        self._skip = _skip_weight(config, weights)
+        widths = [config.filters] * config.window + [config.dim] * config.skip
+        self.tables = UnitTables(weights["rows.weight"], widths, self._project, lent)
 
-    def __call__(self, block: Block) -> Floats:
-        """Return (B, D)."""
-        units = _unit_vectors(self._rows, block)  # (U, E) or, exact, (U, K F)
-        projected = units if self._conv is None else units @ self._conv  # (U, K F)
-        best = self._best(projected, block)  # (B, F)
-        vectors = self._output(np.tanh(best + self._bias))
-        if self._skip is not None:
-            vectors += self._skip(_bags(units, block), block)
+    def _project(self, units: Floats) -> tuple[Floats, ...]:
+        """Return a table (n, F) for each offset of the window, and one of the path around."""
+        projected = units if self._conv is None else units @ self._conv  # (n, K F)
+        offsets = np.split(projected, self._window, axis=1)
+        return (*offsets, units @ self._skip) if self._skip is not None else tuple(offsets)
+
+    def __call__(self, texts: Looked) -> Floats:
+        """Return (N, D)."""
+        vectors = np.zeros((len(texts.counts), self._dim), np.float32)
+        for chunk in chunks(texts):
+            best = self._best(texts.tables[: self._window], chunk)
+            best += self._bias
+            hidden = self._output(_tanh(best))
+            if self._skip is not None:
+                hidden += _scaled(bag(texts.tables[-1], chunk), chunk)
+            vectors[chunk.rows] = hidden
         return vectors
 
-    def _best(self, projected: Floats, block: Block) -> Floats:
-        shape = (len(projected), self._window, self._filters)
-        offsets = np.ascontiguousarray(projected.reshape(shape).transpose(1, 0, 2))  # (K, U, F)
-        best = np.zeros((len(block.lengths), self._filters), np.float32)
-        for group in _by_length(block):
-            best[group.rows] = self._group_best(offsets, group.units)
+    def _best(self, offsets: tuple[Floats, ...], chunk: Chunk) -> Floats:
+        """Return the maximum over the windows of each text, (n, F)."""
+        side, end = self._window // 2, len(chunk.columns)
+        best = np.full((len(chunk.rows), self._filters), -np.inf, np.float32)
+        summed, part = np.empty_like(best), np.empty_like(best)
+        for centre, active in enumerate(chunk.active):
+            total = summed[:active]
+            take(offsets[side], chunk.columns[centre, :active], total)
+            for k in range(self._window):
+                place = centre + k - side
+                if k != side and 0 <= place < end:
+                    take(offsets[k], chunk.columns[place, :active], part[:active])
+                    total += part[:active]
+            np.maximum(best[:active], total, out=best[:active])
         return best
-
-    def _group_best(self, offsets: Floats, units: Ints) -> Floats:
-        """Return the maximum over the windows of texts of one length, (n, T) -> (n, F)."""
-        side = self._window // 2
-        length = units.shape[1]
-        best = None
-        for centre in range(length):
-            inside = range(max(0, side - centre), min(self._window, length + side - centre))
-            summed = sum(offsets[k][units[:, centre + k - side]] for k in inside)
-            best = summed if best is None else np.maximum(best, summed, out=best)
-        return np.asarray(best)
 
 
 class LstmTower:
     """LSTM-DSSM: peephole LSTM, states pooled."""
 
-    def __init__(self, config: LstmConfig, weights: Weights) -> None:
-        self._rows = weights["rows.weight"]
+    def __init__(self, config: LstmConfig, weights: Weights, lent: int) -> None:
         names = ("forth", "back") if config.bidirectional else ("forth",)
         self._cells = [_LstmCell(weights, name, config) for name in names]
-        self._skip = _skip(config, weights)
+        self._skip = _skip_weight(config, weights)
         self._dim = config.dim
+        width = 4 * config.dim // len(names)
+        widths = [width] * len(names) + [config.dim] * config.skip
+        self.tables = UnitTables(weights["rows.weight"], widths, self._project, lent)
 
-    def __call__(self, block: Block) -> Floats:
-        """Return (B, D)."""
-        units = _unit_vectors(self._rows, block)  # (U, E)
-        vectors = np.zeros((len(block.lengths), self._dim), np.float32)
-        width = self._dim // len(self._cells)
-        for i, cell in enumerate(self._cells):
-            gates = cell.gates(units)  # (U, 4 H)
-            for group in _by_length(block):
-                order = group.units if i == 0 else group.units[:, ::-1]
-                vectors[group.rows, i * width : (i + 1) * width] = cell.pooled(gates, order)
-        return vectors if self._skip is None else vectors + self._skip(_bags(units, block), block)
+    def _project(self, units: Floats) -> tuple[Floats, ...]:
+        """Return the gates' inputs (n, 4 H) for each direction, and the path around."""
+        gates = tuple(cell.gates(units) for cell in self._cells)
+        return (*gates, units @ self._skip) if self._skip is not None else gates
+
+    def __call__(self, texts: Looked) -> Floats:
+        """Return (N, D)."""
+        vectors = np.zeros((len(texts.counts), self._dim), np.float32)
+        for chunk in chunks(texts):
+            parts = [
+                cell.pooled(texts.tables[i], chunk if i == 0 else _reversed(chunk))
+                for i, cell in enumerate(self._cells)
+            ]
+            hidden = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+            if self._skip is not None:
+                hidden = hidden + _scaled(bag(texts.tables[-1], chunk), chunk)
+            vectors[chunk.rows] = hidden
+        return vectors
+
+
+def _reversed(chunk: Chunk) -> Chunk:
+    """Return the chunk with each text's units in the other order."""
+    length = chunk.lengths.astype(np.int64)
+    steps = np.arange(len(chunk.columns))[:, None]
+    columns = np.take_along_axis(chunk.columns, (length - 1 - steps).clip(0), axis=0)
+    return chunk._replace(columns=columns)
 
 
 class _LstmCell:
-    """One direction: the recurrence over texts of one length, pooled as it goes."""
+    """One direction: the recurrence, pooled as it goes."""
 
     def __init__(self, weights: Weights, name: str, config: LstmConfig) -> None:
         self._input, self._bias = weights[f"{name}.input"], weights[f"{name}.bias"]
@@ -188,49 +201,49 @@ class _LstmCell:
         self._pooling = config.pooling
 
     def gates(self, units: Floats) -> Floats:
-        """Return the input projection of every distinct unit, (U, 4 H)."""
+        """Return the input projection of units, (n, 4 H)."""
         return np.asarray(units @ self._input + self._bias)
 
-    def pooled(self, gates: Floats, order: Ints) -> Floats:
-        """Return the pooled states (n, H) of texts with units (n, T)."""
-        state = np.zeros((len(order), self._width), np.float32)
-        cell = state
-        pooled = None
-        for column in order.T:
-            state, cell = self._step(gates[column] + state @ self._recurrent, cell)
-            if pooled is None or self._pooling == "last":
-                pooled = state
-            elif self._pooling == "max":
-                pooled = np.maximum(pooled, state)
+    def pooled(self, table: Floats, chunk: Chunk) -> Floats:
+        """Return the pooled states (n, H). A text that has ended keeps what it has."""
+        state = np.zeros((len(chunk.rows), self._width), np.float32)
+        cell, pooled = np.zeros_like(state), np.zeros_like(state)
+        for step, (column, active) in enumerate(zip(chunk.columns, chunk.active, strict=True)):
+            gates = state[:active] @ self._recurrent
+            gates += table[column[:active]]
+            self._step(gates, state[:active], cell[:active])
+            if self._pooling == "max" and step:
+                np.maximum(pooled[:active], state[:active], out=pooled[:active])
+            elif self._pooling == "mean" and step:
+                pooled[:active] += state[:active]
             else:
-                pooled = pooled + state
-        assert pooled is not None, "texts without units are in no group"
-        return pooled / np.float32(order.shape[1]) if self._pooling == "mean" else pooled
+                pooled[:active] = state[:active]
+        return pooled / chunk.lengths[:, None] if self._pooling == "mean" else pooled
 
-    def _step(self, gates: Floats, cell: Floats) -> tuple[Floats, Floats]:
+    def _step(self, gates: Floats, state: Floats, cell: Floats) -> None:
+        """Take one step, writing the new state and cell (n, H) over the old ones."""
         width, (look_i, look_f, look_o) = self._width, self._peepholes
         i = _sigmoid(gates[:, :width] + look_i * cell)
         f = _sigmoid(gates[:, width : 2 * width] + look_f * cell)
-        cell = f * cell + i * np.tanh(gates[:, 2 * width : 3 * width])
+        cell *= f
+        cell += i * _tanh(gates[:, 2 * width : 3 * width].copy())
         o = _sigmoid(gates[:, 3 * width :] + look_o * cell)
-        return o * np.tanh(cell), cell
-
-
-def _sigmoid(x: Floats) -> Floats:
-    # Through tanh: it cannot overflow, and numpy's tanh is vectorised.
-    return np.asarray(np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1.0)))
+        np.multiply(o, _tanh(cell.copy()), out=state)
 
 
 TOWERS = {"dnn": DnnTower, "cnn": CnnTower, "lstm": LstmTower}
 
 
-def build_tower(config: TowerConfig, weights: Weights) -> Tower:
-    """Build a tower over a run's weights, their names without the tower's own."""
+def build_tower(config: TowerConfig, weights: Weights, lent: int) -> Tower:
+    """Build a tower over a run's weights, their names without the tower's own.
+
+    What its tables look up stays valid until `lent` further calls.
+    """
     if isinstance(config, DnnConfig):
-        return DnnTower(config, weights)
+        return DnnTower(config, weights, lent)
     if isinstance(config, CnnConfig):
-        return CnnTower(config, weights)
-    return LstmTower(config, weights)
+        return CnnTower(config, weights, lent)
+    return LstmTower(config, weights, lent)
 
 
 def weight_shapes(config: TowerConfig, rows: int) -> dict[str, tuple[int, ...]]:

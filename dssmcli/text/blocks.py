@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.text.numbering import PAD_UNIT, UnitIndex
+from dssmcli.text.ragged import Ragged
 from dssmcli.text.tokenizers import Lookup
-from dssmcli.text.vocab import PAD
 
 Ints = npt.NDArray[np.int64]
 
-PAD_UNIT = 0
-"""The unit that fills up short rows. Its only feature is PAD, whose row is zero."""
+_ADDED_AT_ONCE = 8192
 
 
 class Block(NamedTuple):
@@ -31,38 +30,6 @@ class Block(NamedTuple):
     lengths: Ints
     features: Ints
     starts: Ints
-
-
-class Ragged:
-    """Rows of integers of different lengths, appended one by one, kept in two flat arrays."""
-
-    def __init__(self) -> None:
-        self._values = array("q")
-        self._limits = array("q", [0])
-        self._frozen: tuple[Ints, Ints] | None = None
-
-    def __len__(self) -> int:
-        return len(self._limits) - 1
-
-    def append(self, row: Iterable[int]) -> None:
-        """Add a row at the end."""
-        self._values.extend(row)
-        self._limits.append(len(self._values))
-        self._frozen = None
-
-    def arrays(self) -> tuple[Ints, Ints]:
-        """Return all values (F,) and the rows' limits (N + 1,): row i is limits[i]:limits[i+1]."""
-        if self._frozen is None:
-            # Copies: an array whose memory numpy looks at could not grow any more.
-            self._frozen = np.array(self._values, np.int64), np.array(self._limits, np.int64)
-        return self._frozen
-
-    def take(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Return the values of the chosen rows one after the other, and each one's length."""
-        values, limits = self.arrays()
-        lengths = limits[rows + 1] - limits[rows]
-        shift = np.repeat(limits[rows] - (np.cumsum(lengths) - lengths), lengths)
-        return values[np.arange(len(shift)) + shift], lengths
 
 
 class UnitDropout(NamedTuple):
@@ -88,10 +55,8 @@ class TextIndex:
     """
 
     def __init__(self, lookup: Lookup) -> None:
-        self._lookup = lookup
-        self._unit_ids: dict[str, int] = {"": PAD_UNIT}
-        self._features = Ragged()
-        self._features.append([PAD])
+        self._rows = len(lookup.vocabulary)
+        self._units = UnitIndex(lookup)
         self._texts = Ragged()
         self.truncated = 0
 
@@ -102,27 +67,22 @@ class TextIndex:
     @property
     def distinct_units(self) -> int:
         """Return the number of distinct units met so far, padding included."""
-        return len(self._unit_ids)
+        return len(self._units)
 
     def add(self, texts: Sequence[str]) -> None:
         """Append texts; the i-th text ever added has number i."""
-        for text in texts:
-            cut = self._lookup.cut(text)
-            self.truncated += cut.truncated
-            self._texts.append([self._unit_id(unit) for unit in cut.units])
-
-    def clear_texts(self) -> None:
-        """Forget the texts, keep the units."""
-        self._texts = Ragged()
+        for start in range(0, len(texts), _ADDED_AT_ONCE):
+            found = self._units.number(texts[start : start + _ADDED_AT_ONCE])
+            self.truncated += found.truncated
+            self._texts.extend(found.units, found.counts)
 
     def document_frequency(self) -> Ints:
         """Return in how many texts each feature stands, (V,)."""
         units, lengths = self._texts.take(np.arange(len(self)))
-        features, counts = self._features.take(units)
+        features, counts = self._units.features.take(units)
         text = np.repeat(np.repeat(np.arange(len(self)), lengths), counts)
-        rows = len(self._lookup.vocabulary)
-        once = np.unique(text * rows + features)
-        return np.bincount(once % rows, minlength=rows)
+        once = np.unique(text * self._rows + features)
+        return np.bincount(once % self._rows, minlength=self._rows)
 
     def lengths(self) -> Ints:
         """Return the number of units of each text, (N,)."""
@@ -138,13 +98,5 @@ class TextIndex:
         width = int(lengths.max(initial=1))
         units = np.full((len(rows), width), PAD_UNIT, np.int64)
         units[np.arange(width) < lengths[:, None]] = local[1:]
-        features, counts = self._features.take(distinct)
+        features, counts = self._units.features.take(distinct)
         return Block(units, lengths, features, np.cumsum(counts) - counts)
-
-    def _unit_id(self, unit: str) -> int:
-        found = self._unit_ids.get(unit)
-        if found is None:
-            found = self._unit_ids[unit] = len(self._unit_ids)
-            features = self._lookup.tokenizer.describe(unit)
-            self._features.append(map(self._lookup.vocabulary.id, features))
-        return found

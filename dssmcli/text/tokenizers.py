@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from dssmcli.config import TextConfig
 from dssmcli.text.normalize import normalize
 from dssmcli.text.units import (
     MAX_UNIT_CHARS,
+    MIXED,
+    SINGLE,
+    SPACED,
     letter_trigrams,
     mixed_features,
-    mixed_units,
-    single_units,
-    spaced_units,
     whole_unit,
 )
 from dssmcli.text.vocab import Vocabulary, shipped_features
 
 
 class Tokenizer(NamedTuple):
-    """Two functions: `cut` gives the units of a normalised text, `describe` a unit's features."""
+    """How a normalised text becomes units, and a unit its features.
 
-    cut: Callable[[str], list[str]]
+    `space` is a table for `str.translate` that puts spaces around units.
+    """
+
+    space: Mapping[int, str]
     describe: Callable[[str], list[str]]
+
+    def cut(self, text: str) -> list[str]:
+        """Return the units of a normalised text."""
+        return text.translate(self.space).split()
 
 
 TOKENIZERS = {
-    "auto": Tokenizer(mixed_units, mixed_features),
-    "char": Tokenizer(single_units, whole_unit),
-    "trigram": Tokenizer(spaced_units, letter_trigrams),
-    "word": Tokenizer(mixed_units, whole_unit),
+    "auto": Tokenizer(MIXED, mixed_features),
+    "char": Tokenizer(SINGLE, whole_unit),
+    "trigram": Tokenizer(SPACED, letter_trigrams),
+    "word": Tokenizer(MIXED, whole_unit),
 }
 
 

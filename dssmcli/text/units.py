@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 MAX_UNIT_CHARS = 64
 """A longer unit (a base64 blob, a line without spaces) is cut here, and counted."""
@@ -69,24 +69,12 @@ class _Spacer(dict[int, str]):
         return f" {letter} " if kind in "PS" or self._alone(char) else letter
 
 
-_MIXED = _Spacer(alone=is_unspaced)
-_SINGLE = _Spacer(alone=lambda _: True)
-_SPACED = _Spacer(alone=lambda _: False)
-
-
-def mixed_units(text: str) -> list[str]:
-    """Cut into characters where the script has no spaces, and into words where it has."""
-    return text.translate(_MIXED).split()
-
-
-def single_units(text: str) -> list[str]:
-    """Cut into single characters, whatever the script."""
-    return text.translate(_SINGLE).split()
-
-
-def spaced_units(text: str) -> list[str]:
-    """Cut at white space and punctuation only, so that a run of Chinese is one word."""
-    return text.translate(_SPACED).split()
+MIXED: Mapping[int, str] = _Spacer(alone=is_unspaced)
+"""Characters where the script has no spaces, words where it has."""
+SINGLE: Mapping[int, str] = _Spacer(alone=lambda _: True)
+"""Single characters, whatever the script."""
+SPACED: Mapping[int, str] = _Spacer(alone=lambda _: False)
+"""Cut at white space and punctuation only, so that a run of Chinese is one word."""
 
 
 def letter_trigrams(word: str) -> list[str]:

@@ -1,0 +1,54 @@
+"""Rows of integers of different lengths, appended in blocks, kept in two flat arrays."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+
+class Ragged:
+    """A list of rows of int64 that only grows."""
+
+    def __init__(self) -> None:
+        self._values = array("q")
+        self._limits = array("q", [0])
+        self._frozen: tuple[Ints, Ints] | None = None
+
+    def __len__(self) -> int:
+        return len(self._limits) - 1
+
+    def extend(self, values: Ints, lengths: Ints) -> None:
+        """Add rows at the end: their values (F,) one after the other, and each one's length."""
+        limits = self._limits[-1] + np.cumsum(lengths, dtype=np.int64)
+        self._values.frombytes(np.asarray(values, np.int64).tobytes())
+        self._limits.frombytes(limits.tobytes())
+        self._frozen = None
+
+    def shorten(self, count: int) -> None:
+        """Take away all rows but the first `count`."""
+        del self._limits[count + 1 :]
+        del self._values[self._limits[-1] :]
+        self._frozen = None
+
+    def arrays(self) -> tuple[Ints, Ints]:
+        """Return all values (F,) and the rows' limits (N + 1,): row i is limits[i]:limits[i+1]."""
+        if self._frozen is None:
+            # Copies: an array whose memory numpy looks at could not grow any more.
+            self._frozen = np.array(self._values, np.int64), np.array(self._limits, np.int64)
+        return self._frozen
+
+    def take(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Return the values of the chosen rows one after the other, and each one's length."""
+        values, limits = self.arrays()
+        lengths = limits[rows + 1] - limits[rows]
+        return values[spans(limits[rows], lengths)], lengths
+
+
+def spans(starts: Ints, lengths: Ints) -> Ints:
+    """Return the places starts[i], starts[i] + 1, ... of every span one after the other."""
+    shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+    return np.asarray(np.arange(len(shift)) + shift)

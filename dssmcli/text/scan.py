@@ -1,0 +1,154 @@
+"""Cuts many texts into units at once, by looking up every code point in tables.
+
+The same cut as `tokenize` makes one text at a time, which the tests hold it to. A character that
+cannot be judged alone (a combining mark, one that normalises to several, a Greek sigma) sends its
+text through `normalize` first; all others are normalised by their table entry.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.text.normalize import normalize
+from dssmcli.text.units import MAX_UNIT_CHARS
+
+Codes = npt.NDArray[np.uint32]
+Ints = npt.NDArray[np.int64]
+
+_CODE_POINTS = 0x110000
+# What a code point is to a unit. Below JOINS it is no part of one.
+_UNKNOWN, _DROPPED, _GAP, _END, _JOINS, _ALONE = range(6)
+_ENTANGLED = 0x80
+"""Flag of a code point whose normal form depends on its neighbours or is more than one."""
+_JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF))
+_NOT_UTF8 = "surrogatepass"
+
+
+class Scanned(NamedTuple):
+    """The U units of N texts, one after the other.
+
+    codes: uint32, code points of normalised units; unit i begins at starts[i] (U,) int64 and has
+    lengths[i] of them. counts: (N,) int64, units of each text. truncated: texts that were cut.
+    """
+
+    codes: Codes
+    starts: Ints
+    lengths: Ints
+    counts: Ints
+    truncated: int
+
+
+class Scanner:
+    """Cuts texts as a `str.translate` table does that puts spaces around units."""
+
+    def __init__(self, space: Mapping[int, str]) -> None:
+        self._space = space
+        # Pages of these tables that no text touches take no memory.
+        self._kind = np.zeros(_CODE_POINTS, np.uint8)
+        self._form = np.zeros(_CODE_POINTS, np.uint32)
+        self._kind[ord("\n")] = _END
+
+    def scan(self, texts: Sequence[str], max_units: int) -> Scanned:
+        """Cut texts into at most `max_units` units each, of at most MAX_UNIT_CHARS characters."""
+        codes, kinds = self._looked_up(_joined(texts))
+        if (kinds & _ENTANGLED).any():
+            codes, kinds = self._looked_up(_joined(self._disentangled(texts, kinds)))
+            kinds &= ~np.uint8(_ENTANGLED)
+        if (kinds == _DROPPED).any():
+            kept = kinds != _DROPPED
+            codes, kinds = codes[kept], kinds[kept]
+        return self._cut(codes, kinds, len(texts), max_units)
+
+    def _looked_up(self, joined: str) -> tuple[Codes, npt.NDArray[np.uint8]]:
+        codes = np.frombuffer(joined.encode("utf-32-le", _NOT_UTF8), np.uint32)
+        kinds = self._kind[codes]
+        if not kinds.all():
+            for code in np.unique(codes[kinds == _UNKNOWN]).tolist():
+                self._learn(code)
+            kinds = self._kind[codes]
+        return codes, kinds
+
+    def _learn(self, code: int) -> None:
+        """Enter a code point that is met for the first time."""
+        char = chr(code)
+        folded = normalize(char) or ("" if _is_dropped(char) else " ")
+        flag = 0
+        if len(folded) > 1 or _is_entangled(char) or _is_entangled(folded):
+            flag, folded = _ENTANGLED, char
+        spaced = self._space[ord(folded)] if folded else ""
+        bare = spaced.strip(" ")
+        kind = _DROPPED if not spaced else _GAP if not bare else _JOINS
+        if bare and spaced != bare:
+            kind = _ALONE
+        self._kind[code] = kind | flag
+        self._form[code] = ord(bare) if bare else 0
+
+    def _disentangled(self, texts: Sequence[str], kinds: npt.NDArray[np.uint8]) -> list[str]:
+        """Normalise the texts that have an entangled character."""
+        ends = np.flatnonzero(kinds == _END)
+        rows = np.unique(np.searchsorted(ends, np.flatnonzero(kinds & _ENTANGLED)))
+        found = list(texts)
+        for row in rows.tolist():
+            found[row] = normalize(texts[row])
+        return found
+
+    def _cut(
+        self, codes: Codes, kinds: npt.NDArray[np.uint8], texts: int, max_units: int
+    ) -> Scanned:
+        inside = kinds >= _JOINS
+        joins = kinds == _JOINS
+        begins = inside.copy()
+        begins[1:] &= ~(joins[1:] & joins[:-1])
+        places = np.flatnonzero(begins)
+        ends = np.flatnonzero(kinds == _END)
+        counts = np.diff(np.searchsorted(places, ends), prepend=0)
+        assert len(counts) == texts
+        parts = self._form[codes[inside]]
+        starts = np.flatnonzero(begins[inside])
+        lengths = np.diff(starts, append=len(parts))
+        return _shortened(Scanned(parts, starts, lengths, counts, 0), max_units)
+
+
+def _joined(texts: Sequence[str]) -> str:
+    joined = "\n".join(texts) + "\n"
+    if joined.count("\n") != len(texts):
+        joined = "\n".join(text.replace("\n", " ") for text in texts) + "\n"
+    return joined if texts else ""
+
+
+def _is_dropped(char: str) -> bool:
+    """Tell whether `normalize` takes a character out without leaving a space."""
+    return normalize(f"a{char}a") == "aa"
+
+
+def _is_entangled(char: str) -> bool:
+    """Tell whether a character's normal form depends on what stands beside it."""
+    if not char or char == "Σ":
+        return bool(char)
+    jamo = any(low <= ord(char) <= high for low, high in _JAMO)
+    return jamo or unicodedata.category(char)[0] == "M" or bool(unicodedata.combining(char))
+
+
+def _shortened(found: Scanned, max_units: int) -> Scanned:
+    """Cut off what is more than a model reads."""
+    counts, lengths, starts = found.counts, found.lengths, found.starts
+    many = counts > max_units
+    long = lengths > MAX_UNIT_CHARS
+    if not many.any() and not long.any():
+        return found
+    text = np.repeat(np.arange(len(counts)), counts)
+    within = np.arange(len(text)) - (np.cumsum(counts) - counts)[text]
+    kept = within < max_units
+    many[text[kept & long]] = True
+    return Scanned(
+        found.codes,
+        starts[kept],
+        np.minimum(lengths[kept], MAX_UNIT_CHARS),
+        np.minimum(counts, max_units),
+        int(many.sum()),
+    )
