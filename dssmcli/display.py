@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -52,6 +53,15 @@ class Evaluated(Protocol):
         ...
 
 
+class _Terminal(Console):
+    """Standard error, on which nobody need listen: a closed pipe ends the talk, not the work."""
+
+    def on_broken_pipe(self) -> None:
+        """Fall silent."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 class TrainingDisplay:
     """Progress of a training: loss, pairs/s and time left; a row an evaluation.
 
@@ -60,7 +70,7 @@ class TrainingDisplay:
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = _Terminal(stderr=True, highlight=False, soft_wrap=True)
         self._live = not quiet and sys.stderr.isatty()
         self._progress: Progress | None = None
         self._bar: TaskID | None = None

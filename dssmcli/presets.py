@@ -97,7 +97,9 @@ def settings_of(given: Mapping[str, Any], arch: str, preset: str) -> Settings:
         separate_towers=bool(given.get("separate_towers", False)),
     )
     loss = {**base.loss, **{name: given[name] for name in _names(LossConfig) if name in given}}
-    LossConfig(**loss)  # a bad value is an error now, not when the rows have been read
+    # A bad value is an error now, not when the rows have been read. The default weight of the
+    # logistic loss depends on the rows, so here it stands in.
+    LossConfig(**{"logistic": 1.0, **loss})
     return Settings(model, loss, _replaced(base.train, given))
 
 

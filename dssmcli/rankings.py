@@ -214,6 +214,22 @@ class PoolReport:
     pool: int
 
 
+def places_in_pool(
+    scores: ArrayLike, column: ArrayLike, hidden: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many titles of a pool score higher than each query's own, and how many the same.
+
+    scores: (Q, P), no nan. column: (Q,), where the query's own title stands in the pool. hidden:
+    (Q, P) bool, titles that do not count, such as other matches of the query. Both results: (Q,).
+    """
+    values, place = np.asarray(scores), np.asarray(column)
+    rows = np.arange(len(values))
+    own = values[rows, place][:, None]
+    others = ~np.asarray(hidden, dtype=bool)
+    others[rows, place] = False
+    return ((values > own) & others).sum(axis=1), ((values == own) & others).sum(axis=1)
+
+
 def pool_report(higher: ArrayLike, ties: ArrayLike, pool: int, ks: Sequence[int]) -> PoolReport:
     """Report how early each query's best positive comes in a pool shared by all queries.
 

@@ -37,8 +37,11 @@ METRICS = "metrics.jsonl"
 MANIFEST = "MANIFEST.json"
 FILES = (CONFIG, WEIGHTS, VOCABULARY, METRICS)
 
+WORKPLACE = "partial"
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = "lock"
+NEW = "new"
+REPLACED = "replaced"
 
 _MANIFEST_LIMIT = 1 << 20
 
@@ -48,6 +51,14 @@ class Run(NamedTuple):
 
     path: Path
     files: Mapping[str, tuple[int, str]]
+    manifest: str
+
+    def was_replaced(self) -> bool:
+        """Tell whether another run has taken this one's place since its manifest was read."""
+        try:
+            return _manifest_text(self.path) != self.manifest
+        except RunError:
+            return True
 
     def read(self, name: str) -> bytes:
         """Return a file's content; RunError unless its size and hash are as the manifest says."""
@@ -81,7 +92,10 @@ def find_run(model: str | None) -> Path:
 
 def open_run(path: Path) -> Run:
     """Read a run's manifest; RunError says which file is wrong and why."""
-    _finish_interrupted_swap(path)
+    if not path.exists():
+        # A training that was killed while it replaced the run left it there.
+        replaced = _sibling(path, WORKPLACE) / REPLACED
+        path = replaced if is_run(replaced) else path
     if not path.is_dir():
         if path.exists():
             raise RunError(f"{path}: not a run (a run is a folder that `dssm train` wrote).")
@@ -92,9 +106,10 @@ def open_run(path: Path) -> Run:
     if not os.path.lexists(path / MANIFEST):
         raise RunError(f"{path}: not a run ({MANIFEST} is missing).")
     where = path / MANIFEST
-    manifest = parse_object(_manifest_text(path), where)
+    text = _manifest_text(path)
+    manifest = parse_object(text, where)
     _check_format(manifest.get("format"), where)
-    return Run(path, _listed_files(manifest.get("files"), where))
+    return Run(path, _listed_files(manifest.get("files"), where), text)
 
 
 def _manifest_text(path: Path) -> str:
@@ -162,11 +177,11 @@ def to_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def publish(path: Path, contents: Mapping[str, bytes]) -> None:
+def publish(place: Workplace, contents: Mapping[str, bytes]) -> None:
     """Write a run whole, flush it and put it in its place; what stood there before goes last.
 
-    `contents` has every name of FILES. A reader finds the old run or the new one, never a mixture;
-    if the program dies between the two renames, the next command puts the old run back.
+    `contents` has every name of FILES. A reader finds the old run or the new one, never a mixture,
+    whenever the program dies. Raises DssmError when something else than a run stands there.
     """
     if set(contents) != set(FILES):
         raise AssertionError(f"a run has the files {FILES}, got {tuple(contents)}")
@@ -175,14 +190,25 @@ def publish(path: Path, contents: Mapping[str, bytes]) -> None:
         for name, content in contents.items()
     }
     manifest = to_json({"format": FORMAT, "files": listed}).encode()
-    beside = _sibling(path, "new")
-    with writing_to(path):
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
+    new, replaced = place.path / NEW, place.path / REPLACED
+    with writing_to(place.run):
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
         for name, content in {**contents, MANIFEST: manifest}.items():
-            _write_flushed(beside / name, content)
-        _flush_folder(beside)
-        _swap(beside, path)
+            _write_flushed(new / name, content)
+        _flush_folder(new)
+        if place.run.exists():
+            refuse_other_than_run(place.run)
+            shutil.rmtree(replaced, ignore_errors=True)
+            os.rename(place.run, replaced)
+        os.rename(new, place.run)
+        _flush_folder(place.run.parent)
+
+
+def refuse_other_than_run(path: Path) -> None:
+    """Raise DssmError when something stands at a path that is not a run."""
+    if os.path.lexists(path) and not is_run(path):
+        raise DssmError(f"{path} is not a run, so it is not overwritten. Write elsewhere with -o.")
 
 
 @contextmanager
@@ -195,26 +221,10 @@ def writing_to(path: Path) -> Iterator[None]:
 
 
 def _sibling(path: Path, role: str) -> Path:
-    return path.with_name(f"{path.name}.{role}")
-
-
-def _swap(new: Path, path: Path) -> None:
-    old = _sibling(path, "old")
-    if path.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        os.rename(path, old)
-    os.rename(new, path)
-    _flush_folder(path.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _finish_interrupted_swap(path: Path) -> None:
-    old = _sibling(path, "old")
-    if not path.exists() and old.is_dir():
-        try:
-            os.rename(old, path)
-        except OSError as error:
-            raise RunError(f"{path}: only {old} is there; rename it back.") from error
+    whole = Path(os.path.abspath(path))  # the name of `.` is its folder's
+    if not whole.name:
+        raise DssmError(f"{path}: cannot be a run.")
+    return whole.with_name(f"{whole.name}.{role}")
 
 
 def _write_flushed(path: Path, content: bytes) -> None:
@@ -242,13 +252,14 @@ def is_run(path: Path) -> bool:
 
 def has_checkpoint(path: Path) -> bool:
     """Tell whether a training of this run can be resumed."""
-    return Workplace(_sibling(path, "partial")).checkpoint.exists()
+    return (_sibling(path, WORKPLACE) / CHECKPOINT).exists()
 
 
 class Workplace(NamedTuple):
     """`NAME.partial`, the folder beside a run where its training keeps its state."""
 
     path: Path
+    run: Path
 
     @property
     def checkpoint(self) -> Path:
@@ -276,18 +287,29 @@ class Workplace(NamedTuple):
 @contextmanager
 def workplace(run: Path) -> Iterator[Workplace]:
     """Open a run's workplace for one process at a time; it stays if it holds a checkpoint."""
-    place = Workplace(_sibling(run, "partial"))
+    place = Workplace(_sibling(run, WORKPLACE), Path(os.path.abspath(run)))
     with writing_to(place.path):
-        _finish_interrupted_swap(run)
+        if place.path.is_dir() and any(place.path.iterdir()) and not (place.path / LOCK).exists():
+            raise DssmError(f"{place.path} is in the way: dssm did not make it. Move it elsewhere.")
         place.path.mkdir(parents=True, exist_ok=True)
         lock = open(place.path / LOCK, "wb")  # noqa: SIM115 (held until the block ends)
     with lock:
         _take_lock(lock.fileno(), run)
         try:
+            _put_back(place)
             yield place
         finally:
+            _put_back(place)
             if not os.path.lexists(place.checkpoint):
                 discard(place)
+
+
+def _put_back(place: Workplace) -> None:
+    """Finish what a program that died between two renames began: the old run comes back."""
+    replaced = place.path / REPLACED
+    if replaced.is_dir() and not place.run.exists():
+        with writing_to(place.run):
+            os.rename(replaced, place.run)
 
 
 def discard(place: Workplace) -> None:

@@ -23,7 +23,7 @@ def overlap_auc(file: Path) -> float:
     return float(overlap.overlap_auc(file))
 
 
-@pytest.mark.parametrize("arch", ["dnn", "cnn"])
+@pytest.mark.parametrize("arch", ["dnn", "cnn", "lstm"])
 @pytest.mark.parametrize("log", LOGS)
 def test_a_model_trained_on_an_example_beats_shared_characters(
     log: str, arch: str, tmp_path: Path

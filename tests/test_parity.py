@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -188,8 +186,8 @@ def test_the_exact_cnn_is_a_convolution_over_one_hot_features() -> None:
 
 
 def test_order_matters_to_cnn_and_lstm_and_not_to_dnn() -> None:
-    for tower, matters in zip(TOWERS[::1], itertools.repeat(None), strict=False):
+    for tower in TOWERS:
         _, encoder, _ = make(tower, "auto", separate=False)
         difference = np.abs(np.subtract(*encoder.encode(["我打你了", "你打我了"]))).max()
         bag = isinstance(tower, DnnConfig) or getattr(tower, "window", 3) == 1
-        assert (difference < 1e-6) == bag, (tower, matters)
+        assert (difference < 1e-6) == bag, tower

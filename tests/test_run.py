@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Dssm
+from conftest import SMALL, Dssm, write_pairs
 
 import dssmcli
 from dssmcli.errors import OutputError, RunError
-from dssmcli.run import FILES, MANIFEST, open_run, publish
+from dssmcli.run import FILES, MANIFEST, Run, open_run, publish, workplace
 
 FORMAT_1 = Path(__file__).parent / "data" / "format-1"
 
@@ -163,12 +163,17 @@ def test_weights_that_are_not_numbers_are_refused(dssm: Dssm, copy: Path) -> Non
     assert "extra" in dssm("score", "-m", copy, "a", "b").err
 
 
+def put(run: Path, text: bytes) -> None:
+    """Publish a run whose files hold a text."""
+    with workplace(run) as place:
+        publish(place, dict.fromkeys(FILES, text))
+
+
 def test_publishing_replaces_a_run_whole_or_leaves_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "r"
-    old, new = (dict.fromkeys(FILES, text) for text in (b"old", b"new"))
-    publish(run, old)
+    put(run, b"old")
     real, calls = os.rename, []
 
     def failing(source: Path, target: Path) -> None:
@@ -181,24 +186,77 @@ def test_publishing_replaces_a_run_whole_or_leaves_it(
     for fail_at in (1, 2):  # noqa: B007 (read by `failing`)
         calls.clear()
         with pytest.raises(OutputError, match="No space left"):
-            publish(run, new)
+            put(run, b"new")
         assert open_run(run).read("vocab.txt") == b"old"
     fail_at = 0
-    publish(run, new)
+    put(run, b"new")
     assert open_run(run).read("vocab.txt") == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
+
+
+def test_a_run_whose_replacement_was_killed_is_still_found_and_comes_back(tmp_path: Path) -> None:
+    run, place = tmp_path / "r", tmp_path / "r.partial"
+    put(run, b"old")
+    place.mkdir()
+    (place / "lock").touch()
+    os.rename(run, place / "replaced")  # as far as a program got that was killed then
+    assert open_run(run).read("vocab.txt") == b"old"
+    assert not run.exists(), "reading changes nothing on disk"
+    with workplace(run):
+        assert open_run(run).read("vocab.txt") == b"old" and run.exists()
+
+
+def test_folders_that_dssm_did_not_make_are_never_touched(dssm: Dssm, tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 60)
+    mine = [tmp_path / name for name in ("r.old", "r.new", "r.partial", "mine")]
+    for folder in mine:
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("years of work")
+    for output, more in (("mine", ["--resume"]), ("mine", ["--overwrite"]), ("r", [])):
+        refused = dssm("train", pairs, *SMALL, *more, "-o", tmp_path / output)
+        assert refused.code == 1 and refused.err.count("\n") == 1, refused
+    shutil.rmtree(tmp_path / "r.partial")
+    assert dssm("train", pairs, *SMALL, "-o", tmp_path / "r").code == 0
+    assert dssm("train", pairs, *SMALL, "-o", tmp_path / "r", "--overwrite").code == 0
+    for folder in (mine[0], mine[1], mine[3]):
+        assert (folder / "thesis.txt").read_text() == "years of work"
+
+
+def test_the_folder_one_stands_in_is_a_run_too(
+    dssm: Dssm, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run)
+    assert dssm("info", "-m", ".").code == 0 and dssm("score", "-m", ".", "a", "b").code == 0
+    assert dssm("info", "-m", "/").code == 3
+
+
+def test_a_run_replaced_while_it_is_read_is_read_anew(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(runs["dnn"], tmp_path / "r")
+    real, reads = Run.read, []
+
+    def replacing(self: Run, name: str) -> bytes:
+        reads.append(name)
+        if len(reads) == 2:
+            shutil.rmtree(tmp_path / "r")
+            shutil.copytree(runs["cnn"], tmp_path / "r")
+        return real(self, name)
+
+    monkeypatch.setattr(Run, "read", replacing)
+    assert dssmcli.load(tmp_path / "r").model.arch == "cnn"
 
 
 def test_a_full_disk_while_writing_leaves_the_old_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "r"
-    publish(run, dict.fromkeys(FILES, b"old"))
+    put(run, b"old")
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left"):
-        publish(run, dict.fromkeys(FILES, b"new"))
+        put(run, b"new")
     assert open_run(run).read("config.json") == b"old"

@@ -26,6 +26,9 @@ from dssmcli.text.vocab import (
     vocabulary_from_text,
 )
 
+COMPOSING = "eE\u0301\u200d\u00ad\u1100\u1161\u11a8ΣΑİﬁ a\n'好"
+"""Characters whose normal form depends on what stands beside them, and some that do not care."""
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -44,7 +47,11 @@ def test_normalisation_folds_what_looks_alike(text: str, expected: str) -> None:
     assert normalize(text) == expected
 
 
-@given(st.text())
+def test_format_characters_go_before_letters_are_composed() -> None:
+    assert normalize("e\u200d\u0301") == "é" == normalize(normalize("e\u200d\u0301"))
+
+
+@given(st.text() | st.text(COMPOSING, max_size=8))
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalize(text)
     assert normalize(once) == once
@@ -136,7 +143,10 @@ def test_a_block_holds_each_distinct_unit_once_and_pads_with_unit_zero() -> None
     assert sorted(sizes.tolist()) == [1, 1, 4]
 
 
-@given(st.lists(st.text(max_size=12), max_size=8), st.sampled_from(TOKENIZERS))
+@given(
+    st.lists(st.text(max_size=12) | st.text(COMPOSING, max_size=12), max_size=8),
+    st.sampled_from(TOKENIZERS),
+)
 def test_a_block_says_of_a_text_what_describing_it_says(texts: list[str], tokenizer: str) -> None:
     index = index_of(texts, tokenizer)
     lookup = Lookup.of(TextConfig(tokenizer, 8, 16), Vocabulary(["a", "b", "好"], 16))
@@ -172,5 +182,5 @@ def test_unit_dropout_leaves_its_share_and_never_an_empty_text() -> None:
 
 
 def test_document_frequency_counts_texts_not_uses() -> None:
-    frequency = index_of(["好 好", "好", "a"], "word").document_frequency()
+    frequency = index_of(["好 好", "好", "a", "b"], "word").document_frequency(np.arange(3))
     assert frequency[3] == 2 and frequency[1] == 1 and frequency[2] == 0

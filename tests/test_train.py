@@ -16,10 +16,11 @@ import pytest
 from conftest import SMALL, TOWER, Dssm, write_pairs
 
 import dssmcli
-from dssmcli.config import LossConfig
+from dssmcli.config import LossConfig, TrainConfig
 from dssmcli.data.batching import Batches, KnownPositives, split_by_query
 from dssmcli.data.pairs import Pairs, positive_rows, read_pairs
 from dssmcli.data.tsv import BadRows
+from dssmcli.training.loop import learning_rate
 
 
 def contents(run: Path) -> dict[str, bytes]:
@@ -318,7 +319,7 @@ def test_the_number_of_masked_matches_is_reported(dssm: Dssm, tmp_path: Path) ->
         *("train", tmp_path / "p.tsv", "-o", tmp_path / "run", "--valid-share", "0"),
         *("--epochs", "1", "--batch-size", "48", "--threads", "1"),
     )
-    assert made.code == 0 and "masked among the candidates of a row: 5.00 on average" in made.err
+    assert made.code == 0 and "masked as known matches: 5.00 on average" in made.err
     line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
     assert line["masked"] == 5 and line["softmax"] == 0
 
@@ -360,3 +361,118 @@ def test_equal_texts_share_a_number_however_they_are_written(tmp_path: Path) -> 
     (tmp_path / "p.tsv").write_text("ＡＢＣ  d\tx\nabc D\tX \n")
     pairs = read_pairs([str(tmp_path / "p.tsv")], None, None, BadRows())
     assert pairs.texts == ["abc d", "x"] and pairs.query.tolist() == [0, 0]
+
+
+def test_small_logs_hold_out_enough_to_validate_on_and_say_so_when_they_cannot() -> None:
+    rows = [(q, 30 + t, float(t == 0)) for q in range(100) for t in range(3)]
+    split = split_by_query(make_pairs(rows), 0.05, seed=1)
+    assert split.valid is not None and len(split.valid) == 60  # a fifth of the queries
+    many = [(q, 30 + t, float(t == 0)) for q in range(10_000) for t in range(2)]
+    split = split_by_query(make_pairs(many), 0.5, seed=1)
+    assert split.valid is not None and len(split.valid) == 5000
+    assert split_by_query(make_pairs(rows), 0.0, seed=1).valid is None
+
+
+def test_what_is_validated_on_changes_no_weights(dssm: Dssm, tmp_path: Path) -> None:
+    train = write_pairs(tmp_path / "t.tsv", 120)
+    written = []
+    for seed, name in ((4, "a"), (5, "b")):
+        valid = write_pairs(tmp_path / f"{name}.tsv", 60, seed=seed)
+        options = ["--valid", valid, "--epochs", "1", "-o", tmp_path / name]
+        assert dssm("train", train, *SMALL, *options).code == 0
+        written.append((tmp_path / name / "weights.safetensors").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_validation_rows_are_read_for_what_they_are(dssm: Dssm, tmp_path: Path) -> None:
+    clicks = tmp_path / "clicks.tsv"
+    labelled = write_pairs(tmp_path / "v.tsv", 80)
+    rows = write_pairs(tmp_path / "t.tsv", 100, labelled=False).read_text().splitlines()
+    clicks.write_text("query\ttitle\tclicks\n" + "".join(f"{row}\t3\n" for row in rows))
+    options = ["--valid", labelled, "--epochs", "1", "--threads", "1", "--dim", "16"]
+    made = dssm("train", clicks, *options, "-o", tmp_path / "r")
+    assert made.code == 0 and "Validating on 80 rows, label" in made.err
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert "auc" in config["validation"] and config["threshold"]["negatives"] == "labelled"
+    unmatched = tmp_path / "none.tsv"
+    unmatched.write_text("a\tb\t0\nc\td\t0\n")
+    refused = dssm("train", clicks, "--valid", unmatched, "-o", tmp_path / "s")
+    assert refused.code == 3 and "no row is a match" in refused.err
+
+
+def test_a_validation_score_that_is_undefined_still_ends_in_a_run(
+    dssm: Dssm, tmp_path: Path
+) -> None:
+    grades = tmp_path / "g.tsv"
+    grades.write_text("".join(f"w{i % 9} x\tt{i % 7} y\t{i % 5}\n" for i in range(120)))
+    valid = tmp_path / "v.tsv"
+    valid.write_text("same\ttext\t1\nsame\ttext\t3\n")  # one cosine, so no correlation
+    options = ["--value", "grade", "--valid", valid, "--epochs", "2", *SMALL]
+    assert dssm("train", grades, *options, "-o", tmp_path / "r").code == 0
+    lines = (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["spearman"] for line in lines] == [None, None]
+    assert dssm("score", "-m", tmp_path / "r", "w1", "t1").code == 0
+
+
+def test_a_log_without_rare_features_still_learns_something(dssm: Dssm, tmp_path: Path) -> None:
+    (tmp_path / "p.tsv").write_text("a b\tb a\t1\nb a\ta b c\t0\n" * 20)
+    assert dssm("train", tmp_path / "p.tsv", *SMALL, "-o", tmp_path / "r").code == 0
+    assert dssm("score", "-m", tmp_path / "r", "a b", "b a").out.strip() != "0.0000"
+
+
+def test_value_click_makes_every_row_a_click(dssm: Dssm, tmp_path: Path) -> None:
+    (tmp_path / "p.tsv").write_text("a\tb\t1\nc\td\t0\ne\tf\t5\n")
+    pairs = read_pairs([str(tmp_path / "p.tsv")], None, "click", BadRows())
+    assert pairs.kind == "click" and pairs.value.tolist() == [1, 1, 1]
+
+
+def test_the_softmax_can_be_switched_off_where_another_loss_stands(
+    dssm: Dssm, tmp_path: Path
+) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 120)
+    assert dssm("train", pairs, *SMALL, "--softmax", "0", "-o", tmp_path / "r").code == 0
+    clicks = write_pairs(tmp_path / "c.tsv", 120, labelled=False)
+    refused = dssm("train", clicks, *SMALL, "--softmax", "0", "-o", tmp_path / "s")
+    assert refused.code == 2 and "every loss has weight 0" in refused.err
+
+
+def test_resuming_with_columns_the_other_way_round_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "p.tsv"
+    file.write_text("a\tb\nc\td\n")
+    one, other = (
+        read_pairs([str(file)], columns, None, BadRows()).digest
+        for columns in ("query,title", "title,query")
+    )
+    assert one != other
+
+
+def test_training_goes_on_when_nobody_listens(tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 200)
+    command = f"{sys.executable} -m dssmcli train {pairs} --dim 16 --threads 1 -o {tmp_path}/r"
+    words = ["bash", "-c", f"{command} 2>&1 | head -1"]
+    done = subprocess.run(words, capture_output=True, check=False)
+    assert done.stdout.startswith(b"Read 200 rows")
+    assert (tmp_path / "r" / "MANIFEST.json").exists()
+
+
+def test_the_learning_rate_rises_then_falls() -> None:
+    config = TrainConfig(learning_rate=1.0, warmup=0.2, decay="linear")
+    rates = [learning_rate(config, step, 10) for step in range(10)]
+    assert rates == pytest.approx(
+        [1 / 3, 2 / 3, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8]
+    )
+    flat = TrainConfig(learning_rate=1.0, warmup=0.0, decay="none")
+    assert {learning_rate(flat, step, 10) for step in range(10)} == {1.0}
+
+
+def test_clicks_weigh_by_their_logarithm_unless_told_otherwise(dssm: Dssm, tmp_path: Path) -> None:
+    # One query, two titles: the softmax alone settles at shares like the weights.
+    rows = "q word\tfirst title\t99\nq word\tsecond text\t9\n" * 30
+    other = "".join(f"x{i} y\tother {i}\t1\n" for i in range(20))
+    (tmp_path / "p.tsv").write_text(rows + other)
+    found = {}
+    for weight in ("log", "none"):
+        options = ["--click-weight", weight, "--valid-share", "0", "--value", "clicks", *SMALL]
+        assert dssm("train", tmp_path / "p.tsv", *options, "-o", tmp_path / weight).code == 0
+        found[weight] = json.loads((tmp_path / weight / "metrics.jsonl").read_text().split("\n")[0])
+    assert found["log"]["softmax"] != found["none"]["softmax"]

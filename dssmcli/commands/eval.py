@@ -21,6 +21,7 @@ from dssmcli.commands.options import (
 if TYPE_CHECKING:
     from dssmcli.serving.evaluation import Report
 
+_COUNTS = ("queries", "queries_skipped", "pool")
 _EPILOG = """\b
 Example:
   dssm eval heldout.tsv
@@ -94,9 +95,9 @@ def _table(reports: dict[str, Report]) -> list[str]:
     lines = [["metric", *reports], ["rows", *(str(report.rows) for report in reports.values())]]
     for name in names:
         values = (report.figures.get(name) for report in reports.values())
-        lines.append([name, *("" if value is None else _number(value) for value in values)])
+        lines.append([name, *("" if value is None else _number(name, value) for value in values)])
     return ["\t".join(line) for line in lines]
 
 
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) > 1 else f"{value:.4f}"
+def _number(name: str, value: float) -> str:
+    return f"{value:.0f}" if name in _COUNTS else f"{value:.4f}"

@@ -162,7 +162,9 @@ _train_options = together(
     metavar="FILE",
     help="Validate on these pairs instead of a share of the queries.",
 )
-@_setting("--valid-share", float, "Share of the queries set aside for validation.")
+@_setting(
+    "--valid-share", float, "Share of the queries set aside for validation; more for few rows."
+)
 @click.option(
     "--match-grade",
     type=float,
@@ -172,8 +174,8 @@ _train_options = together(
     "--preset",
     type=click.Choice(list(PRESETS)),
     default="default",
-    help="Where settings not given come from: `default` did best on development sets, `paper` is "
-    "as published: SGD, 4 random negatives, no path around the tower.",
+    help="Where settings not given come from: `default` did best on development sets, `paper` has "
+    "the papers' sizes and training: SGD, 4 random negatives, no path around the tower.",
 )
 @_text_options
 @_tower_options
@@ -235,18 +237,15 @@ def _settings(chosen: dict[str, Any], preset: str) -> Settings:
 def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
     """Tell whether there is something to do; an existing run is never overwritten unasked."""
     from dssmcli.errors import DssmError
-    from dssmcli.run import has_checkpoint, is_run
+    from dssmcli.run import has_checkpoint, is_run, refuse_other_than_run
 
-    if resume:
-        if not has_checkpoint(output) and is_run(output):
-            display.say(f"{output} is finished already: nothing to resume.")
-            return False
-    elif output.exists() and not overwrite:
+    if resume and is_run(output) and not has_checkpoint(output):
+        display.say(f"{output} is finished already: nothing to resume.")
+        return False
+    if resume or overwrite:
+        refuse_other_than_run(output)
+    elif output.exists():
         raise DssmError(f"{output} exists. Write to another place with -o, or give --overwrite.")
-    if overwrite and output.exists() and not is_run(output):
-        raise DssmError(
-            f"{output} is not a run, so it is not overwritten. Write elsewhere with -o."
-        )
     return True
 
 
@@ -288,10 +287,10 @@ def _train(task: TextTask, place: Workplace, output: Path, display: TrainingDisp
             place.save(checkpoint(task, state))
         else:
             display.step(event.loss, event.rows)
-    publish(output, run_contents(task, state))
+    publish(place, run_contents(task, state))
     discard(place)
     masked = state.history[-1]["masked"]
-    display.say(f"Known matches masked among the candidates of a row: {masked:.2f} on average.")
+    display.say(f"Candidates of a row masked as known matches: {masked:.2f} on average.")
     display.say(f"Wrote {output}.")
 
 

@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     candidates: (C,) int64, numbers of texts.
     column: (R,) int64, the candidate that is the row's own title.
     allowed: (R, C) bool, which candidates are negatives of which row (its own title aside).
-    masked: (R,) int64, how many other candidates are none because they are known matches.
+    masked: (R,) int64, other candidates that are known matches of the query, or its own text.
     """
 
     rows: Ints
@@ -139,15 +139,21 @@ class Split(NamedTuple):
     valid: Pairs | None
 
 
-def split_by_query(pairs: Pairs, share: float, seed: int, most: int = 5000) -> Split:
+_FEWEST_HELD, _MOST_HELD = 100, 5000
+
+
+def split_by_query(pairs: Pairs, share: float, seed: int) -> Split:
     """Set aside about `share` of the queries, with all their rows, for validation.
 
-    None of a held-out query's rows is trained on. At most about `most` rows are held out; nothing
-    is when there are too few queries to split.
+    None of a held-out query's rows is trained on. Few rows say little, so about 100 are held out if
+    a fifth of the queries has as many, and at most about 5,000. Nothing is when `share` is 0 or
+    there are too few queries to split.
     """
     queries = np.unique(pairs.query)
-    count = min(round(share * len(queries)), round(most * len(queries) / len(pairs)))
-    if count < 1 or count >= len(queries):
+    a_row = len(queries) / len(pairs)  # queries
+    count = max(round(share * len(queries)), min(_FEWEST_HELD * a_row, len(queries) / 5))
+    count = round(min(count, max(_MOST_HELD * a_row, 1)))
+    if not share or count < 1 or count >= len(queries):
         return Split(pairs, None)
     held = np.random.default_rng([seed, 2]).choice(queries, count, replace=False)
     inside = np.isin(pairs.query, held)

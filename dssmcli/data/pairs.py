@@ -301,11 +301,13 @@ def read_pairs(
         )
     value = np.array(values)
     kind = _kind_of(value, kind or (reader.layout.kind if reader.layout else None), name)
+    # The same bytes read otherwise are other data.
+    digest.update(f"{kind} {reader.layout}".encode())
     return Pairs(
         texts.all(),
         np.array(query, np.int64),
         np.array(title, np.int64),
-        np.where(np.isnan(value), 1.0, value),
+        np.ones_like(value) if kind == "click" else np.where(np.isnan(value), 1.0, value),
         kind,
         digest.hexdigest(),
     )

@@ -144,7 +144,17 @@ def load(path: str | Path | None = None, threads: int = 1) -> Encoder:
 
     Raises RunError when it is missing, damaged, newer than this program or not a run.
     """
-    run = open_run(find_run(str(path) if path is not None else None))
+    where = find_run(str(path) if path is not None else None)
+    run = open_run(where)
+    try:
+        return _encoder(run, threads)
+    except RunError:
+        if not run.was_replaced():
+            raise
+        return _encoder(open_run(where), threads)
+
+
+def _encoder(run: Run, threads: int) -> Encoder:
     config = run.config()
     where = str(run.path / CONFIG)
     try:

@@ -115,11 +115,8 @@ def _pool(
     for start in range(0, len(pairs), _SCORED_AT_ONCE):
         rows = slice(start, start + _SCORED_AT_ONCE)
         scores = queries[rows] @ titles.T
-        own = scores[np.arange(len(scores)), column[rows]][:, None]
-        others = ~known.mask(pairs.query[rows], numbers)
-        others[np.arange(len(scores)), column[rows]] = False
-        higher[rows] = ((scores > own) & others).sum(axis=1)
-        ties[rows] = ((scores == own) & others).sum(axis=1)
+        matches = known.mask(pairs.query[rows], numbers)
+        higher[rows], ties[rows] = rankings.places_in_pool(scores, column[rows], matches)
     report = rankings.pool_report(higher, ties, len(titles), RECALL_RANKS)
     figures = {"mrr": report.mrr, **{f"recall@{k}": v for k, v in report.recall.items()}}
     return figures | {"pool": float(report.pool)}

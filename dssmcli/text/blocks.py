@@ -76,11 +76,11 @@ class TextIndex:
             self.truncated += found.truncated
             self._texts.extend(found.units, found.counts)
 
-    def document_frequency(self) -> Ints:
-        """Return in how many texts each feature stands, (V,)."""
-        units, lengths = self._texts.take(np.arange(len(self)))
+    def document_frequency(self, rows: Ints) -> Ints:
+        """Return in how many of the chosen texts each feature stands, (V,)."""
+        units, lengths = self._texts.take(rows)
         features, counts = self._units.features.take(units)
-        text = np.repeat(np.repeat(np.arange(len(self)), lengths), counts)
+        text = np.repeat(np.repeat(np.arange(len(rows)), lengths), counts)
         once = np.unique(text * self._rows + features)
         return np.bincount(once % self._rows, minlength=self._rows)
 

@@ -30,9 +30,10 @@ def normalize(text: str) -> str:
     (`ＡＢＣ１２３` -> `abc123`), which Chinese logs are full of.
     """
     if text.isascii():
-        folded = text.lower()
+        folded = text.translate(_CLEANER).lower()
     else:
-        # Lower-casing can leave a decomposed form (İ), and NFKC can bring upper case (™ -> TM).
-        composed = unicodedata.normalize("NFKC", text).lower()
+        # First of all goes what could stand between a letter and its accent. Lower-casing can
+        # leave a decomposed form (İ), and NFKC can bring upper case (™ -> TM).
+        composed = unicodedata.normalize("NFKC", text.translate(_CLEANER)).lower()
         folded = unicodedata.normalize("NFKC", composed)
-    return " ".join(folded.translate(_CLEANER).split())
+    return " ".join(folded.split())

@@ -20,8 +20,7 @@ class Vocabulary:
 
     Row 0 is padding, rows 1..V are the features, and rows V+1..V+buckets are shared by everything
     else. Known features never collide: a letter trigram of the log, or of the shipped list that
-    holds all 49,284 of them over [a-z0-9#], has a row of its own (the 30,621 trigrams of Huang et
-    al., CIKM 2013, table 1, share rows 22 times).
+    holds all 49,284 of them over [a-z0-9#], has a row of its own.
     """
 
     def __init__(self, features: Sequence[str], buckets: int) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
+from torch import Tensor
 
 import dssmcli
 from dssmcli import metrics
 from dssmcli.config import to_dict
-from dssmcli.errors import ConfigError
+from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import CONFIG, FORMAT, METRICS, VOCABULARY, WEIGHTS, to_json
 from dssmcli.training.checkpoint import (
     from_bytes,
@@ -109,9 +110,18 @@ def checkpoint(task: TextTask, state: TextState) -> bytes:
 def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
     """Return the state a checkpoint holds; ConfigError when the task is not the one it was of."""
     groups, saved = from_bytes(content, where)
-    _check_same(saved["settings"], _settings(task), "")
-    if saved["vocabulary"] != task.vocabulary.digest:
-        raise ConfigError("--resume: the vocabulary is another than before.")
+    try:
+        _check_same(saved["settings"], _settings(task), "")
+        if saved["vocabulary"] != task.vocabulary.digest:
+            raise ConfigError("--resume: the vocabulary is another than before.")
+        return _restored(task, groups, saved)
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise RunError(f"{where}: damaged ({error}). Start afresh with --overwrite.") from error
+
+
+def _restored(
+    task: TextTask, groups: Mapping[str, dict[str, Tensor]], saved: Mapping[str, Any]
+) -> TextState:
     state = new_state(task)
     state.model.load_weights(groups["model"])
     state.logistic.load_state_dict(groups["logistic"])

@@ -77,11 +77,17 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     name = ", ".join(map(name_of, given.sources))
     pairs = read_pairs(given.sources, given.columns, given.kind, bad_rows, texts)
     say(f"Read {interpretation(pairs)}.")
-    split = _split(given, settings.train, pairs, texts, bad_rows)
+    split = _split(given, settings.train, pairs, texts, bad_rows, say)
     valid = f"{len(split.valid):,} for validation" if split.valid else "none for validation"
     say(f"{len(split.train):,} rows to train on, {valid}; {len(split.train.texts):,} texts.")
-    match_grade = default_match_grade(pairs) if given.match_grade is None else given.match_grade
-    if pairs.kind == "grade":
+    graded = next((each for each in (pairs, split.valid) if each and each.kind == "grade"), pairs)
+    match_grade = default_match_grade(graded) if given.match_grade is None else given.match_grade
+    if split.valid and not positive_rows(split.valid, match_grade).any():
+        if given.valid_sources:
+            where = ", ".join(map(name_of, given.valid_sources))
+            raise DataError(f"{where}: no row is a match: nothing to validate on.")
+        split = Split(pairs, None)
+    if graded.kind == "grade":
         say(f"A grade of {match_grade:g} or more counts as a match.")
     vocabulary = _vocabulary(given, settings, split.train)
     model = settings.model
@@ -105,13 +111,17 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
 
 
 def _split(
-    given: PairsInput, config: TrainConfig, pairs: Pairs, texts: Texts, bad_rows: BadRows
+    given: PairsInput,
+    config: TrainConfig,
+    pairs: Pairs,
+    texts: Texts,
+    bad_rows: BadRows,
+    say: Say,
 ) -> Split:
     if not given.valid_sources:
         return split_by_query(pairs, config.valid_share, config.seed)
-    valid = read_pairs(
-        given.valid_sources, given.columns, given.kind or pairs.kind, bad_rows, texts
-    )
+    valid = read_pairs(given.valid_sources, given.columns, given.kind, bad_rows, texts)
+    say(f"Validating on {interpretation(valid)}.")
     return Split(replace(pairs, texts=valid.texts), valid)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from dssmcli.data.pairs import positive_rows
 from dssmcli.models.dssm import Dssm
 from dssmcli.models.layers import to_torch
 from dssmcli.models.losses import LogisticLoss, cosent_loss, softmax_loss
-from dssmcli.text.blocks import TextIndex, UnitDropout
+from dssmcli.text.blocks import UnitDropout
 from dssmcli.training.loop import Step, StepLoss, optimizer_for, train
 from dssmcli.training.task import TextTask
 from dssmcli.training.validation import validation_score
@@ -45,9 +46,13 @@ class Evaluation(NamedTuple):
             "epoch": round(self.epoch, 4),
             "loss": round(self.loss, 6),
             **{name: round(value, 6) for name, value in self.parts.items()},
-            self.metric: round(self.score, 6),
+            **({} if self.metric == "none" else {self.metric: _finite(self.score)}),
             "best": self.best,
         }
+
+
+def _finite(score: float) -> float | None:
+    return round(score, 6) if math.isfinite(score) else None
 
 
 @dataclass
@@ -70,7 +75,7 @@ def new_state(task: TextTask) -> TextState:
     """Return a fresh model and optimiser, a function of the seed and the texts' frequencies."""
     torch.manual_seed(task.config.seed)
     model = Dssm(task.model, len(task.vocabulary))
-    model.weigh_features(torch.from_numpy(_feature_weights(task.index)))
+    model.weigh_features(torch.from_numpy(_feature_weights(task)))
     logistic = LogisticLoss()
     optimizer = optimizer_for(task.config, [*model.parameters()])
     # Two numbers that must keep up with the towers: they learn ten times as fast.
@@ -78,10 +83,12 @@ def new_state(task: TextTask) -> TextState:
     return TextState(model, logistic, optimizer)
 
 
-def _feature_weights(index: TextIndex) -> Floats32:
-    """Return the inverse document frequency of each feature, 1 on average over its uses."""
-    frequency = index.document_frequency()
-    idf = np.log((1 + len(index)) / (1 + frequency))
+def _feature_weights(task: TextTask) -> Floats32:
+    """Return each feature's inverse document frequency in training, 1 on average over its uses."""
+    texts = np.unique(np.concatenate((task.train.query, task.train.title)))
+    frequency = task.index.document_frequency(texts)
+    # No feature is worth nothing, not even one that stands in every text.
+    idf = np.maximum(np.log((1 + len(texts)) / (1 + frequency)), 0.1)
     used = frequency > 0
     mean = (idf * frequency).sum() / max(1, frequency.sum())
     return np.asarray(np.where(used, idf, idf[used].max(initial=1.0)) / max(mean, 1e-6), np.float32)
@@ -198,11 +205,13 @@ def _evaluate(task: TextTask, state: TextState, epoch: float) -> Evaluation:
     metric, score = ("none", 0.0)
     if task.valid is not None:
         metric, score = validation_score(task, state.model, task.valid)
-    best = task.valid is None or score > state.best_score
+    # Of equals the later one, which has learned longer. A score that is nan is better than none.
+    best = score >= state.best_score or not state.best_weights
     if best:
         weights = state.model.weights().items()
         state.best_weights = {name: weight.clone() for name, weight in weights}
-        state.best_score, state.waited = score, 0
+        state.best_score = state.best_score if math.isnan(score) else score
+        state.waited = 0
     else:
         state.waited += 1
     steps = state.sums.pop("steps")

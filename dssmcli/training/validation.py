@@ -38,19 +38,16 @@ def validation_score(task: TextTask, model: Dssm, valid: Pairs) -> tuple[str, fl
 
 
 def _pool_mrr(task: TextTask, model: Dssm, valid: Pairs, positive: npt.NDArray[np.bool_]) -> float:
-    if not positive.any():
-        return 0.0
     rows = np.flatnonzero(positive)[:_POOL]
     pool = np.unique(valid.title[rows])
     cosines = encode_texts(task, model, valid.query[rows], "query") @ (
         encode_texts(task, model, pool, "title").T
     )
+    if np.isnan(cosines).any():
+        return float("nan")
     column = np.searchsorted(pool, valid.title[rows])
-    own = cosines[np.arange(len(rows)), column][:, None]
-    others = ~KnownPositives(valid, positive).mask(valid.query[rows], pool)
-    others[np.arange(len(rows)), column] = False
-    higher = ((cosines > own) & others).sum(axis=1)
-    ties = ((cosines == own) & others).sum(axis=1)
+    known = KnownPositives(valid, positive).mask(valid.query[rows], pool)
+    higher, ties = rankings.places_in_pool(cosines, column, known)
     return rankings.pool_report(higher, ties, len(pool), [1]).mrr
 
 

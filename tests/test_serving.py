@@ -1,0 +1,116 @@
+"""Bulk encoding: the same vectors whatever the blocks, the threads and the tables that are kept."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dssmcli
+from dssmcli.data import tsv
+from dssmcli.data.tsv import BadRows, read_lines, read_texts
+from dssmcli.errors import DataError
+from dssmcli.serving import encoder, tables
+from dssmcli.serving.pipeline import in_threads
+
+ARCHS = ["dnn", "cnn", "lstm"]
+
+
+def many_texts(count: int = 6000) -> list[str]:
+    """Texts of new words without end, of all lengths, in two scripts."""
+    random = np.random.default_rng(1)
+    letters = list("abcdefghij手机电脑运费")
+    return [
+        " ".join("".join(random.choice(letters, 4)) for _ in range(random.integers(0, 9)))
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_blocks_threads_and_kept_tables_change_no_vector(
+    runs: dict[str, Path], arch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = many_texts()
+    plain = dssmcli.load(runs[arch])
+    expected = np.concatenate([plain.encode(texts[i : i + 500]) for i in range(0, 6000, 500)])
+    # Few kept rows, units forgotten often: guests in every block, and blocks with too many.
+    monkeypatch.setattr(tables, "KEPT_BYTES", 0)
+    monkeypatch.setattr(encoder, "_UNITS_KEPT", 3000)
+    for size in (40, 3000):
+        model = dssmcli.load(runs[arch], threads=3)
+        blocks = (texts[i : i + size] for i in range(0, len(texts), size))
+        found = np.concatenate(list(model.encode_blocks(blocks)))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_threads_keep_the_order_draw_little_ahead_and_pass_errors_on() -> None:
+    under_way, most = [0], [0]
+    lock = threading.Lock()
+
+    def items() -> Iterator[int]:
+        for i in range(40):
+            with lock:
+                under_way[0] += 1
+                most[0] = max(most[0], under_way[0])
+            yield i
+
+    def doubled(i: int) -> int:
+        if i == 99:
+            raise DataError("bad")
+        return 2 * i
+
+    found = []
+    for value in in_threads(doubled, items(), 3):
+        with lock:
+            under_way[0] -= 1
+        found.append(value)
+    assert found == [2 * i for i in range(40)] and most[0] <= 3 + 2
+    assert list(in_threads(doubled, [], 2)) == [] and list(in_threads(doubled, [4], 2)) == [8]
+    with pytest.raises(DataError):
+        list(in_threads(doubled, [1, 2, 99, 3], 2))
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 18])
+def test_blocks_of_texts_are_the_lines(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tsv, "_BLOCK_BYTES", size)
+    file = tmp_path / "t"
+    for content in ("", "\n", "a", "a\n", "\n\nb", "手机\r\nx\n\n", "\ufeffq\ny" * 9, "z" * 50):
+        file.write_bytes(content.encode())
+        texts = [text for block in read_texts([str(file)], BadRows()) for text in block]
+        assert texts == [line.decode() for line in read_lines([str(file)])], content
+    file.write_bytes(b"a\nb\n\xe6\x89\nc")
+    with pytest.raises(DataError, match=":3:1: invalid UTF-8"):
+        list(read_texts([str(file)], BadRows()))
+    skipped = BadRows(skip=True)
+    texts = [text for block in read_texts([str(file)], skipped) for text in block]
+    assert texts == ["a", "b", "", "c"] and skipped.count == 1
+
+
+def test_vectors_go_straight_to_a_file_and_behind_what_stands_in_one(
+    run: Path, tmp_path: Path
+) -> None:
+    def encode(redirection: str, text: str = "couch\ntap\n") -> subprocess.CompletedProcess[bytes]:
+        command = f"printf '{text}' | {sys.executable} -m dssmcli encode -q {redirection}"
+        environment = {**os.environ, "DSSM_MODEL": str(run)}
+        return subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, check=False
+        )
+
+    piped = encode("").stdout
+    assert encode("> a.npy").returncode == 0 == encode("> b; echo x > c").returncode
+    assert (tmp_path / "a.npy").read_bytes() == piped
+    (tmp_path / "log").write_bytes(b"before")
+    assert encode(">> log").returncode == 0
+    assert (tmp_path / "log").read_bytes() == b"before" + piped
+    assert np.load(io.BytesIO(piped)).shape == (2, 16)
+    assert encode("> bad.npy", "good\\n\\xff\\n").returncode == 3
+    assert (tmp_path / "bad.npy").read_bytes() == b""
