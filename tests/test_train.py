@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL, TOWER, Dssm, write_pairs
+from conftest import SMALL, TOWER, Dssm, run_command, write_pairs
 
 import dssmcli
 from dssmcli.config import LossConfig, TrainConfig
@@ -476,3 +476,68 @@ def test_clicks_weigh_by_their_logarithm_unless_told_otherwise(dssm: Dssm, tmp_p
         assert dssm("train", tmp_path / "p.tsv", *options, "-o", tmp_path / weight).code == 0
         found[weight] = json.loads((tmp_path / weight / "metrics.jsonl").read_text().split("\n")[0])
     assert found["log"]["softmax"] != found["none"]["softmax"]
+
+
+EVERY_SETTING = [
+    *(["--gamma", "5"], ["--softmax", "0.5"], ["--logistic", "0"], ["--no-in-batch"]),
+    *(["--random-negatives", "0"], ["--learning-rate", "0.01"], ["--warmup", "0.9"]),
+    *(["--decay", "none"], ["--decay", "cosine"], ["--clip-norm", "0.01"], ["--optimizer", "sgd"]),
+    *(["--unit-dropout", "0.5"], ["--batch-size", "32"], ["--epochs", "1"], ["--seed", "2"]),
+    *(["--max-units", "1"], ["--no-skip"], ["--min-count", "30"], ["--vocab", "shipped"]),
+    *(["--tokenizer", "word"], ["--buckets", "1"], ["--valid-share", "0.3"], ["--filters", "9"]),
+    *(["--window", "1"], ["--form", "exact"], ["--separate-towers"], ["--embedding", "9"]),
+]
+
+
+@pytest.fixture(name="plainly", scope="module")
+def _plainly(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """Return pairs, and the weights that two epochs with nothing else said give."""
+    folder = tmp_path_factory.mktemp("plainly")
+    pairs = write_pairs(folder / "p.tsv", 200)
+    with pytest.MonkeyPatch.context() as patch:
+        run_command(["train", pairs, *SMALL, "--epochs", "2", "-o", folder / "r"], b"", patch)
+    return pairs, (folder / "r" / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("option", EVERY_SETTING, ids=" ".join)
+def test_every_setting_counts(
+    dssm: Dssm, plainly: tuple[Path, bytes], tmp_path: Path, option: list[str]
+) -> None:
+    pairs, weights = plainly
+    made = dssm("train", pairs, *SMALL, "--epochs", "2", *option, "-o", tmp_path / "r")
+    assert made.code == 0, made.err
+    assert (tmp_path / "r" / "weights.safetensors").read_bytes() != weights
+
+
+def test_the_same_settings_give_the_same_weights_however_often_they_are_judged(
+    dssm: Dssm, plainly: tuple[Path, bytes], tmp_path: Path
+) -> None:
+    pairs, _ = plainly
+    options = ["--epochs", "2", "--eval-steps", "1", "--patience", "1000"]
+    assert dssm("train", pairs, *SMALL, *options, "-o", tmp_path / "r").code == 0
+    lines = (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, len(lines) + 1))
+    assert len(lines) > 2
+
+
+def test_the_shipped_vocabulary_and_the_least_count_say_which_features_have_rows(
+    dssm: Dssm, tmp_path: Path
+) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 100)
+    for option, name in ((["--vocab", "shipped"], "a"), (["--min-count", "15"], "b")):
+        assert dssm("train", pairs, *SMALL, *option, "-o", tmp_path / name).code == 0
+    features = (tmp_path / "a" / "vocab.txt").read_text("utf-8").splitlines()
+    assert len(features) == 49_284 + 8_836 + 220 and features[0] == "#0#"
+    few = (tmp_path / "b" / "vocab.txt").read_text("utf-8").splitlines()
+    assert 0 < len(few) < 20
+
+
+def test_cosent_and_the_logistic_loss_of_grades_are_in_the_sum(dssm: Dssm, tmp_path: Path) -> None:
+    grades = tmp_path / "g.tsv"
+    grades.write_text("".join(f"w{i % 9} x\tt{i % 7} y\t{i % 5}\n" for i in range(120)))
+    options = ["--value", "grade", "--cosent", "0.5", "--epochs", "1", *SMALL]
+    assert dssm("train", grades, *options, "-o", tmp_path / "r").code == 0
+    line = json.loads((tmp_path / "r" / "metrics.jsonl").read_text())
+    assert line["cosent"] > 0 and line["logistic"] > 0 and line["softmax"] > 0
+    parts = line["cosent"] + line["logistic"] + line["softmax"]
+    assert line["loss"] == pytest.approx(parts, abs=1e-4)
