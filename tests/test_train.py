@@ -529,7 +529,7 @@ def test_the_shipped_vocabulary_and_the_least_count_say_which_features_have_rows
     features = (tmp_path / "a" / "vocab.txt").read_text("utf-8").splitlines()
     assert len(features) == 49_284 + 8_836 + 220 and features[0] == "#0#"
     few = (tmp_path / "b" / "vocab.txt").read_text("utf-8").splitlines()
-    assert 0 < len(few) < 20
+    assert 0 < len(few) < 40  # of some hundred
 
 
 def test_cosent_and_the_logistic_loss_of_grades_are_in_the_sum(dssm: Dssm, tmp_path: Path) -> None:
