@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all."""
+"""Writes a file whole or not at all, by one process at a time."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     not a plain file, such as /dev/null or a named pipe, is written directly.
     """
     if path.exists() and not path.is_file():
-        with _writing(path), open(path, "wb") as stream:
+        with writing(path), open(path, "wb") as stream:
             yield stream
         return
     target = path.resolve()
     beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    with _writing(path):
+    with writing(path):
         try:
             with open(beside, "w+b") as stream:
                 yield stream
@@ -42,10 +42,24 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the system into an OutputError that names the path."""
     try:
         yield
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
         raise OutputError(f"{path}: cannot be written ({error.strerror or error}).") from error
+
+
+def lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed; False when another process has locked it."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -63,7 +63,7 @@ class DnnConfig:
     `skip` (here and in the other towers) adds a linear map of the summed rows to the vector.
     """
 
-    hidden: tuple[int, ...] = (300, 300)
+    hidden: tuple[int, ...] = (300,)
     dim: int = 128
     skip: bool = True
 
@@ -84,9 +84,9 @@ class CnnConfig:
     """
 
     form: str = "factored"
-    embedding: int = 128
+    embedding: int = 300
     window: int = 3
-    filters: int = 300
+    filters: int = 128
     dim: int = 128
     skip: bool = True
 

@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from dssmcli.pace import clock
+
 
 class Evaluated(Protocol):
     """What an evaluation tells the display."""
@@ -128,7 +130,7 @@ class TrainingDisplay:
         mark = "  best so far" if found.best and score else ""
         self.say(
             f"epoch {found.epoch:4.1f}  step {found.step}/{self._total}  loss {found.loss:.4f}"
-            f"{score}  {self._speed():,.0f} pairs/s  {_clock(left)} left{mark}"
+            f"{score}  {self._speed():,.0f} pairs/s  {clock(left)} left{mark}"
         )
 
     def _elapsed(self) -> float:
@@ -136,8 +138,3 @@ class TrainingDisplay:
 
     def _speed(self) -> float:
         return self._rows / self._elapsed()
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"

@@ -4,7 +4,8 @@ DssmError
 ├── DataError      an input file or text is missing, unreadable or malformed      exit 3
 ├── RunError       a run (model directory) is missing, damaged, newer or hostile  exit 3
 ├── ConfigError    a setting has a value that cannot be used                      exit 2
-└── OutputError    a result cannot be written                                     exit 1
+├── OutputError    a result cannot be written                                     exit 1
+└── MissingExtra   a package is not installed that only some users need           exit 1
 """
 
 from __future__ import annotations
@@ -42,6 +43,13 @@ class ConfigError(DssmError):
 
 class OutputError(DssmError):
     """A result cannot be written."""
+
+
+class MissingExtra(DssmError):  # noqa: N818
+    """A package is not installed that only some users need."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(f"{what} needs {package}. Install it: pip install 'dssmcli[{extra}]'")
 
 
 def counted(number: int, noun: str) -> str:

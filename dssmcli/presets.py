@@ -44,8 +44,8 @@ PRESETS = {
     # papers tune gamma on held-out data and do not print it, nor the learning rate.
     "paper": Preset(
         {
-            "dnn": DnnConfig(skip=False),
-            "cnn": CnnConfig(form="exact", skip=False),
+            "dnn": DnnConfig(hidden=(300, 300), skip=False),
+            "cnn": CnnConfig(form="exact", filters=300, skip=False),
             "lstm": LstmConfig(skip=False),
         },
         {

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dssmcli.atomic import lock
 from dssmcli.errors import DssmError, OutputError, RunError
 
 FORMAT = 1
@@ -292,9 +293,10 @@ def workplace(run: Path) -> Iterator[Workplace]:
         if place.path.is_dir() and any(place.path.iterdir()) and not (place.path / LOCK).exists():
             raise DssmError(f"{place.path} is in the way: dssm did not make it. Move it elsewhere.")
         place.path.mkdir(parents=True, exist_ok=True)
-        lock = open(place.path / LOCK, "wb")  # noqa: SIM115 (held until the block ends)
-    with lock:
-        _take_lock(lock.fileno(), run)
+        held = open(place.path / LOCK, "wb")  # noqa: SIM115 (until the block ends)
+    with held:
+        if not lock(held.fileno()):
+            raise DssmError(f"{run}: another `dssm train` is writing this run.")
         try:
             _put_back(place)
             yield place
@@ -315,14 +317,3 @@ def _put_back(place: Workplace) -> None:
 def discard(place: Workplace) -> None:
     """Remove a workplace that is needed no more."""
     shutil.rmtree(place.path, ignore_errors=True)
-
-
-def _take_lock(descriptor: int, run: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise DssmError(f"{run}: another `dssm train` is writing this run.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import subprocess
@@ -14,8 +15,9 @@ import numpy as np
 import pytest
 
 import dssmcli
-from dssmcli.data import tsv
-from dssmcli.data.tsv import BadRows, read_lines, read_texts
+from dssmcli.data import texts as text_files
+from dssmcli.data.texts import Shard, TextReader
+from dssmcli.data.tsv import BadRows, read_lines
 from dssmcli.errors import DataError
 from dssmcli.serving import encoder, tables
 from dssmcli.serving.pipeline import in_threads
@@ -46,7 +48,7 @@ def test_blocks_threads_and_kept_tables_change_no_vector(
     for size in (40, 3000):
         model = dssmcli.load(runs[arch], threads=3)
         blocks = (texts[i : i + size] for i in range(0, len(texts), size))
-        found = np.concatenate(list(model.encode_blocks(blocks)))
+        found = np.concatenate([rows for _, rows in model.encode_blocks(blocks)])
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -77,22 +79,54 @@ def test_threads_keep_the_order_draw_little_ahead_and_pass_errors_on() -> None:
         list(in_threads(doubled, [1, 2, 99, 3], 2))
 
 
+def all_texts(
+    sources: list[str], bad_lines: BadRows | None = None, shard: Shard | None = None
+) -> list[str]:
+    reader = TextReader(sources, bad_lines or BadRows(), shard)
+    return [text for block in reader.blocks() for text in block]
+
+
 @pytest.mark.parametrize("size", [1, 7, 1 << 18])
 def test_blocks_of_texts_are_the_lines(
     tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tsv, "_BLOCK_BYTES", size)
+    monkeypatch.setattr(text_files, "_BLOCK_BYTES", size)
     file = tmp_path / "t"
     for content in ("", "\n", "a", "a\n", "\n\nb", "手机\r\nx\n\n", "\ufeffq\ny" * 9, "z" * 50):
         file.write_bytes(content.encode())
-        texts = [text for block in read_texts([str(file)], BadRows()) for text in block]
+        texts = all_texts([str(file)])
         assert texts == [line.decode() for line in read_lines([str(file)])], content
     file.write_bytes(b"a\nb\n\xe6\x89\nc")
     with pytest.raises(DataError, match=":3:1: invalid UTF-8"):
-        list(read_texts([str(file)], BadRows()))
+        all_texts([str(file)])
     skipped = BadRows(skip=True)
-    texts = [text for block in read_texts([str(file)], skipped) for text in block]
+    texts = all_texts([str(file)], skipped)
     assert texts == ["a", "b", "", "c"] and skipped.count == 1
+
+
+@pytest.mark.parametrize("size", [1, 5, 1 << 18])
+def test_shards_one_after_the_other_are_the_whole(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_files, "_BLOCK_BYTES", size)
+    first, second, third = tmp_path / "a", tmp_path / "b.gz", tmp_path / "c"
+    for contents in (
+        ("one\n\n手机\n", "x\ny", "\ufefflast"),
+        ("", "\n", ""),
+        ("a" * 30, "b\n", ""),
+    ):
+        first.write_bytes(contents[0].encode())
+        second.write_bytes(gzip.compress(contents[1].encode()))
+        third.write_bytes(contents[2].encode())
+        sources = [str(first), str(second), str(third)]
+        for parts in (1, 2, 3, 7, 40):
+            shards = [all_texts(sources, shard=Shard(i + 1, parts)) for i in range(parts)]
+            assert [text for shard in shards for text in shard] == all_texts(sources)
+    first.write_bytes(b"a\nb\n\xff\n")
+    with pytest.raises(DataError, match=":3:1: invalid UTF-8"):
+        all_texts([str(first)], shard=Shard(3, 3))
+    with pytest.raises(DataError, match="a shard needs files"):
+        all_texts([str(first), "-"], shard=Shard(1, 2))
 
 
 def test_vectors_go_straight_to_a_file_and_behind_what_stands_in_one(

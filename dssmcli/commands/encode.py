@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from dssmcli.commands.options import (
     CONTEXT,
-    available_threads,
     model_option,
+    parallel,
     quiet_option,
     side_option,
     threads_option,
@@ -19,13 +20,32 @@ from dssmcli.commands.options import (
 from dssmcli.errors import counted
 
 if TYPE_CHECKING:
+    from dssmcli.data.texts import Shard, TextReader
     from dssmcli.data.tsv import BadRows
+    from dssmcli.pace import Pace
+    from dssmcli.serving.encoder import Encoder
+    from dssmcli.serving.formats import Format
+    from dssmcli.serving.output import Block
 
+_FORMATS = ("npy", "f32", "tsv", "jsonl", "parquet")
+_BINARY = ("npy", "f32", "parquet")
 _EPILOG = """\b
 Example:
   dssm encode sentences.txt > vecs.npy
   zcat titles.gz | dssm encode - --side title -o titles.npy
+  dssm encode --shard 2/8 big.txt -o big-2.npy --resume
 """
+
+
+def _shard(_context: click.Context, _option: click.Parameter, value: str | None) -> Shard | None:
+    if value is None:
+        return None
+    from dssmcli.data.texts import Shard
+
+    number, _, parts = value.partition("/")
+    if number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts):
+        return Shard(int(number), int(parts))
+    raise click.BadParameter(f"{value!r}, expected I/N, the I-th of N parts, such as 1/4.")
 
 
 @click.command(
@@ -37,6 +57,24 @@ Example:
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write here instead of standard output; the file appears when it is whole.",
+)
+@click.option("--resume", is_flag=True, help="With -o: go on where an interrupted encode stopped.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(_FORMATS),
+    default="npy",
+    help="npy: a numpy array. f32: its bytes alone. tsv: D numbers a line. "
+    "jsonl, parquet: text and vector.",
+)
+@click.option(
+    "--dtype", type=click.Choice(["float32", "float16"]), default="float32", help="The numbers."
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    callback=_shard,
+    help="Encode the I-th of N parts; the N results one after the other are the whole.",
 )
 @side_option
 @click.option(
@@ -51,45 +89,104 @@ Example:
 def command(
     files: tuple[str, ...],
     output: Path | None,
+    resume: bool,
+    format_name: str,
+    dtype: str,
+    shard: Shard | None,
     side: str,
     bad_rows: str,
     threads: int | None,
     model: str | None,
     quiet: bool,
 ) -> None:
-    """Write the vectors of texts, one a line, as a .npy array of float32.
+    """Write the vectors of texts, one a line, as rows of length 1.
 
-    N lines in, N rows out, in the same order; rows have length 1. An empty line is a row of zeros.
-    Without FILE, or with -, reads standard input.
+    N lines in, N rows out, in the same order. An empty line is a row of zeros. Without FILE, or
+    with -, reads standard input.
     """
     if not files and sys.stdin is not None and sys.stdin.isatty():
         raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
-    if output is None and sys.stdout.isatty():
+    if output is None and format_name in _BINARY and sys.stdout.isatty():
         raise click.UsageError("not writing binary data to a terminal; add -o FILE or > FILE.")
-    from dssmcli.atomic import replacing
-    from dssmcli.data.tsv import STDIN, BadRows, read_texts
+    if resume and (output is None or (output.exists() and not output.is_file())):
+        raise click.UsageError("--resume needs a file to go on with: add -o FILE.")
+    from dssmcli.data.texts import TextReader
+    from dssmcli.data.tsv import STDIN, BadRows
+    from dssmcli.pace import Pace
     from dssmcli.serving.encoder import load
-    from dssmcli.serving.npy import can_rewind, pipe_rows, write_rows
+    from dssmcli.serving.formats import build_format
 
-    encoder = load(model, threads or available_threads())
+    encoder = load(model, **parallel(threads))
+    form = build_format(format_name, encoder.dim, dtype)
     skipped = BadRows(skip=bad_rows == "zero")
-    blocks = encoder.encode_blocks(read_texts(files or (STDIN,), skipped), side)
-    if output is None:
-        write = write_rows if can_rewind(sys.stdout.buffer) else pipe_rows
-        rows = write(sys.stdout.buffer, blocks, encoder.dim)
-    else:
-        with replacing(output) as stream:
-            write = write_rows if stream.seekable() else pipe_rows
-            rows = write(stream, blocks, encoder.dim)
+    reader = TextReader(files or (STDIN,), skipped, shard)
+    work = _Work(encoder, reader, side, Pace(quiet))
+    try:
+        if output is None or (output.exists() and not output.is_file()):
+            rows = _to_stream(work, form, output)
+        else:
+            origin = f"{encoder.digest} {side} {format_name} {dtype} {bad_rows} {shard} {files}"
+            rows = _to_file(work, form, output, origin, resume)
+    finally:
+        work.pace.clear()
     if not quiet:
-        _summary(rows, skipped, encoder.truncated)
+        _summary(work, rows, skipped)
 
 
-def _summary(rows: int, skipped: BadRows, truncated: int) -> None:
-    said = f"Encoded {counted(rows, 'text')}."
+class _Work(NamedTuple):
+    """What is encoded, and who watches."""
+
+    encoder: Encoder
+    reader: TextReader
+    side: str
+    pace: Pace
+
+    def blocks(self, skip: int = 0) -> Iterator[Block]:
+        """Yield texts and their rows, leaving out the first `skip` texts."""
+        reader = self.reader
+        for texts, rows in self.encoder.encode_blocks(_after(reader.blocks(), skip), self.side):
+            yield texts, rows
+            self.pace.lines(len(rows), reader.done / reader.total if reader.total else None)
+
+
+def _after(blocks: Iterator[list[str]], skip: int) -> Iterator[list[str]]:
+    for texts in blocks:
+        if skip < len(texts):
+            yield texts[skip:]
+        skip = max(0, skip - len(texts))
+
+
+def _to_stream(work: _Work, form: Format, output: Path | None) -> int:
+    from dssmcli.atomic import replacing
+    from dssmcli.serving.output import can_rewind, write_in_place, write_stream
+
+    if output is not None:
+        with replacing(output) as stream:
+            return write_stream(stream, work.blocks(), form)
+    stdout = sys.stdout.buffer
+    if can_rewind(stdout) and form.rewinds:
+        return write_in_place(stdout, work.blocks(), form)
+    return write_stream(stdout, work.blocks(), form)
+
+
+def _to_file(work: _Work, form: Format, output: Path, origin: str, resume: bool) -> int:
+    from dssmcli.serving.output import growing
+
+    with growing(output, origin) as file:
+        saved = file.go_on() if resume else None
+        if saved is None:
+            file.begin(form)
+            return file.write(work.blocks(), form, lambda: work.encoder.truncated)
+        click.echo(f"Going on after {counted(saved.rows, 'row')}.", err=True)
+        cut = saved.truncated
+        return file.write(work.blocks(saved.rows), form, lambda: cut + work.encoder.truncated)
+
+
+def _summary(work: _Work, rows: int, skipped: BadRows) -> None:
+    said = f"Encoded {counted(rows, 'text')}, {work.pace.speed:,.0f} a second."
     if skipped.count:
         said += f" Rows of zeros for {counted(skipped.count, 'unreadable line')}, the first:"
         said += f" {skipped.first}"
-    if truncated:
-        said += f" Longer than the model reads, so cut: {counted(truncated, 'text')}."
+    if work.encoder.truncated:
+        said += f" Longer than the model reads, so cut: {counted(work.encoder.truncated, 'text')}."
     click.echo(said, err=True)

@@ -86,6 +86,13 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
+def parallel(threads: int | None) -> dict[str, int]:
+    """Return how `load` makes an encoder use so many processor threads, None for all."""
+    from dssmcli.serving.workers import can_fork
+
+    return {"processes" if can_fork() else "threads": threads or available_threads()}
+
+
 def checked_rejects(bad_rows: str, rejects: Path | None) -> None:
     """Raise a usage error when --rejects is given without --bad-rows skip."""
     if rejects is not None and bad_rows != "skip":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +16,9 @@ from dssmcli.commands.options import (
     checked_text,
     json_option,
     model_option,
+    parallel,
     quiet_option,
+    threads_option,
 )
 from dssmcli.errors import RunError, counted
 
@@ -39,6 +42,7 @@ Example:
 @click.option("--columns", metavar="NAMES", help="With --pairs: what the columns hold.")
 @click.option("--match", is_flag=True, help="Add yes or no: is the score at the run's threshold?")
 @json_option
+@threads_option
 @model_option
 @bad_rows_options
 @quiet_option
@@ -48,6 +52,7 @@ def command(
     columns: str | None,
     match: bool,
     as_json: bool,
+    threads: int | None,
     model: str | None,
     bad_rows: str,
     rejects: Path | None,
@@ -76,7 +81,7 @@ def command(
     from dssmcli.data.pairs import RowReader
     from dssmcli.data.tsv import BadRows
 
-    encoder = load(model)
+    encoder = load(model, **parallel(threads))
     scorer = _Scorer(encoder, _threshold(encoder, match), as_json)
     skipped = BadRows(bad_rows == "skip", rejects)
     _score_file(pairs, RowReader(columns, skipped), scorer)
@@ -120,18 +125,28 @@ def _threshold(encoder: Encoder, match: bool) -> float | None:
 
 
 def _score_file(source: str, reader: RowReader, scorer: _Scorer) -> None:
-    first = True
-    for rows in _blocks(reader.read([source])):
-        if first and reader.header and not scorer.as_json:
+    header_due = not scorer.as_json
+    for rows, scores in _scored(reader.read([source]), scorer.encoder):
+        if header_due and reader.header:
             added = ["score"] if scorer.threshold is None else ["score", "match"]
             click.echo("\t".join([*reader.header, *added]))
-        first = False
-        _print_rows(rows, scorer)
+        header_due = False
+        _print_rows(rows, scores, scorer)
 
 
-def _print_rows(rows: list[Row], scorer: _Scorer) -> None:
-    queries, titles = [row.query for row in rows], [row.title for row in rows]
-    scores = scorer.encoder.score_pairs(queries, titles).tolist()
+def _scored(rows: Iterator[Row], encoder: Encoder) -> Iterator[tuple[list[Row], list[float]]]:
+    drawn: deque[list[Row]] = deque()
+
+    def texts() -> Iterator[tuple[list[str], list[str]]]:
+        for block in _blocks(rows):
+            drawn.append(block)
+            yield [row.query for row in block], [row.title for row in block]
+
+    for scores in encoder.score_blocks(texts()):
+        yield drawn.popleft(), scores.tolist()
+
+
+def _print_rows(rows: list[Row], scores: list[float], scorer: _Scorer) -> None:
     lines = (
         scorer.line(row.query, row.title, score, row.line.decode())
         for row, score in zip(rows, scores, strict=True)

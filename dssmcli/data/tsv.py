@@ -18,7 +18,7 @@ from dssmcli.errors import DataError, counted
 STDIN = "-"
 _GZIP_MAGIC = b"\x1f\x8b"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_UTF8_MARK = b"\xef\xbb\xbf"
+UTF8_MARK = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
@@ -53,75 +53,8 @@ def read_lines(sources: Sequence[str]) -> Iterator[Line]:
     Raises DataError when a source cannot be read, is damaged gzip or is UTF-16.
     """
     for source in sources:
-        with _opened(source) as stream:
+        with opened(source) as stream:
             yield from _lines(name_of(source), stream)
-
-
-_BLOCK_BYTES = 1 << 18
-_BLOCK_LINES = 8192
-
-
-def read_texts(sources: Sequence[str], bad_lines: BadRows) -> Iterator[list[str]]:
-    """Yield the lines of all sources as texts, a block of them at a time.
-
-    A line that is not UTF-8 is given to `bad_lines`, and is an empty text if that lets it pass.
-    Otherwise as `read_lines`.
-    """
-    for source in sources:
-        with _opened(source) as stream:
-            yield from _blocks(name_of(source), stream, bad_lines)
-
-
-def _blocks(name: str, stream: BinaryIO, bad_lines: BadRows) -> Iterator[list[str]]:
-    number = 1
-    for raw in _whole_lines(name, stream):
-        if number == 1:
-            _refuse_utf16(name, raw)
-        content = raw.removeprefix(_UTF8_MARK) if number == 1 else raw
-        texts = _texts(name, number, content, bad_lines)
-        number += len(texts)
-        for first in range(0, len(texts), _BLOCK_LINES):
-            yield texts[first : first + _BLOCK_LINES]
-
-
-def _whole_lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the stream in pieces of about _BLOCK_BYTES that end where a line ends."""
-    kept: list[bytes] = []  # the beginning of a line that goes on
-    lines = 1
-    try:
-        while piece := stream.read(_BLOCK_BYTES):
-            whole, end, rest = piece.rpartition(b"\n")
-            if end:
-                yield b"".join([*kept, whole])
-                lines += whole.count(b"\n") + 1
-                kept = []
-            kept.append(rest)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{name}:{lines}: damaged gzip data ({error}).") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{name}: is a folder, expected a file.") from error
-    if any(kept):
-        yield b"".join(kept)
-
-
-def _texts(name: str, number: int, raw: bytes, bad_lines: BadRows) -> list[str]:
-    """Return the texts of lines, the first of which has this number."""
-    try:
-        texts = raw.decode("utf-8").split("\n")
-        return [text.removesuffix("\r") for text in texts] if b"\r" in raw else texts
-    except UnicodeDecodeError:
-        lines = enumerate(raw.split(b"\n"), start=number)
-        return [
-            _text(Line(name, place, line.removesuffix(b"\r")), bad_lines) for place, line in lines
-        ]
-
-
-def _text(line: Line, bad_lines: BadRows) -> str:
-    try:
-        return line.decode()
-    except DataError as error:
-        bad_lines.take(line.raw, error)
-        return ""
 
 
 def name_of(source: str) -> str:
@@ -135,8 +68,8 @@ def _lines(name: str, stream: BinaryIO) -> Iterator[Line]:
         for number, ended in enumerate(stream, start=1):
             raw = ended.rstrip(b"\n").removesuffix(b"\r")
             if number == 1:
-                _refuse_utf16(name, raw)
-                raw = raw.removeprefix(_UTF8_MARK)
+                refuse_utf16(name, raw)
+                raw = raw.removeprefix(UTF8_MARK)
             yield Line(name, number, raw)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{name}:{number + 1}: damaged gzip data ({error}).") from error
@@ -144,7 +77,8 @@ def _lines(name: str, stream: BinaryIO) -> Iterator[Line]:
         raise DataError(f"{name}: is a folder, expected a file.") from error
 
 
-def _refuse_utf16(name: str, first: bytes) -> None:
+def refuse_utf16(name: str, first: bytes) -> None:
+    """Raise DataError when a source's first line begins as UTF-16 does."""
     if first.startswith(_UTF16_MARKS):
         raise DataError(
             f"{name}:1: looks like UTF-16, expected UTF-8. "
@@ -153,7 +87,8 @@ def _refuse_utf16(name: str, first: bytes) -> None:
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[BinaryIO]:
+def opened(source: str) -> Iterator[BinaryIO]:
+    """Open a source, `-` being standard input and gzip unpacked; DataError if it cannot be."""
     if source == STDIN:
         if sys.stdin is None or sys.stdin.closed:
             raise DataError("<stdin>: closed, or read already: `-` can stand once in a command.")

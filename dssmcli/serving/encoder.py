@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from dssmcli.run import CONFIG, VOCABULARY, WEIGHTS, Run, find_run, open_run
 from dssmcli.serving.pipeline import in_threads
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
+from dssmcli.serving.workers import Encode, Encoded, in_processes
 from dssmcli.text.numbering import UnitIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, vocabulary_from_text
@@ -45,12 +48,16 @@ class Encoder:
         weights: Mapping[str, Floats],
         config: Mapping[str, Any] | None = None,
         threads: int = 1,
+        processes: int = 1,
+        digest: str = "",
     ) -> None:
         self.model = model
+        #: SHA-256 of the run's manifest, which no other run shares.
+        self.digest = digest
         self.config = dict(config or {})
         self.lookup = Lookup.of(model.text, vocabulary)
         names = SIDES if model.separate_towers else ("tower",)
-        self._threads = threads
+        self._threads, self._processes = threads, processes
         # Blocks that have been looked up and are not done: see `in_threads`.
         under_way = threads + 2
         self._towers = {
@@ -86,21 +93,31 @@ class Encoder:
             raise TypeError("encode takes a list of texts, got one str")
         one_of("side", side, SIDES)
         blocks = (texts[i : i + BATCH] for i in range(0, len(texts), BATCH))
-        parts = list(self.encode_blocks(blocks, side))
+        parts = [rows for _, rows in self.encode_blocks(blocks, side)]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
 
     def encode_blocks(
         self, blocks: Iterable[Sequence[str]], side: str = "query"
-    ) -> Iterator[Floats]:
-        """Yield the rows (n, D) of each block of texts, in order, as `encode` makes them.
+    ) -> Iterator[tuple[Sequence[str], Floats]]:
+        """Yield each block of texts with its rows (n, D), in order, as `encode` makes them."""
+        drawn: deque[Sequence[str]] = deque()
 
-        While `threads` blocks go through the tower, the next are cut into units.
-        """
-        prepared = (self._prepared(texts, side) for texts in blocks)
-        if self._threads == 1:
-            yield from (self._rows(looked, side) for looked in prepared)
-            return
-        yield from in_threads(lambda looked: self._rows(looked, side), prepared, self._threads)
+        def noted() -> Iterator[Sequence[str]]:
+            for texts in blocks:
+                drawn.append(texts)
+                yield texts
+
+        for found in self._encoded(noted(), side):
+            self._truncated += found.truncated
+            yield drawn.popleft(), found.rows
+
+    def _encoded(self, blocks: Iterable[Sequence[str]], side: str) -> Iterator[Encoded]:
+        """Encode blocks in this thread, in others or in other processes."""
+        if self._threads > 1:
+            # While `threads` blocks go through the tower, the next are cut into units.
+            prepared = (self._prepared(texts, side) for texts in blocks)
+            return in_threads(lambda found: self._rows(*found, side), prepared, self._threads)
+        return self._parallel(lambda texts: self._block(texts, side), blocks)
 
     def score(self, query: str, title: str) -> float:
         """Return the cosine of a query and a title, from -1 to 1; 0 when one says nothing."""
@@ -109,21 +126,53 @@ class Encoder:
     def score_pairs(self, queries: Sequence[str], titles: Sequence[str]) -> Floats:
         """Return the cosines (N,) of queries with titles, row by row."""
         rows = self.encode(queries, "query"), self.encode(titles, "title")
-        return np.asarray(np.einsum("nd,nd->n", *rows).clip(-1.0, 1.0))
+        return _cosines(*rows)
 
-    def _prepared(self, texts: Sequence[str], side: str) -> Looked:
-        """Cut texts into units and find these in the tower's tables."""
+    def score_blocks(
+        self, blocks: Iterable[tuple[Sequence[str], Sequence[str]]]
+    ) -> Iterator[Floats]:
+        """Yield the cosines (n,) of each block of n queries and n titles, in order."""
+
+        def texts() -> Iterator[Sequence[str]]:
+            # As one block, so that both halves of a row are in the same process.
+            for queries, titles in blocks:
+                yield [*queries, *titles]
+
+        for found in self._parallel(self._scored, texts()):
+            self._truncated += found.truncated
+            yield found.rows[:, 0]
+
+    def _scored(self, texts: Sequence[str]) -> Encoded:
+        """Return the cosines, (n, 1), of the first half of texts with the second."""
+        half = len(texts) // 2
+        queries, titles = self._block(texts[:half], "query"), self._block(texts[half:], "title")
+        truncated = queries.truncated + titles.truncated
+        return Encoded(_cosines(queries.rows, titles.rows)[:, None], truncated)
+
+    def _parallel(self, function: Encode, blocks: Iterable[Sequence[str]]) -> Iterator[Encoded]:
+        if self._processes > 1:
+            return in_processes(function, blocks, self._processes)
+        return map(function, blocks)
+
+    def _block(self, texts: Sequence[str], side: str) -> Encoded:
+        return self._rows(*self._prepared(texts, side), side)
+
+    def _prepared(self, texts: Sequence[str], side: str) -> tuple[Looked, int]:
+        """Cut texts into units and find these in the tower's tables; count the texts cut short."""
         if len(self._index) > _UNITS_KEPT:
             self._index.forget_after(min(tower.tables.kept for tower in self._towers.values()))
         found = self._index.number(texts)
-        self._truncated += found.truncated
-        return self._tower(side).tables.look_up(self._index, found)
+        return self._tower(side).tables.look_up(self._index, found), found.truncated
 
-    def _rows(self, texts: Looked, side: str) -> Floats:
-        return _unit_rows(self._tower(side)(texts))
+    def _rows(self, texts: Looked, truncated: int, side: str) -> Encoded:
+        return Encoded(_unit_rows(self._tower(side)(texts)), truncated)
 
     def _tower(self, side: str) -> Tower:
         return self._towers[side if self.model.separate_towers else "tower"]
+
+
+def _cosines(queries: Floats, titles: Floats) -> Floats:
+    return np.asarray(np.einsum("nd,nd->n", queries, titles).clip(-1.0, 1.0))
 
 
 def _unit_rows(vectors: Floats) -> Floats:
@@ -137,24 +186,25 @@ def _own(name: str, weights: Mapping[str, Floats]) -> dict[str, Floats]:
     return {key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)}
 
 
-def load(path: str | Path | None = None, threads: int = 1) -> Encoder:
+def load(path: str | Path | None = None, threads: int = 1, processes: int = 1) -> Encoder:
     """Load a run: the folder named, else $DSSM_MODEL, else ./dssm-model.
 
-    `threads` processor threads encode what is more than a few thousand texts.
+    `threads` encode what is more than a few thousand texts; or else `processes`, which is faster
+    but only for programs without threads of their own: see dssmcli.serving.workers.
 
     Raises RunError when it is missing, damaged, newer than this program or not a run.
     """
     where = find_run(str(path) if path is not None else None)
     run = open_run(where)
     try:
-        return _encoder(run, threads)
+        return _encoder(run, threads, processes)
     except RunError:
         if not run.was_replaced():
             raise
-        return _encoder(open_run(where), threads)
+        return _encoder(open_run(where), threads, processes)
 
 
-def _encoder(run: Run, threads: int) -> Encoder:
+def _encoder(run: Run, threads: int, processes: int) -> Encoder:
     config = run.config()
     where = str(run.path / CONFIG)
     try:
@@ -163,7 +213,9 @@ def _encoder(run: Run, threads: int) -> Encoder:
         raise RunError(str(error)) from error
     text = run.read_text(VOCABULARY)
     vocabulary = vocabulary_from_text(text, model.text.buckets, str(run.path / VOCABULARY))
-    return Encoder(model, vocabulary, _weights(run, model, len(vocabulary)), config, threads)
+    weights = _weights(run, model, len(vocabulary))
+    digest = hashlib.sha256(run.manifest.encode()).hexdigest()
+    return Encoder(model, vocabulary, weights, config, threads, processes, digest)
 
 
 def _weights(run: Run, model: ModelConfig, rows: int) -> dict[str, Floats]:

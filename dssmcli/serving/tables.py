@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.text.numbering import PAD_UNIT, Numbered, UnitIndex
-from dssmcli.text.ragged import Ragged
+from dssmcli.text.ragged import Ragged, distinct
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 KEPT_BYTES = 96 << 20
 """Memory of the kept rows at most; those of other units are made anew for every block."""
-_AT_ONCE = 192
+_AT_ONCE = 384
 """Texts that go through a tower together: what they touch fits into a core's own cache."""
 
 
@@ -61,11 +61,11 @@ class UnitTables:
     def look_up(self, index: UnitIndex, found: Numbered) -> Looked:
         """Return the tables to look the units up in, and where."""
         places = found.units
-        guests = np.unique(places[places >= self.kept])
+        guests = distinct(places[places >= self.kept])
         if len(guests) > self._guests:
             return self._apart(index.features, found)
         unknown = places[~self._known.take(places, mode="clip")]
-        unknown = np.unique(unknown[unknown < self.kept])
+        unknown = distinct(unknown[unknown < self.kept])
         if len(unknown):
             self._put(unknown, unknown, index.features)
             self._known[unknown] = True
@@ -145,4 +145,4 @@ def bag(table: Floats, chunk: Chunk) -> Floats:
 def take(table: Floats, places: Ints, out: Floats) -> None:
     """Write the rows at places (n,) to out (n, W)."""
     # With "clip" numpy writes to `out` directly; all places are inside anyway.
-    np.take(table, places, axis=0, out=out, mode="clip")
+    table.take(places, axis=0, out=out, mode="clip")

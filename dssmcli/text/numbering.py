@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.text.ragged import Ragged, spans
+from dssmcli.text.ragged import Ragged, distinct, spans
 from dssmcli.text.scan import Scanned, Scanner
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.units import MAX_UNIT_CHARS, letter_trigrams, mixed_features
@@ -78,16 +79,16 @@ class UnitIndex:
         return Numbered(units, found.counts, found.truncated)
 
     def _meet_singles(self, codes: npt.NDArray[np.uint32]) -> None:
-        distinct = np.unique(codes)
-        for code in distinct[self._single[distinct] == PAD_UNIT].tolist():
-            self._single[code] = len(self)
-            self._describe(chr(code))
+        new = distinct(codes[self._single[codes] == PAD_UNIT])
+        self._single[new] = len(self) + np.arange(len(new))
+        self._describe([chr(code) for code in new.tolist()])
 
-    def _describe(self, unit: str) -> None:
-        """Add a unit with its features, one by one."""
-        features = self._lookup.tokenizer.describe(unit)
-        ids = [self._lookup.vocabulary.id(feature) for feature in features]
-        self.features.extend(np.array(ids, np.int64), np.array([len(ids)]))
+    def _describe(self, units: list[str]) -> None:
+        """Add units with their features, one by one."""
+        describe, id_of = self._lookup.tokenizer.describe, self._lookup.vocabulary.id
+        ids = [[id_of(feature) for feature in describe(unit)] for unit in units]
+        lengths = np.array([len(each) for each in ids], np.int64)
+        self.features.extend(np.fromiter(chain.from_iterable(ids), np.int64), lengths)
 
     def _number_words(self, found: Scanned, words: Ints) -> Ints:
         """Return the numbers of those units that have several characters."""
@@ -111,8 +112,8 @@ class UnitIndex:
             self._trigrams = self._trigrams or _TrigramRows(self._lookup.vocabulary)
             self.features.extend(self._trigrams.rows(codes, starts, lengths), lengths)
             return
-        for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
-            self._describe(_text(codes[start : start + length]))
+        spans_of = zip(starts.tolist(), lengths.tolist(), strict=True)
+        self._describe([_text(codes[start : start + length]) for start, length in spans_of])
 
 
 def _factors() -> Hashes:

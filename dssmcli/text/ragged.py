@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,3 +53,11 @@ def spans(starts: Ints, lengths: Ints) -> Ints:
     """Return the places starts[i], starts[i] + 1, ... of every span one after the other."""
     shift = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
     return np.asarray(np.arange(len(shift)) + shift)
+
+
+def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the distinct values in order, like numpy.unique, which would import numpy.ma first."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.text.normalize import normalize
+from dssmcli.text.ragged import distinct
 from dssmcli.text.units import MAX_UNIT_CHARS
 
 Codes = npt.NDArray[np.uint32]
@@ -26,6 +27,8 @@ _UNKNOWN, _DROPPED, _GAP, _END, _JOINS, _ALONE = range(6)
 _ENTANGLED = 0x80
 """Flag of a code point whose normal form depends on its neighbours or is more than one."""
 _JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF))
+_IDEOGRAPHS = range(0x4E00, 0x9FA6)
+"""The unified ideographs of Unicode 1.1, all of one kind; later ones are entered as they come."""
 _NOT_UTF8 = "surrogatepass"
 
 
@@ -52,6 +55,7 @@ class Scanner:
         self._kind = np.zeros(_CODE_POINTS, np.uint8)
         self._form = np.zeros(_CODE_POINTS, np.uint32)
         self._kind[ord("\n")] = _END
+        self._learn_ideographs()
 
     def scan(self, texts: Sequence[str], max_units: int) -> Scanned:
         """Cut texts into at most `max_units` units each, of at most MAX_UNIT_CHARS characters."""
@@ -68,10 +72,16 @@ class Scanner:
         codes = np.frombuffer(joined.encode("utf-32-le", _NOT_UTF8), np.uint32)
         kinds = self._kind[codes]
         if not kinds.all():
-            for code in np.unique(codes[kinds == _UNKNOWN]).tolist():
+            for code in distinct(codes[kinds == _UNKNOWN]).tolist():
                 self._learn(code)
             kinds = self._kind[codes]
         return codes, kinds
+
+    def _learn_ideographs(self) -> None:
+        """Enter the Chinese characters, all at once: they are their own normal form."""
+        self._learn(_IDEOGRAPHS.start)
+        self._kind[_IDEOGRAPHS.start : _IDEOGRAPHS.stop] = self._kind[_IDEOGRAPHS.start]
+        self._form[_IDEOGRAPHS.start : _IDEOGRAPHS.stop] = _IDEOGRAPHS
 
     def _learn(self, code: int) -> None:
         """Enter a code point that is met for the first time."""

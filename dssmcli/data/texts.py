@@ -1,0 +1,157 @@
+"""Reads files of texts, one a line, in blocks: all of them, or one shard."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, NamedTuple
+
+from dssmcli.data.tsv import STDIN, UTF8_MARK, BadRows, Line, name_of, opened, refuse_utf16
+from dssmcli.errors import DataError
+
+_BLOCK_BYTES = 1 << 18
+_BLOCK_LINES = 8192
+
+
+class Shard(NamedTuple):
+    """Part `number` (1 and up) of `parts` of about the same number of bytes."""
+
+    number: int
+    parts: int
+
+    def of(self, total: int) -> range:
+        """Return the bytes of this part; a line belongs to the part its first byte is in."""
+        return range(total * (self.number - 1) // self.parts, total * self.number // self.parts)
+
+
+class TextReader:
+    """Reads the lines of sources; `-` is standard input, gzip is recognised by itself.
+
+    Only a line feed ends a line; a carriage return before it and a byte-order mark go away. A line
+    that is not UTF-8 is given to `bad_lines`, and is an empty text if that lets it pass. The texts
+    of shards 1 to N, one after the other, are those of the whole. Raises DataError when a source
+    cannot be read, is damaged gzip or UTF-16, or has no length to take a shard of.
+    """
+
+    def __init__(
+        self, sources: Sequence[str], bad_lines: BadRows, shard: Shard | None = None
+    ) -> None:
+        self._sources, self._bad_lines = sources, bad_lines
+        #: Bytes read so far, and bytes to read in all, None where that is not known beforehand.
+        self.done, self.total = 0, _plain_size(sources)
+        self._part: range | None = None
+        if shard is not None:
+            self._part = shard.of(sum(map(_content_size, sources)))
+            self.total = len(self._part)
+
+    def blocks(self) -> Iterator[list[str]]:
+        """Yield the texts, some thousands at a time."""
+        offset = 0
+        for source in self._sources:
+            with opened(source) as stream:
+                name = name_of(source)
+                for piece in _pieces(name, stream):
+                    yield from self._block(name, piece, offset)
+                    offset += piece.size
+                    if self._part is not None and offset >= self._part.stop:
+                        return
+
+    def _block(self, name: str, piece: _Piece, offset: int) -> Iterator[list[str]]:
+        if piece.first == 1:
+            refuse_utf16(name, piece.content)
+        kept = piece if self._part is None else _within(piece, offset, self._part)
+        if kept is None:
+            return
+        self.done += kept.size
+        content = kept.content.removeprefix(UTF8_MARK) if kept.first == 1 else kept.content
+        texts = _texts(name, kept.first, content, self._bad_lines)
+        for first in range(0, len(texts), _BLOCK_LINES):
+            yield texts[first : first + _BLOCK_LINES]
+
+
+class _Piece(NamedTuple):
+    """Whole lines of a source without the last one's end; `size` counts that too."""
+
+    first: int  # number of the first line
+    content: bytes
+    size: int
+
+
+def _within(piece: _Piece, offset: int, part: range) -> _Piece | None:
+    """Return the lines of a piece, which begins at `offset`, that begin inside the part."""
+    first, last = part.start - offset, part.stop - offset
+    if first >= piece.size or last <= 0:
+        return None
+    begin = piece.content.find(b"\n", first - 1) + 1 if first > 0 else 0
+    end = piece.content.find(b"\n", last - 1) if last < piece.size else -1
+    if (first > 0 and not begin) or end == begin - 1 != -1:
+        return None
+    content = piece.content[begin:] if end < 0 else piece.content[begin:end]
+    skipped = piece.content.count(b"\n", 0, begin)
+    return _Piece(piece.first + skipped, content, len(content) + 1)
+
+
+def _pieces(name: str, stream: BinaryIO) -> Iterator[_Piece]:
+    """Yield a stream in pieces of about _BLOCK_BYTES."""
+    kept: list[bytes] = []  # the beginning of a line that goes on
+    number = 1
+    try:
+        while read := stream.read(_BLOCK_BYTES):
+            whole, end, rest = read.rpartition(b"\n")
+            if end:
+                content = b"".join([*kept, whole])
+                yield _Piece(number, content, len(content) + 1)
+                number += content.count(b"\n") + 1
+                kept = []
+            kept.append(rest)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{name}:{number}: damaged gzip data ({error}).") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{name}: is a folder, expected a file.") from error
+    if any(kept):
+        content = b"".join(kept)
+        yield _Piece(number, content, len(content))
+
+
+def _texts(name: str, number: int, raw: bytes, bad_lines: BadRows) -> list[str]:
+    """Return the texts of lines, the first of which has this number."""
+    try:
+        texts = raw.decode("utf-8").split("\n")
+        return [text.removesuffix("\r") for text in texts] if b"\r" in raw else texts
+    except UnicodeDecodeError:
+        lines = enumerate(raw.split(b"\n"), start=number)
+        return [
+            _text(Line(name, place, line.removesuffix(b"\r")), bad_lines) for place, line in lines
+        ]
+
+
+def _text(line: Line, bad_lines: BadRows) -> str:
+    try:
+        return line.decode()
+    except DataError as error:
+        bad_lines.take(line.raw, error)
+        return ""
+
+
+def _plain_size(sources: Sequence[str]) -> int | None:
+    """Return the bytes of all sources, None unless they are plain files."""
+    if not all(source != STDIN and os.path.isfile(source) for source in sources):
+        return None
+    return None if any(map(_is_gzip, sources)) else sum(map(os.path.getsize, sources))
+
+
+def _is_gzip(source: str) -> bool:
+    with opened(source) as stream:
+        return isinstance(stream, gzip.GzipFile)
+
+
+def _content_size(source: str) -> int:
+    """Return the bytes of a file's lines, which for gzip takes reading them."""
+    if source == STDIN or (os.path.exists(source) and not os.path.isfile(source)):
+        raise DataError(f"{name_of(source)}: a shard needs files, whose length is known.")
+    if os.path.isfile(source) and not _is_gzip(source):
+        return os.path.getsize(source)
+    with opened(source) as stream:
+        return sum(piece.size for piece in _pieces(name_of(source), stream))

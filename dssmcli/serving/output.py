@@ -1,0 +1,204 @@
+"""Where encoded rows go: a stream, a file in place, or a file that can be gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.atomic import lock, write_atomically, writing
+from dssmcli.errors import DssmError, OutputError, counted
+from dssmcli.serving.formats import Format
+
+Block = tuple[Sequence[str], npt.NDArray[np.float32]]
+
+SAVE_SECONDS = 5.0
+"""So often what has been written is made safe, to go on from after an interruption."""
+
+
+def write_stream(stream: BinaryIO, blocks: Iterable[Block], form: Format) -> int:
+    """Write rows to a stream that need not be seekable, and return their number.
+
+    A format that is whole only at its end waits on disk till then; nothing is written when a
+    block raises an error. Other formats go out block by block.
+    """
+    if form.streams:
+        rows = 0
+        for texts, vectors in blocks:
+            stream.write(form.block(texts, vectors))
+            stream.flush()
+            rows += len(vectors)
+        return rows
+    with tempfile.TemporaryFile() as spool:
+        rows = write_in_place(spool, blocks, form)
+        spool.seek(0)
+        shutil.copyfileobj(spool, stream, 1 << 20)
+    stream.flush()
+    return rows
+
+
+def write_in_place(stream: BinaryIO, blocks: Iterable[Block], form: Format) -> int:
+    """Write rows to a seekable stream, which is empty again when a block raises an error."""
+    rows = 0
+    try:
+        stream.write(form.head())
+        for texts, vectors in blocks:
+            stream.write(form.block(texts, vectors))
+            rows += len(vectors)
+    except DssmError:
+        stream.seek(0)
+        stream.truncate()
+        raise
+    form.close(stream, rows)
+    return rows
+
+
+def can_rewind(stream: BinaryIO) -> bool:
+    """Tell whether what is written at the start of a stream can be written anew later.
+
+    Not so for a pipe, or a file opened to append (`>> FILE`).
+    """
+    if not stream.seekable() or stream.tell():
+        return False
+    try:
+        import fcntl
+
+        return not fcntl.fcntl(stream.fileno(), fcntl.F_GETFL) & os.O_APPEND
+    except (ImportError, OSError):
+        return False
+
+
+class Saved(NamedTuple):
+    """How far a file had come: rows, their bytes, texts cut, and what it was made of."""
+
+    rows: int
+    size: int
+    truncated: int
+    origin: str
+
+
+class Growing:
+    """The file beside `path` that takes its place when it is whole.
+
+    `.NAME.partial` grows block by block, `.NAME.partial.json` says how much of it is safe. Use
+    `growing` to open one.
+    """
+
+    def __init__(self, path: Path, partial: Path, stream: BinaryIO, origin: str) -> None:
+        self._path, self._partial, self._stream, self._origin = path, partial, stream, origin
+        self._journal = partial.with_name(f"{partial.name}.json")
+        self._saved: Saved | None = None
+        self._last = time.monotonic()
+
+    def begin(self, form: Format) -> None:
+        """Start afresh."""
+        self._journal.unlink(missing_ok=True)
+        self._stream.truncate(0)
+        self._stream.write(form.head())
+
+    def go_on(self) -> Saved | None:
+        """Return to the last whole block that is safe; None when there is nothing to go on with.
+
+        Raises OutputError when the file was begun from other input, by other settings or a run.
+        """
+        try:
+            told = json.loads(self._journal.read_text("utf-8"))
+            saved = Saved(
+                int(told["rows"]), int(told["size"]), int(told["truncated"]), told["origin"]
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if saved.origin != self._origin:
+            raise OutputError(
+                f"{self._partial}: begun from other files, settings or another run. "
+                "Start afresh without --resume."
+            )
+        if os.fstat(self._stream.fileno()).st_size < saved.size:
+            return None
+        self._stream.seek(saved.size)
+        self._stream.truncate()
+        self._saved = saved
+        return saved
+
+    def write(self, blocks: Iterable[Block], form: Format, truncated: Callable[[], int]) -> int:
+        """Append blocks, finish the file, and return the number of all its rows.
+
+        `truncated` says, at any time, how many texts so far were cut.
+        """
+        rows = self._saved.rows if self._saved else 0
+        for texts, vectors in blocks:
+            self._stream.write(form.block(texts, vectors))
+            rows += len(vectors)
+            if time.monotonic() - self._last >= SAVE_SECONDS:
+                self._save(rows, truncated())
+        self._journal.unlink(missing_ok=True)
+        self._saved = None
+        form.close(self._stream, rows)
+        return rows
+
+    def publish(self) -> None:
+        """Put the whole file in its place."""
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        os.replace(self._partial, self._path)
+
+    def keep_or_discard(self) -> str:
+        """Keep what is safe, or take away what is not; return what there is to say of it."""
+        if self._saved is None:
+            if not self._journal.exists():
+                self._partial.unlink(missing_ok=True)
+            return ""
+        return f" {counted(self._saved.rows, 'row')} are kept; go on from there with --resume."
+
+    def _save(self, rows: int, truncated: int) -> None:
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        saved = Saved(rows, self._stream.tell(), truncated, self._origin)
+        write_atomically(self._journal, json.dumps(saved._asdict()).encode())
+        self._saved, self._last = saved, time.monotonic()
+
+
+@contextmanager
+def growing(path: Path, origin: str) -> Iterator[Growing]:
+    """Open the file that will be `path`, which takes its place when the block ends without error.
+
+    `origin` says what it is made of, so that nothing else is appended to it. Raises OutputError
+    when it cannot be written, or another process is writing it.
+    """
+    path = path.resolve()
+    partial = path.with_name(f".{path.name}.partial")
+    with writing(path), _opened(path, partial) as stream:
+        file = Growing(path, partial, stream, origin)
+        try:
+            yield file
+            file.publish()
+        except DssmError as error:
+            error.args = (f"{error}{file.keep_or_discard()}",)
+            raise
+        except BaseException:
+            file.keep_or_discard()
+            raise
+
+
+def _opened(path: Path, partial: Path) -> BinaryIO:
+    """Open a file for this process alone."""
+    while True:
+        stream = open(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b")  # noqa: SIM115
+        if not lock(stream.fileno()):
+            stream.close()
+            raise OutputError(f"{path}: another process is writing it.")
+        # Between opening and locking, another process may have put the file in its place.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(partial), os.fstat(stream.fileno())):
+                return stream
+        stream.close()

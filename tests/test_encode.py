@@ -1,0 +1,250 @@
+"""`dssm encode`: formats, shards, going on after an interruption, and processes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Dssm
+
+import dssmcli
+from dssmcli.data.texts import TextReader
+from dssmcli.data.tsv import BadRows
+from dssmcli.errors import ConfigError, DssmError, MissingExtra, OutputError
+from dssmcli.pace import Pace, clock
+from dssmcli.serving import formats, output
+from dssmcli.serving.formats import build_format
+from dssmcli.serving.workers import Encoded, can_fork, in_processes
+
+TEXTS = ["couch", "", "手机 电话", 'a "quoted"\\ text', "mower"]
+
+
+@pytest.fixture(name="vectors")
+def _vectors(dssm: Dssm, run: Path) -> np.ndarray:
+    raw = dssm("encode", "-m", run, "-q", stdin="\n".join(TEXTS).encode()).raw
+    return np.load(io.BytesIO(raw))
+
+
+def encoded(dssm: Dssm, run: Path, *options: object) -> bytes:
+    result = dssm("encode", "-m", run, "-q", *options, stdin="\n".join(TEXTS).encode())
+    assert result.code == 0, result.err
+    return result.raw
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_every_format_holds_the_same_numbers(
+    dssm: Dssm, run: Path, vectors: np.ndarray, dtype: str, tmp_path: Path
+) -> None:
+    expected = vectors.astype(dtype)
+    array = np.load(io.BytesIO(encoded(dssm, run, "--dtype", dtype)))
+    assert array.dtype == dtype
+    np.testing.assert_array_equal(array, expected)
+    lines = encoded(dssm, run, "--format", "tsv", "--dtype", dtype).decode().splitlines()
+    told = np.array([line.split("\t") for line in lines]).astype(dtype)
+    np.testing.assert_array_equal(told, expected)
+    lines = encoded(dssm, run, "--format", "jsonl", "--dtype", dtype).decode().splitlines()
+    assert [json.loads(line)["text"] for line in lines] == TEXTS
+    told = np.array([json.loads(line)["vector"] for line in lines], dtype)
+    np.testing.assert_array_equal(told, expected)
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "v.parquet"
+    encoded(dssm, run, "--format", "parquet", "--dtype", dtype, "-o", file)
+    assert file.read_bytes() == encoded(dssm, run, "--format", "parquet", "--dtype", dtype)
+    table = parquet.read_table(file)
+    assert table["text"].to_pylist() == TEXTS
+    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), dtype), expected)
+
+
+def test_f32_is_the_bytes_of_the_rows(dssm: Dssm, run: Path, vectors: np.ndarray) -> None:
+    assert encoded(dssm, run, "--format", "f32") == vectors.tobytes()
+    result = dssm("encode", "-m", run, "--format", "f32", "--dtype", "float16", stdin=b"x")
+    assert result.code == 2 and "choose npy or parquet" in result.err
+
+
+def test_an_empty_input_is_a_whole_file_of_any_format(dssm: Dssm, run: Path) -> None:
+    pytest.importorskip("pyarrow")
+    for name in formats.FORMATS:
+        result = dssm("encode", "-m", run, "--format", name, stdin=b"")
+        assert result.code == 0 and bool(result.raw) == (name in ("npy", "parquet"))
+
+
+def test_parquet_without_its_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'dssmcli\[parquet\]'"):
+        build_format("parquet", 4, "float32")
+    with pytest.raises(ConfigError):
+        build_format("f32", 4, "float16")
+
+
+def test_shards_put_together_are_the_whole(
+    dssm: Dssm, run: Path, vectors: np.ndarray, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.txt"
+    file.write_text("\n".join(TEXTS), encoding="utf-8")
+    options = ("encode", "-m", run, "-q", "--format", "f32")
+    parts = [dssm(*options, "--shard", f"{i}/3", file).raw for i in (1, 2, 3)]
+    assert all(parts)
+    found = np.frombuffer(b"".join(parts), np.float32).reshape(vectors.shape)
+    np.testing.assert_allclose(found, vectors, atol=1e-6)
+    for wrong in ("0/3", "4/3", "1", "a/b", "-1/2"):
+        result = dssm(*options, "--shard", wrong, file)
+        assert result.code == 2 and "expected I/N" in result.err
+    assert dssm(*options, "--shard", "1/2", "-", stdin=b"x").code == 3
+
+
+class _Killed(BaseException):
+    """Stands for a process that is killed."""
+
+
+def blocks_of(texts: Sequence[str], fail_after: int | None = None) -> list[output.Block]:
+    return [([text], np.full((1, 2), i, np.float32)) for i, text in enumerate(texts)][:fail_after]
+
+
+@pytest.mark.parametrize("name", ["npy", "f32", "tsv", "jsonl", "parquet"])
+def test_going_on_gives_the_same_bytes_as_never_having_stopped(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow")
+    monkeypatch.setattr(output, "SAVE_SECONDS", 0.0)
+    form = build_format(name, 2, "float32")
+    blocks = blocks_of("abcdef")
+    with output.growing(tmp_path / "whole", "x") as file:
+        file.begin(form)
+        assert file.write(blocks, form, lambda: 0) == 6
+
+    def killed() -> object:
+        yield from blocks[:3]
+        raise _Killed
+
+    path = tmp_path / "v"
+    path.write_bytes(b"old")
+    with pytest.raises(_Killed), output.growing(path, "x") as file:
+        file.begin(form)
+        file.write(killed(), form, lambda: 7)  # type: ignore[arg-type]
+    assert path.read_bytes() == b"old"
+    with open(tmp_path / ".v.partial", "ab") as stream:
+        stream.write(b"half a block")
+    with pytest.raises(OutputError, match="begun from other"), output.growing(path, "y") as file:
+        file.go_on()
+    with output.growing(path, "x") as file:
+        saved = file.go_on()
+        assert saved is not None and (saved.rows, saved.truncated) == (3, 7)
+        with pytest.raises(OutputError, match="another process"), output.growing(path, "x"):
+            pass
+        assert file.write(blocks[3:], form, lambda: 7) == 6
+    assert path.read_bytes() == (tmp_path / "whole").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["v", "whole"]
+
+
+def test_an_error_keeps_what_is_safe_and_says_so(
+    dssm: Dssm, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, vectors = tmp_path / "1.txt", tmp_path / "2.txt", tmp_path / "v.npy"
+    first.write_text("couch\ntap\n")
+    second.write_bytes(b"rug\n\xff\n")
+    command = ("encode", "-m", run, first, second, "-o", vectors)
+    assert dssm(*command).code == 3 and sorted(os.listdir(tmp_path)) == ["1.txt", "2.txt"]
+    monkeypatch.setattr(output, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("dssmcli.commands.options.available_threads", lambda: 1)
+    result = dssm(*command)
+    assert result.code == 3 and "2 rows are kept; go on from there with --resume" in result.err
+    assert not vectors.exists()
+    second.write_bytes(b"rug\nbin\n")
+    result = dssm(*command, "--resume")
+    assert result.code == 0 and "Going on after 2 rows." in result.err
+    assert "Encoded 4 texts" in result.err
+    plain = dssm("encode", "-m", run, first, second).raw
+    np.testing.assert_allclose(np.load(vectors), np.load(io.BytesIO(plain)), atol=1e-6)
+    assert dssm(*command, "--resume").code == 0  # nothing to go on with: afresh
+    assert dssm("encode", "-m", run, "--resume", first).code == 2
+
+
+@pytest.mark.skipif(not can_fork(), reason="no processes without fork")
+def test_processes_give_the_same_rows_in_order_and_a_dead_one_is_an_error(
+    run: Path, tmp_path: Path
+) -> None:
+    program = f"""
+import os, numpy as np, dssmcli
+from dssmcli.serving.encoder import load
+blocks = [[f"couch {{i}} \\n tap" for i in range(j, j + 30)] for j in range(20)]
+one = [rows for _, rows in load({str(run)!r}).encode_blocks(blocks)]
+several = load({str(run)!r}, processes=3).encode_blocks(blocks)
+for expected, (texts, rows) in zip(one, several, strict=True):
+    np.testing.assert_allclose(rows, expected, atol=1e-6)
+from dssmcli.errors import DssmError
+from dssmcli.serving.workers import in_processes
+try:
+    list(in_processes(lambda texts: os._exit(1), blocks, 2))
+except DssmError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, check=False
+    )
+    assert b"A process that encodes has ended" in done.stdout, done.stderr.decode()
+
+
+def test_a_single_block_is_worth_no_process() -> None:
+    here = []
+
+    def encode(texts: Sequence[str]) -> Encoded:
+        here.append(os.getpid())
+        return Encoded(np.ones((len(texts), 2), np.float32), 1)
+
+    found = list(in_processes(encode, [["a", "b"]], 3))
+    assert here == [os.getpid()] and found[0].rows.shape == (2, 2)
+    assert list(in_processes(encode, [], 3)) == []
+
+
+@pytest.mark.skipif(not can_fork(), reason="no processes without fork")
+def test_a_killed_encode_leaves_no_process_and_no_file(run: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dssmcli", "encode", "-q", "-m", str(run), "--threads", "2"]
+    with subprocess.Popen(
+        [*command, "-o", str(tmp_path / "v.npy")], stdin=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"couch and tap\n" * 100_000)
+        process.stdin.flush()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        process.stdin.close()
+    assert os.listdir(tmp_path) == []
+
+
+def test_progress_counts_lines_and_tells_the_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("dssmcli.pace._SECONDS_PLAIN", 0.0)
+    pace = Pace(quiet=False)
+    pace.lines(1500, 0.5)
+    pace.lines(10, None)
+    pace.clear()
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("1,500 lines  ") and first.endswith("0:00 left")
+    assert second.startswith("1,510 lines  ") and "left" not in second
+    Pace(quiet=True).lines(5, 0.5)
+    assert capsys.readouterr().err == ""
+    assert (clock(5), clock(65), clock(7265)) == ("0:05", "1:05", "2:01:05")
+    file = tmp_path / "t"
+    file.write_bytes(b"ab\ncd\n")
+    reader = TextReader([str(file), str(file)], BadRows())
+    list(reader.blocks())
+    assert (reader.done, reader.total) == (12, 12)
+    assert TextReader(["-"], BadRows()).total is None
+
+
+def test_a_run_says_who_it_is(runs: dict[str, Path]) -> None:
+    digests = {dssmcli.load(run).digest for run in runs.values()}
+    assert len(digests) == len(runs) and all(len(digest) == 64 for digest in digests)
+    assert issubclass(MissingExtra, DssmError)
