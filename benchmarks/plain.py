@@ -1,0 +1,77 @@
+"""The towers as one writes them by hand in torch: what the speed of ours is compared with.
+
+The same function of the same weights (the LSTM's peepholes, which torch.nn.LSTM lacks, excepted):
+every text padded to the longest of its batch, every window multiplied, nothing looked up twice.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, TowerConfig
+from dssmcli.models.layers import TorchBlock
+
+
+class PlainTower(nn.Module):
+    """Feature ids of every unit of every text to unit vectors (B, D)."""
+
+    def __init__(self, config: TowerConfig, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.config = config
+        self.rows = nn.Parameter(weights["rows.weight"].clone())
+        self.rest = nn.ParameterDict(
+            {
+                name.replace(".", "_"): w.clone()
+                for name, w in weights.items()
+                if name != "rows.weight"
+            }
+        )
+        if isinstance(config, LstmConfig):
+            self.lstm = nn.LSTM(config.embedding, config.dim, batch_first=True)
+
+    def forward(self, block: TorchBlock) -> Tensor:
+        """Return the vectors of a block whose every unit is described anew."""
+        features, starts = expanded(block)
+        units = F.embedding_bag(features, self.rows, starts, mode="sum", padding_idx=0)
+        units = units.view(*block.units.shape, -1)  # (B, T, E)
+        if isinstance(self.config, DnnConfig):
+            vectors = self._dnn(units.sum(1))
+        elif isinstance(self.config, CnnConfig):
+            vectors = self._cnn(self.config, units, block.lengths)
+        else:
+            states, _ = self.lstm(units)
+            last = (block.lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, states.shape[2])
+            vectors = states.gather(1, last)[:, 0]
+        if self.config.skip:
+            scale = block.lengths.clamp(min=1).rsqrt()[:, None]
+            vectors = vectors + (units.sum(1) * scale) @ self.rest["skip_weight"].T
+        return F.normalize(vectors, dim=1) * (block.lengths > 0)[:, None]
+
+    def _dnn(self, bag: Tensor) -> Tensor:
+        hidden = torch.tanh(bag + self.rest["bias"])
+        for i in range(sum(name.startswith("layers") for name in self.rest) // 2):
+            hidden = self._layer(hidden, f"layers_{i}")
+        return self._layer(hidden, "output")
+
+    def _cnn(self, config: CnnConfig, units: Tensor, lengths: Tensor) -> Tensor:
+        # (E, K F) to torch's (F, E, K)
+        kernel = self.rest["conv"].view(-1, config.window, config.filters).permute(2, 0, 1)
+        windows = F.conv1d(units.transpose(1, 2), kernel, padding=config.window // 2)  # (B, F, T)
+        padding = torch.arange(units.shape[1]) >= lengths.clamp(min=1)[:, None]
+        best = windows.masked_fill(padding[:, None], -torch.inf).amax(2)
+        return self._layer(torch.tanh(best + self.rest["bias"]), "output")
+
+    def _layer(self, inputs: Tensor, name: str) -> Tensor:
+        weight, bias = self.rest[f"{name}_weight"], self.rest[f"{name}_bias"]
+        return torch.tanh(F.linear(inputs, weight, bias))
+
+
+def expanded(block: TorchBlock) -> tuple[Tensor, Tensor]:
+    """Return the feature ids of every unit of every text, padding too, and where each begins."""
+    ends = torch.cat((block.starts[1:], torch.tensor([len(block.features)])))
+    counts = (ends - block.starts)[block.units.flatten()]
+    starts = counts.cumsum(0) - counts
+    shift = (block.starts[block.units.flatten()] - starts).repeat_interleave(counts)
+    return block.features[torch.arange(int(counts.sum())) + shift], starts
