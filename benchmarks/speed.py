@@ -144,7 +144,7 @@ def blocks_of(lookup: Lookup, texts: list[str]) -> list[TorchBlock]:
     """Return length-sorted batches."""
     index = TextIndex(lookup)
     index.add(texts)
-    order = np.argsort(index.lengths(), kind="stable")
+    order = np.argsort(index.lengths(np.arange(len(texts))), kind="stable")
     return [to_torch(index.block(order[i : i + BATCH])) for i in range(0, len(order), BATCH)]
 
 
@@ -158,7 +158,7 @@ def kernel_part(run: Path, texts: list[str], times: int) -> list[Taken]:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(lambda found: encoder._rows(*found, "query"), prepared))
+            list(pool.map(lambda found: encoder._rows(found[0], found[1], "query"), prepared))
 
     @torch.no_grad()
     def theirs() -> None:

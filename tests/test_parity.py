@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from dssmcli.serving import towers as serving
 from dssmcli.serving.encoder import Encoder
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.tokenizers import Lookup
-from dssmcli.text.vocab import Vocabulary, count_features
+from dssmcli.text.vocab import Vocabulary, frequent_features
 
 TEXTS = [
     "",
@@ -52,8 +54,8 @@ TOWERS: list[TowerConfig] = [
 def make(tower: TowerConfig, tokenizer: str, separate: bool) -> tuple[Dssm, Encoder, TextIndex]:
     text = TextConfig(tokenizer=tokenizer, max_units=8, buckets=16)
     empty = Lookup.of(text, Vocabulary([], 16))
-    described = (d.features for t in TEXTS[:7] for d in empty.describe(t))
-    lookup = Lookup.of(text, Vocabulary(count_features(described), 16))
+    counts = Counter(f for t in TEXTS[:7] for d in empty.describe(t) for f in d.features)
+    lookup = Lookup.of(text, Vocabulary(frequent_features(counts), 16))
     model = ModelConfig(text, tower, separate)
     torch.manual_seed(7)
     dssm = Dssm(model, len(lookup.vocabulary))

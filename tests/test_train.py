@@ -18,7 +18,7 @@ from conftest import SMALL, TOWER, Dssm, run_command, write_pairs
 import dssmcli
 from dssmcli.config import LossConfig, TrainConfig
 from dssmcli.data.batching import Batches, KnownPositives, split_by_query
-from dssmcli.data.pairs import Pairs, positive_rows, read_pairs
+from dssmcli.data.pairs import Pairs, Texts, positive_rows, read_pairs
 from dssmcli.data.tsv import BadRows
 from dssmcli.training.loop import learning_rate
 
@@ -29,8 +29,7 @@ def contents(run: Path) -> dict[str, bytes]:
 
 def make_pairs(rows: list[tuple[int, int, float]], kind: str = "label", texts: int = 50) -> Pairs:
     query, title, value = zip(*rows, strict=True)
-    names = [f"t{i}" for i in range(texts)]
-    return Pairs(names, np.array(query), np.array(title), np.array(value, float), kind, "")
+    return Pairs(texts, np.array(query), np.array(title), np.array(value, float), kind, "")
 
 
 @pytest.mark.parametrize("arch", list(TOWER))
@@ -359,8 +358,9 @@ def test_masking_equals_a_plain_loop() -> None:
 
 def test_equal_texts_share_a_number_however_they_are_written(tmp_path: Path) -> None:
     (tmp_path / "p.tsv").write_text("ＡＢＣ  d\tx\nabc D\tX \n")
-    pairs = read_pairs([str(tmp_path / "p.tsv")], None, None, BadRows())
-    assert pairs.texts == ["abc d", "x"] and pairs.query.tolist() == [0, 0]
+    met: list[str] = []
+    pairs = read_pairs([str(tmp_path / "p.tsv")], None, None, BadRows(), Texts(met.extend))
+    assert met == ["abc d", "x"] and pairs.texts == 2 and pairs.query.tolist() == [0, 0]
 
 
 def test_small_logs_hold_out_enough_to_validate_on_and_say_so_when_they_cannot() -> None:

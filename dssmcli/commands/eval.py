@@ -60,19 +60,20 @@ def command(
     and recall@k among all titles of the file. Ties count as if in random order.
     """
     checked_rejects(bad_rows, rejects)
-    from dssmcli.data.pairs import interpretation, read_pairs
+    from dssmcli.data.pairs import PairsReader
     from dssmcli.data.tsv import BadRows, name_of
     from dssmcli.serving.encoder import load
-    from dssmcli.serving.evaluation import evaluate
+    from dssmcli.serving.evaluation import KeptTexts, evaluate
 
     encoder = load(model)
     skipped = BadRows(bad_rows == "skip", rejects)
     reports = {}
     for file in files:
-        pairs = read_pairs([file], columns, kind, skipped)
+        texts = KeptTexts()
+        reader = PairsReader([file], columns, kind, skipped, texts.numbers)
+        report = reports[name_of(file)] = evaluate(encoder, reader, texts)
         if not quiet:
-            click.echo(f"{name_of(file)}: {interpretation(pairs)}.", err=True)
-        reports[name_of(file)] = evaluate(encoder, pairs)
+            click.echo(f"{name_of(file)}: {report.said}.", err=True)
     skipped.write_rejects()
     if skipped.summary and not quiet:
         click.echo(skipped.summary, err=True)

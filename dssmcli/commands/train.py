@@ -211,6 +211,8 @@ def command(
     settings = _settings(chosen, preset)
     # Idle threads of torch wait instead of spinning: beside another process they would starve it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from dataclasses import replace
+
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import TrainingDisplay
     from dssmcli.run import workplace
@@ -224,7 +226,7 @@ def command(
         with workplace(output) as place:
             if not resume:
                 _refuse_unfinished(place, overwrite)
-            task = _task(given, settings, skipped, display)
+            task = _task(replace(given, scratch=place.path), settings, skipped, display)
             _train(task, place, output, display)
 
 

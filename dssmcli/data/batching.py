@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import LossConfig
 from dssmcli.data.pairs import Pairs
+from dssmcli.text.ragged import spans
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer[Any]]
 Bools = npt.NDArray[np.bool_]
 
 _TOGETHER = 16
@@ -38,19 +39,18 @@ class KnownPositives:
     """For every query, the titles that are matches of it anywhere in the file."""
 
     def __init__(self, pairs: Pairs, positive: Bools) -> None:
-        order = np.argsort(pairs.query[positive], kind="stable")
-        self._titles = pairs.title[positive][order]
-        counts = np.bincount(pairs.query[positive], minlength=len(pairs.texts))
-        self._limits = np.concatenate(([0], np.cumsum(counts)))
+        queries = pairs.query[positive]
+        order = np.argsort(queries, kind="stable")
+        self._queries, self._titles = queries[order], pairs.title[positive][order]
 
     def mask(self, queries: Ints, candidates: Ints) -> Bools:
         """Return (R, C): True where a candidate is a match of the query, or the query's own text.
 
         `candidates` is sorted and without repeats.
         """
-        counts = self._limits[queries + 1] - self._limits[queries]
-        shift = np.repeat(self._limits[queries] - (np.cumsum(counts) - counts), counts)
-        titles = self._titles[np.arange(len(shift)) + shift]
+        first = np.searchsorted(self._queries, queries, "left")
+        counts = np.searchsorted(self._queries, queries, "right") - first
+        titles = self._titles[spans(first, counts)]
         rows = np.repeat(np.arange(len(queries)), counts)
         # A text that is both the query and a candidate is no negative of itself.
         rows = np.concatenate((rows, np.arange(len(queries))))
@@ -74,7 +74,7 @@ class Batches:
         self._known = KnownPositives(pairs, positive)
         self._titles = np.unique(pairs.title)
         self._chunk = _chunks(pairs.query)
-        self._order: tuple[int, Ints] = (-1, np.zeros(0, np.int64))
+        self._order: tuple[int, Ints] = (-1, np.zeros(0, np.int32))
 
     @property
     def per_epoch(self) -> int:
@@ -94,8 +94,9 @@ class Batches:
     def _epoch(self, epoch: int) -> Ints:
         if self._order[0] != epoch:
             random = np.random.default_rng([self._seed, 0, epoch])
-            key = random.permutation(int(self._chunk.max()) + 1)[self._chunk]
-            self._order = epoch, np.lexsort((random.random(len(key)), key))
+            place = random.permutation(np.arange(self._chunk.max() + 1, dtype=np.int32))
+            rows = random.permutation(np.arange(len(self._chunk), dtype=np.int32))
+            self._order = epoch, rows[np.argsort(place[self._chunk[rows]], kind="stable")]
         return self._order[1]
 
     def _shared(self, rows: Ints, drawn: Ints) -> Batch:
@@ -122,13 +123,12 @@ class Batches:
 
 def _chunks(query: Ints) -> Ints:
     """Number the groups of rows that stay together: up to _TOGETHER rows of one query."""
-    order = np.argsort(query, kind="stable")
-    ordered = query[order]
+    order = np.argsort(query, kind="stable").astype(np.int32)
+    ordered, place = query[order], np.arange(len(query), dtype=np.int32)
     first = np.concatenate(([True], ordered[1:] != ordered[:-1]))
-    starts = np.flatnonzero(first)
-    within = np.arange(len(query)) - np.repeat(starts, np.diff(np.append(starts, len(query))))
-    chunk = np.empty(len(query), np.int64)
-    chunk[order] = np.cumsum(within % _TOGETHER == 0) - 1
+    within = place - np.maximum.accumulate(np.where(first, place, np.int32(0)))
+    chunk = np.empty(len(query), np.int32)
+    chunk[order] = np.cumsum(within % _TOGETHER == 0, dtype=np.int32) - 1
     return chunk
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,12 @@ from dssmcli.config import VALUE_KINDS, one_of
 from dssmcli.data.tsv import BadRows, Line, name_of, read_lines
 from dssmcli.errors import ConfigError, DataError, counted, shown
 from dssmcli.text.normalize import normalize
+from dssmcli.text.numbers import Numbers
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer[Any]]
 
+_ROWS_AT_ONCE = 4096
 IGNORED = "-"
 _VALUE_NAMES = {"clicks": "clicks", "click": "clicks", "label": "label", "grade": "grade"}
 _ALIASES = {
@@ -87,12 +90,16 @@ def is_header(fields: Sequence[str]) -> bool:
 
 
 class Row(NamedTuple):
-    """One row: the texts as they stand in the file, the value nan where there is none."""
+    """One row: the texts as they stand in the file, the value nan where there is none.
+
+    normal: the query and the title, normalised.
+    """
 
     line: Line
     query: str
     title: str
     value: float
+    normal: tuple[str, str]
 
 
 class RowReader:
@@ -173,14 +180,15 @@ def _parsed(line: Line, fields: list[str], layout: Layout) -> Row:
     width = layout.width or len(fields)
     _check_width(line, fields, width, width)
     query, title = fields[layout.query], fields[layout.title]
-    for name, text in (("query", query), ("title", title)):
-        if not normalize(text):
+    normal = normalize(query), normalize(title)
+    for name, text in zip(("query", "title"), normal, strict=True):
+        if not text:
             raise DataError(f"{line.place}: empty {name}, expected a text.")
     value = _number(line, fields, layout.value, "value")
     impressions = _number(line, fields, layout.impressions, "impressions")
     if value == 0 and impressions == 0:
         raise DataError(f"{line.place}: never shown (0 impressions), so it says nothing.")
-    return Row(line, query, title, value)
+    return Row(line, query, title, value, normal)
 
 
 def _number(line: Line, fields: list[str], column: int | None, name: str) -> float:
@@ -204,14 +212,14 @@ def _number(line: Line, fields: list[str], column: int | None, name: str) -> flo
 class Pairs:
     """N rows over distinct normalised texts.
 
-    texts: every distinct text once, normalised, in order of appearance.
-    query, title: (N,) int64, numbers of texts.
+    texts: how many distinct texts there are, numbered in order of appearance.
+    query, title: (N,) int32, numbers of texts.
     value: (N,) float64: 1 for a click; a count of clicks, a label or a grade, as `kind` says.
     kind: one of config.VALUE_KINDS.
     digest: SHA-256 of the rows as they were read.
     """
 
-    texts: Sequence[str]
+    texts: int
     query: Ints
     title: Ints
     value: Floats
@@ -220,6 +228,13 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.query)
+
+    def used_texts(self) -> npt.NDArray[np.bool_]:
+        """Return which texts stand in a row, (texts,)."""
+        used = np.zeros(self.texts, np.bool_)
+        used[self.query] = True
+        used[self.title] = True
+        return used
 
     def rows(self, chosen: npt.NDArray[np.bool_]) -> Pairs:
         """Return the chosen rows; texts keep their numbers."""
@@ -234,18 +249,28 @@ class Pairs:
 
 
 class Texts:
-    """Distinct texts, numbered in order of appearance; several files may share one."""
+    """Numbers distinct texts in order of appearance; several files may share one.
 
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
+    Every new text is handed on to `met`, in order, and then forgotten: what is kept is a hash of 64
+    bits. Two of 40 million texts share theirs with a probability of about 1 in 20,000; they would
+    count as one.
+    """
 
-    def number(self, text: str) -> int:
-        """Return the text's number, a new one if it has none."""
-        return self._numbers.setdefault(text, len(self._numbers))
+    def __init__(self, met: Callable[[list[str]], None] | None = None) -> None:
+        self._numbers = Numbers()
+        self._met = met
 
-    def all(self) -> list[str]:
-        """Return the texts, the i-th being number i."""
-        return list(self._numbers)
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def number(self, texts: Sequence[str]) -> Ints:
+        """Return the numbers (n,) of normalised texts."""
+        # Python's own hash: keyed anew in each process, so that no file can provoke collisions.
+        hashes = np.fromiter(map(hash, texts), np.int64, len(texts)).view(np.uint64)
+        numbers, new = self._numbers.number(hashes)
+        if self._met and len(new):
+            self._met([texts[i] for i in new])
+        return numbers
 
 
 def _kind_of(value: Floats, kind: str | None, name: str) -> str:
@@ -270,6 +295,65 @@ def _kind_of(value: Floats, kind: str | None, name: str) -> str:
     return kind
 
 
+class PairsReader:
+    """Reads rows block by block, and keeps of them what Pairs keep.
+
+    `kind` is what the user says of the values, or None. `texts` numbers the texts.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        columns: str | None,
+        kind: str | None,
+        bad_rows: BadRows,
+        texts: Texts | None = None,
+    ) -> None:
+        if kind is not None:
+            one_of("--value", kind, VALUE_KINDS)
+        self._sources, self._kind, self._bad_rows = sources, kind, bad_rows
+        self._rows = RowReader(columns, bad_rows)
+        self._texts = Texts() if texts is None else texts
+        self._query, self._title, self._values = array("i"), array("i"), array("d")
+        self._digest = hashlib.sha256()
+        #: Whether any row so far has the value 0, so is no match.
+        self.zeros = False
+
+    def blocks(self) -> Iterator[tuple[list[str], list[str]]]:
+        """Yield the normalised queries and titles of some thousand rows at a time."""
+        rows = self._rows.read(self._sources)
+        while block := list(islice(rows, _ROWS_AT_ONCE)):
+            self._digest.update(b"".join([row.line.raw + b"\n" for row in block]))
+            values = [row.value for row in block]
+            self._values.extend(values)
+            self.zeros = self.zeros or 0.0 in values
+            both = [text for row in block for text in row.normal]
+            numbers = self._texts.number(both).astype(np.int32)
+            self._query.frombytes(numbers[0::2].tobytes())
+            self._title.frombytes(numbers[1::2].tobytes())
+            yield both[0::2], both[1::2]
+
+    def pairs(self) -> Pairs:
+        """Return all rows read; DataError when there is none, or the values fit no kind."""
+        name = ", ".join(map(name_of, self._sources))
+        if not self._query:
+            count = self._bad_rows.count
+            skipped = f" ({counted(count, 'bad row')} skipped)" if count else ""
+            raise DataError(
+                f"{name}: no rows{skipped}, expected query<TAB>title[<TAB>value] on each line."
+            )
+        value = np.frombuffer(self._values, np.float64)
+        layout = self._rows.layout
+        kind = _kind_of(value, self._kind or (layout.kind if layout else None), name)
+        # The same bytes read otherwise are other data.
+        self._digest.update(f"{kind} {layout}".encode())
+        if kind == "click":
+            value[:] = 1.0
+        value[np.isnan(value)] = 1.0
+        query, title = (np.frombuffer(each, np.int32) for each in (self._query, self._title))
+        return Pairs(len(self._texts), query, title, value, kind, self._digest.hexdigest())
+
+
 def read_pairs(
     sources: Sequence[str],
     columns: str | None,
@@ -277,40 +361,11 @@ def read_pairs(
     bad_rows: BadRows,
     texts: Texts | None = None,
 ) -> Pairs:
-    """Read all rows of all sources as Pairs.
-
-    `kind` is what the user says of the values, or None. `texts` gives the numbers of texts that
-    other files had before. Raises DataError when there is no row, or the values fit no kind.
-    """
-    if kind is not None:
-        one_of("--value", kind, VALUE_KINDS)
-    texts = texts or Texts()
-    reader = RowReader(columns, bad_rows)
-    query, title, values = array("q"), array("q"), array("d")
-    digest = hashlib.sha256()
-    for row in reader.read(sources):
-        query.append(texts.number(normalize(row.query)))
-        title.append(texts.number(normalize(row.title)))
-        values.append(row.value)
-        digest.update(row.line.raw + b"\n")
-    name = ", ".join(map(name_of, sources))
-    if not query:
-        skipped = f" ({counted(bad_rows.count, 'bad row')} skipped)" if bad_rows.count else ""
-        raise DataError(
-            f"{name}: no rows{skipped}, expected query<TAB>title[<TAB>value] on each line."
-        )
-    value = np.array(values)
-    kind = _kind_of(value, kind or (reader.layout.kind if reader.layout else None), name)
-    # The same bytes read otherwise are other data.
-    digest.update(f"{kind} {reader.layout}".encode())
-    return Pairs(
-        texts.all(),
-        np.array(query, np.int64),
-        np.array(title, np.int64),
-        np.ones_like(value) if kind == "click" else np.where(np.isnan(value), 1.0, value),
-        kind,
-        digest.hexdigest(),
-    )
+    """Read all rows of all sources as Pairs; arguments and errors as PairsReader has them."""
+    reader = PairsReader(sources, columns, kind, bad_rows, texts)
+    for _ in reader.blocks():
+        pass
+    return reader.pairs()
 
 
 def interpretation(pairs: Pairs) -> str:

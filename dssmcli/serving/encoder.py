@@ -20,7 +20,7 @@ from dssmcli.serving.pipeline import in_threads
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
 from dssmcli.serving.workers import Encode, Encoded, in_processes
-from dssmcli.text.numbering import UnitIndex
+from dssmcli.text.numbering import UnitFeatures, UnitIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, vocabulary_from_text
 
@@ -63,7 +63,8 @@ class Encoder:
         self._towers = {
             name: build_tower(model.tower, _own(name, weights), under_way) for name in names
         }
-        self._index = UnitIndex(self.lookup)
+        self._features = UnitFeatures(self.lookup)
+        self._index = UnitIndex(self.lookup.tokenizer, self.lookup.max_units, self._features)
         self._truncated = 0
 
     @property
@@ -162,7 +163,7 @@ class Encoder:
         if len(self._index) > _UNITS_KEPT:
             self._index.forget_after(min(tower.tables.kept for tower in self._towers.values()))
         found = self._index.number(texts)
-        return self._tower(side).tables.look_up(self._index, found), found.truncated
+        return self._tower(side).tables.look_up(self._features, found), found.truncated
 
     def _rows(self, texts: Looked, truncated: int, side: str) -> Encoded:
         return Encoded(_unit_rows(self._tower(side)(texts)), truncated)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,10 +11,15 @@ import numpy.typing as npt
 
 from dssmcli import metrics, rankings
 from dssmcli.data.batching import KnownPositives
-from dssmcli.data.pairs import Pairs, default_match_grade, positive_rows
+from dssmcli.data.pairs import (
+    Pairs,
+    PairsReader,
+    Texts,
+    default_match_grade,
+    interpretation,
+    positive_rows,
+)
 from dssmcli.serving.encoder import Encoder
-
-Floats = npt.NDArray[np.float32]
 
 RANKS = (1, 3, 5, 10)
 RECALL_RANKS = (1, 10)
@@ -22,20 +28,25 @@ _SCORED_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of one set of pairs, by name; a figure that has no meaning there is absent."""
+    """The figures of one set of pairs, by name; a figure that has no meaning there is absent.
+
+    said: how the rows were understood, in a line.
+    """
 
     rows: int
     kind: str
+    said: str
     figures: dict[str, float] = field(default_factory=dict)
 
 
-def evaluate(encoder: Encoder, pairs: Pairs) -> Report:
-    """Encode each distinct text once, score the rows and compare with their values."""
-    used, place = np.unique(pairs.query, return_inverse=True)
-    queries = encoder.encode([pairs.texts[i] for i in used], "query")
-    titles_used, title_place = np.unique(pairs.title, return_inverse=True)
-    titles = encoder.encode([pairs.texts[i] for i in titles_used], "title")
-    cosines = _row_products(queries, place, titles, title_place)
+def evaluate(encoder: Encoder, reader: PairsReader, texts: KeptTexts) -> Report:
+    """Score rows while they are read, then compare with their values.
+
+    `texts` are those that the reader numbers.
+    """
+    parts = [np.zeros(0, np.float32), *encoder.score_blocks(texts.watched(reader))]
+    cosines = np.concatenate(parts).astype(np.float64)
+    pairs = reader.pairs()
     positive = positive_rows(pairs, match_grade(encoder, pairs))
     figures: dict[str, float] = {}
     if positive.any() and not positive.all():
@@ -43,12 +54,31 @@ def evaluate(encoder: Encoder, pairs: Pairs) -> Report:
     if len(np.unique(pairs.value)) > 1:
         figures["spearman"] = metrics.spearman(cosines, pairs.value)
         figures["pearson"] = metrics.pearson(cosines, pairs.value)
-    if positive.all():
-        figures |= _pool(queries[place], titles, titles_used, pairs)
-    elif len(used) < len(pairs):
+    if positive.all() and texts.kept is not None:
+        figures |= _pool(encoder, texts.kept, pairs)
+    elif len(np.unique(pairs.query)) < len(pairs):
         figures |= _rankings(cosines, positive, pairs)
     defined = {name: value for name, value in figures.items() if not math.isnan(value)}
-    return Report(len(pairs), pairs.kind, defined)
+    return Report(len(pairs), pairs.kind, interpretation(pairs), defined)
+
+
+class KeptTexts:
+    """Keeps texts for as long as every row may be a match: then all titles will be ranked."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] | None = []
+        self.numbers = Texts(self._meet)
+
+    def _meet(self, texts: list[str]) -> None:
+        if self.kept is not None:
+            self.kept.extend(texts)
+
+    def watched(self, reader: PairsReader) -> Iterator[tuple[list[str], list[str]]]:
+        """Yield the reader's blocks, and drop the texts at the first row that is no match."""
+        for block in reader.blocks():
+            if reader.zeros:
+                self.kept = None
+            yield block
 
 
 def match_grade(encoder: Encoder, pairs: Pairs) -> float:
@@ -56,19 +86,6 @@ def match_grade(encoder: Encoder, pairs: Pairs) -> float:
     data = encoder.config.get("data")
     stored = data.get("match_grade") if isinstance(data, dict) else None
     return float(stored) if isinstance(stored, (int, float)) else default_match_grade(pairs)
-
-
-def _row_products(
-    queries: Floats,
-    place: npt.NDArray[np.int64],
-    titles: Floats,
-    title_place: npt.NDArray[np.int64],
-) -> npt.NDArray[np.float64]:
-    parts = [
-        np.einsum("nd,nd->n", queries[place[i : i + 65536]], titles[title_place[i : i + 65536]])
-        for i in range(0, len(place), 65536)
-    ]
-    return np.concatenate(parts).astype(np.float64)
 
 
 def _classes(
@@ -103,18 +120,19 @@ def _rankings(
     return figures | {"titles_per_query": report.mean_pool}
 
 
-def _pool(
-    queries: Floats, titles: Floats, numbers: npt.NDArray[np.int64], pairs: Pairs
-) -> dict[str, float]:
+def _pool(encoder: Encoder, texts: list[str], pairs: Pairs) -> dict[str, float]:
     """Rank every row's title among all titles of the file."""
-    if len(titles) < 2:
+    used, place = np.unique(pairs.query, return_inverse=True)
+    numbers, column = np.unique(pairs.title, return_inverse=True)
+    if len(numbers) < 2:
         return {}
+    queries = encoder.encode([texts[i] for i in used], "query")
+    titles = encoder.encode([texts[i] for i in numbers], "title")
     known = KnownPositives(pairs, np.ones(len(pairs), np.bool_))
-    column = np.searchsorted(numbers, pairs.title)
     higher, ties = np.zeros(len(pairs), np.int64), np.zeros(len(pairs), np.int64)
     for start in range(0, len(pairs), _SCORED_AT_ONCE):
         rows = slice(start, start + _SCORED_AT_ONCE)
-        scores = queries[rows] @ titles.T
+        scores = queries[place[rows]] @ titles.T
         matches = known.mask(pairs.query[rows], numbers)
         higher[rows], ties[rows] = rankings.places_in_pool(scores, column[rows], matches)
     report = rankings.pool_report(higher, ties, len(titles), RECALL_RANKS)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.text.numbering import PAD_UNIT, Numbered, UnitIndex
+from dssmcli.text.numbering import PAD_UNIT, Numbered
 from dssmcli.text.ragged import Ragged, distinct
 
 Floats = npt.NDArray[np.float32]
@@ -33,7 +33,7 @@ class Looked(NamedTuple):
 
 
 class UnitTables:
-    """Rows of units, by the numbers of a UnitIndex.
+    """Rows of units, by their numbers.
 
     `project` makes the tables' rows, each (n, W), of the summed feature rows (n, E) of units. What
     was looked up stays valid until `lent` further calls of `look_up`.
@@ -58,21 +58,21 @@ class UnitTables:
         size = self.kept + self._guests * self._turns
         self._tables = tuple(np.zeros((size, width), np.float32) for width in widths)
 
-    def look_up(self, index: UnitIndex, found: Numbered) -> Looked:
-        """Return the tables to look the units up in, and where."""
+    def look_up(self, features: Ragged, found: Numbered) -> Looked:
+        """Return the tables to look units up in, given the features of all, and where."""
         places = found.units
         guests = distinct(places[places >= self.kept])
         if len(guests) > self._guests:
-            return self._apart(index.features, found)
+            return self._apart(features, found)
         unknown = places[~self._known.take(places, mode="clip")]
         unknown = distinct(unknown[unknown < self.kept])
         if len(unknown):
-            self._put(unknown, unknown, index.features)
+            self._put(unknown, unknown, features)
             self._known[unknown] = True
         if len(guests):
             first = self.kept + self._turn * self._guests
             self._turn = (self._turn + 1) % self._turns
-            self._put(first + np.arange(len(guests)), guests, index.features)
+            self._put(first + np.arange(len(guests)), guests, features)
             seats = first + np.searchsorted(guests, places)
             places = np.where(places < self.kept, places, seats)
         return Looked(self._tables, places, found.counts)

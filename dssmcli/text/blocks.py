@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.text.numbering import PAD_UNIT, UnitIndex
-from dssmcli.text.ragged import Ragged
+from dssmcli.text.numbering import PAD_UNIT, UnitFeatures, UnitIndex, UnitSpellings
+from dssmcli.text.ragged import RaggedFile, distinct
 from dssmcli.text.tokenizers import Lookup
+from dssmcli.text.vocab import Vocabulary
 
 Ints = npt.NDArray[np.int64]
+AnyInts = npt.NDArray[np.integer[Any]]
+Bools = npt.NDArray[np.bool_]
 
 _ADDED_AT_ONCE = 8192
 
@@ -51,13 +56,17 @@ class UnitDropout(NamedTuple):
 class TextIndex:
     """Texts cut into units and units into feature ids, each distinct unit described once.
 
-    `truncated` counts the texts that were longer than the model reads, or had a unit too long.
+    The texts' units lie in a file (in `folder`, else where temporary files go), of which only what
+    is asked for is in memory. `truncated` counts the texts that were longer than the model reads,
+    or had a unit too long.
     """
 
-    def __init__(self, lookup: Lookup) -> None:
-        self._rows = len(lookup.vocabulary)
-        self._units = UnitIndex(lookup)
-        self._texts = Ragged()
+    def __init__(self, lookup: Lookup, folder: Path | None = None) -> None:
+        self._lookup = lookup
+        self._spellings = UnitSpellings()
+        self._units = UnitIndex(lookup.tokenizer, lookup.max_units, self._spellings)
+        self._features: UnitFeatures | None = None
+        self._texts = RaggedFile(folder)
         self.truncated = 0
 
     def __len__(self) -> int:
@@ -75,28 +84,67 @@ class TextIndex:
             found = self._units.number(texts[start : start + _ADDED_AT_ONCE])
             self.truncated += found.truncated
             self._texts.extend(found.units, found.counts)
+        self._features = None
 
-    def document_frequency(self, rows: Ints) -> Ints:
-        """Return in how many of the chosen texts each feature stands, (V,)."""
-        units, lengths = self._texts.take(rows)
-        features, counts = self._units.features.take(units)
-        text = np.repeat(np.repeat(np.arange(len(rows)), lengths), counts)
-        once = np.unique(text * self._rows + features)
-        return np.bincount(once % self._rows, minlength=self._rows)
+    def use(self, vocabulary: Vocabulary) -> None:
+        """Describe units by another vocabulary from now on."""
+        self._lookup = self._lookup._replace(vocabulary=vocabulary)
+        self._features = None
 
-    def lengths(self) -> Ints:
-        """Return the number of units of each text, (N,)."""
-        return np.diff(self._texts.arrays()[1])
+    def feature_counts(self, chosen: Bools) -> Counter[str]:
+        """Return how often each feature stands in the chosen texts, (N,) True where chosen."""
+        counts = np.zeros(len(self._units), np.int64)
+        for rows in _portions(chosen):
+            counts += np.bincount(self._texts.take(rows)[0], minlength=len(counts))
+        describe = self._lookup.tokenizer.describe
+        found: Counter[str] = Counter()
+        for unit, count in zip(self._spellings.texts(), counts[1:].tolist(), strict=True):
+            if count:
+                for feature in describe(unit):
+                    found[feature] += count
+        return found
 
-    def block(self, rows: Ints, dropout: UnitDropout | None = None) -> Block:
+    def document_frequency(self, chosen: Bools) -> Ints:
+        """Return in how many of the chosen texts, (N,) True where chosen, each feature stands."""
+        size = len(self._lookup.vocabulary)
+        frequency = np.zeros(size, np.int64)
+        for rows in _portions(chosen):
+            units, lengths = self._texts.take(rows)
+            features, counts = self._described().take(units)
+            text = np.repeat(np.repeat(np.arange(len(rows)), lengths), counts)
+            once = distinct(text * size + features)
+            frequency += np.bincount(once % size, minlength=size)
+        return frequency
+
+    def empty(self) -> Bools:
+        """Return which texts have no units, (N,)."""
+        parts = [self.lengths(rows) == 0 for rows in _portions(np.ones(len(self), np.bool_))]
+        return np.concatenate([np.zeros(0, np.bool_), *parts])
+
+    def lengths(self, rows: AnyInts) -> Ints:
+        """Return the number of units of each of the chosen texts."""
+        return self._texts.lengths(rows)
+
+    def _described(self) -> UnitFeatures:
+        if self._features is None:
+            self._features = self._spellings.described(self._lookup)
+        return self._features
+
+    def block(self, rows: AnyInts, dropout: UnitDropout | None = None) -> Block:
         """Return the chosen texts as a block over their own distinct units."""
         flat, lengths = self._texts.take(rows)
         if dropout is not None:
             flat, lengths = dropout.thinned(flat, lengths)
         # Unit 0 is put first so that padding is unit 0 of every block.
-        distinct, local = np.unique(np.concatenate(([PAD_UNIT], flat)), return_inverse=True)
+        ids, local = np.unique(np.concatenate(([PAD_UNIT], flat)), return_inverse=True)
         width = int(lengths.max(initial=1))
         units = np.full((len(rows), width), PAD_UNIT, np.int64)
         units[np.arange(width) < lengths[:, None]] = local[1:]
-        features, counts = self._units.features.take(distinct)
+        features, counts = self._described().take(ids)
         return Block(units, lengths, features, np.cumsum(counts) - counts)
+
+
+def _portions(chosen: Bools) -> Iterator[Ints]:
+    """Yield the numbers of the chosen rows, some at a time."""
+    for start in range(0, len(chosen), _ADDED_AT_ONCE):
+        yield start + np.flatnonzero(chosen[start : start + _ADDED_AT_ONCE])

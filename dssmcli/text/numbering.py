@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.text.numbers import Numbers
 from dssmcli.text.ragged import Ragged, distinct, spans
 from dssmcli.text.scan import Scanned, Scanner
-from dssmcli.text.tokenizers import Lookup
+from dssmcli.text.tokenizers import Lookup, Tokenizer
 from dssmcli.text.units import MAX_UNIT_CHARS, letter_trigrams, mixed_features
 from dssmcli.text.vocab import PAD, Vocabulary
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+Codes = npt.NDArray[np.integer[Any]]
 
 PAD_UNIT = 0
 """The unit that fills up short rows. Its only feature is PAD, whose row is zero."""
@@ -40,80 +44,123 @@ class Numbered(NamedTuple):
     truncated: int
 
 
+class Units(Protocol):
+    """What is known of each distinct unit, by number."""
+
+    def __len__(self) -> int: ...
+
+    def meet(self, codes: Codes, starts: Ints, lengths: Ints) -> None:
+        """Take further units, which stand in an array of code points."""
+
+    def shorten(self, count: int) -> None:
+        """Forget all but the first `count`."""
+
+
+class UnitFeatures(Ragged):
+    """The feature ids of units, in the order of their numbers. The first unit is padding."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        super().__init__()
+        self._lookup = lookup
+        self._trigrams: _TrigramRows | None = None
+        self.extend(np.array([PAD]), np.array([1]))
+
+    def meet(self, codes: Codes, starts: Ints, lengths: Ints) -> None:
+        """Describe further units, which stand in an array of code points."""
+        describe, id_of = self._lookup.tokenizer.describe, self._lookup.vocabulary.id
+        if len(starts) > _FEW and describe in _BY_TRIGRAMS and (lengths > 1).all():
+            self._trigrams = self._trigrams or _TrigramRows(self._lookup.vocabulary)
+            self.extend(self._trigrams.rows(codes, starts, lengths), lengths)
+            return
+        ids = [
+            [id_of(each) for each in describe(unit)] for unit in texts_at(codes, starts, lengths)
+        ]
+        counts = np.array([len(each) for each in ids], np.int64)
+        self.extend(np.fromiter(chain.from_iterable(ids), np.int64), counts)
+
+
+class UnitSpellings(Ragged):
+    """The code points of units, in the order of their numbers: to be described some time later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.extend(np.zeros(0, np.int64), np.array([0]))
+
+    def meet(self, codes: Codes, starts: Ints, lengths: Ints) -> None:
+        """Take down further units, which stand in an array of code points."""
+        self.extend(codes[spans(starts, lengths)].astype(np.int64), lengths)
+
+    def texts(self) -> list[str]:
+        """Return all units as text, padding aside."""
+        codes, limits = self.arrays()
+        return list(texts_at(codes.astype(np.uint32), limits[1:-1], np.diff(limits)[1:]))
+
+    def described(self, lookup: Lookup) -> UnitFeatures:
+        """Return the units' features."""
+        features = UnitFeatures(lookup)
+        codes, limits = self.arrays()
+        starts, lengths = limits[1:-1], np.diff(limits)[1:]
+        # Words at once, characters one by one.
+        edges = np.flatnonzero(np.diff(lengths > 1)) + 1
+        for some in np.split(np.arange(len(starts)), edges):
+            if len(some):
+                features.meet(codes, starts[some], lengths[some])
+        return features
+
+
 class UnitIndex:
     """Gives each distinct unit a number, 1 and up in the order in which they are met.
 
-    A unit of one character is found through a table, a longer one through a 64-bit hash.
+    A unit of one character is found through a table, a longer one through a 64-bit hash. `units`
+    holds what is known of each, its features or (without a vocabulary yet) its spelling.
     """
 
-    def __init__(self, lookup: Lookup) -> None:
-        self._lookup = lookup
-        self._scanner = Scanner(lookup.tokenizer.space)
-        self._single = np.zeros(_CODE_POINTS, np.int64)
-        self._words: dict[int, int] = {}
-        self._trigrams: _TrigramRows | None = None
-        self.features = Ragged()
-        self.features.extend(np.array([PAD]), np.array([1]))
+    def __init__(self, tokenizer: Tokenizer, max_units: int, units: Units) -> None:
+        self._scanner = Scanner(tokenizer.space)
+        self._max_units = max_units
+        self._single = np.zeros(_CODE_POINTS, np.int32)
+        self._words = Numbers()
+        self._numbers = array("q")  # of the units that are words
+        self.units = units
 
     def __len__(self) -> int:
         """Return the number of distinct units met so far, padding included."""
-        return len(self.features)
+        return len(self.units)
 
     def forget_after(self, count: int) -> None:
         """Forget all units but the first `count`, which keep their numbers."""
-        self._words = {word: number for word, number in self._words.items() if number < count}
+        del self._numbers[bisect_left(self._numbers, count) :]
+        self._words.shorten(len(self._numbers))
         self._single[np.flatnonzero(self._single >= count)] = PAD_UNIT
-        self.features.shorten(count)
+        self.units.shorten(count)
 
     def number(self, texts: Sequence[str]) -> Numbered:
         """Return the units of texts by number."""
-        found = self._scanner.scan(texts, self._lookup.max_units)
+        found = self._scanner.scan(texts, self._max_units)
         first = found.codes[found.starts]
         alone = found.lengths == 1
         if not self._single[first[alone]].all():
             self._meet_singles(first[alone])
-        units = self._single[first]
+        units = self._single[first].astype(np.int64)
         words = np.flatnonzero(~alone)
         if len(words):
             units[words] = self._number_words(found, words)
         return Numbered(units, found.counts, found.truncated)
 
-    def _meet_singles(self, codes: npt.NDArray[np.uint32]) -> None:
+    def _meet_singles(self, codes: Codes) -> None:
         new = distinct(codes[self._single[codes] == PAD_UNIT])
         self._single[new] = len(self) + np.arange(len(new))
-        self._describe([chr(code) for code in new.tolist()])
-
-    def _describe(self, units: list[str]) -> None:
-        """Add units with their features, one by one."""
-        describe, id_of = self._lookup.tokenizer.describe, self._lookup.vocabulary.id
-        ids = [[id_of(feature) for feature in describe(unit)] for unit in units]
-        lengths = np.array([len(each) for each in ids], np.int64)
-        self.features.extend(np.fromiter(chain.from_iterable(ids), np.int64), lengths)
+        self.units.meet(new, np.arange(len(new)), np.ones(len(new), np.int64))
 
     def _number_words(self, found: Scanned, words: Ints) -> Ints:
         """Return the numbers of those units that have several characters."""
         starts, lengths = found.starts[words], found.lengths[words]
-        hashes, first, inverse = np.unique(
-            _hashed(found.codes, starts, lengths), return_index=True, return_inverse=True
-        )
-        known = self._words
-        numbers = np.array([known.get(each, PAD_UNIT) for each in hashes.tolist()], np.int64)
-        new = np.flatnonzero(numbers == PAD_UNIT)
+        hashes = _hashed(found.codes, starts, lengths)
+        places, new = self._words.number(hashes)
         if len(new):
-            # In the order of the texts, so that numbers do not depend on the hash.
-            new = new[np.argsort(first[new])]
-            numbers[new] = len(self) + np.arange(len(new))
-            known.update(zip(hashes[new].tolist(), numbers[new].tolist(), strict=True))
-            self._meet_words(found.codes, starts[first[new]], lengths[first[new]])
-        return np.asarray(numbers[inverse])
-
-    def _meet_words(self, codes: npt.NDArray[np.uint32], starts: Ints, lengths: Ints) -> None:
-        if len(starts) > _FEW and self._lookup.tokenizer.describe in _BY_TRIGRAMS:
-            self._trigrams = self._trigrams or _TrigramRows(self._lookup.vocabulary)
-            self.features.extend(self._trigrams.rows(codes, starts, lengths), lengths)
-            return
-        spans_of = zip(starts.tolist(), lengths.tolist(), strict=True)
-        self._describe([_text(codes[start : start + length]) for start, length in spans_of])
+            self._numbers.extend(range(len(self), len(self) + len(new)))
+            self.units.meet(found.codes, starts[new], lengths[new])
+        return np.frombuffer(self._numbers, np.int64)[places]
 
 
 def _factors() -> Hashes:
@@ -130,7 +177,7 @@ def _factors() -> Hashes:
 _FACTORS = _factors()
 
 
-def _hashed(codes: npt.NDArray[np.uint32], starts: Ints, lengths: Ints) -> Hashes:
+def _hashed(codes: Codes, starts: Ints, lengths: Ints) -> Hashes:
     """Return a 64-bit hash of each word, (n,): a sum of characters times their places' factors.
 
     Two words of a log share a hash with a probability of about 2^-63 (Lemire & Kaser 2014).
@@ -141,8 +188,11 @@ def _hashed(codes: npt.NDArray[np.uint32], starts: Ints, lengths: Ints) -> Hashe
     return np.asarray(np.add.reduceat(terms, np.cumsum(lengths) - lengths))
 
 
-def _text(codes: npt.NDArray[np.uint32]) -> str:
-    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+def texts_at(codes: Codes, starts: Ints, lengths: Ints) -> Iterator[str]:
+    """Yield the texts that stand at spans of an array of code points."""
+    for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+        part = codes[start : start + length].astype("<u4")
+        yield part.tobytes().decode("utf-32-le", "surrogatepass")
 
 
 class _TrigramRows:
@@ -159,7 +209,7 @@ class _TrigramRows:
         self._keys = np.append(keys[order], np.iinfo(np.int64).max)
         self._ids = np.append(1 + np.flatnonzero(sizes == 3)[order], 0)
 
-    def rows(self, codes: npt.NDArray[np.uint32], starts: Ints, lengths: Ints) -> Ints:
+    def rows(self, codes: Codes, starts: Ints, lengths: Ints) -> Ints:
         """Return the ids of the trigrams of `#word#`, as many a word as it has characters."""
         places = spans(starts, lengths)
         middle = codes[places].astype(np.int64)

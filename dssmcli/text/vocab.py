@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dssmcli.errors import DataError, RunError, shown
@@ -69,11 +68,8 @@ def vocabulary_from_text(text: str, buckets: int, name: str) -> Vocabulary:
     return vocabulary
 
 
-def count_features(units: Iterable[Sequence[str]], least: int = 1) -> list[str]:
-    """Return the features seen at least `least` times, the most frequent first, ties by code."""
-    counts: Counter[str] = Counter()
-    for features in units:
-        counts.update(features)
+def frequent_features(counts: Mapping[str, int], least: int = 1) -> list[str]:
+    """Return the features counted at least `least` times, the most frequent first, ties by code."""
     kept = [feature for feature, count in counts.items() if count >= least]
     return sorted(kept, key=lambda feature: (-counts[feature], feature))
 

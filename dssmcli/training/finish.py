@@ -57,7 +57,7 @@ def _settings(task: TextTask) -> dict[str, Any]:
         "rows": len(task.train),
         "valid_rows": 0 if task.valid is None else len(task.valid),
         "valid_sha256": None if task.valid is None else task.valid.digest,
-        "texts": len(task.train.texts),
+        "texts": task.train.texts,
     }
     if task.train.kind == "grade":
         data["match_grade"] = task.match_grade

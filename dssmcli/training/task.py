@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from dssmcli.errors import DataError, counted
 from dssmcli.presets import Settings
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.tokenizers import Lookup
-from dssmcli.text.vocab import Vocabulary, count_features, read_features, shipped_features
+from dssmcli.text.vocab import Vocabulary, frequent_features, read_features, shipped_features
 
 Say = Callable[[str], None]
 
@@ -44,7 +45,10 @@ class TextTask:
 
 @dataclass(frozen=True)
 class PairsInput:
-    """Where pairs come from, how they are read, and which of their features get rows."""
+    """Where pairs come from, how they are read, and which of their features get rows.
+
+    scratch: a folder for files that vanish with the process, or None for the usual one.
+    """
 
     sources: Sequence[str]
     valid_sources: Sequence[str] = ()
@@ -53,6 +57,7 @@ class PairsInput:
     match_grade: float | None = None
     vocabulary: str = "log"
     min_count: int = 1
+    scratch: Path | None = None
 
     def __post_init__(self) -> None:
         between("min_count", self.min_count, 1)
@@ -73,13 +78,52 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
 
     `say` gets a line for everything that was understood or decided, and every warning.
     """
-    texts = Texts()
+    index = TextIndex(Lookup.of(settings.model.text, Vocabulary([], 1)), given.scratch)
+    rows = _read(given, settings.train, index, bad_rows, say)
+    vocabulary = _vocabulary(given, settings, rows.train, index)
+    index.use(vocabulary)
+    say(f"{len(vocabulary.features):,} features in {index.distinct_units - 1:,} distinct units.")
+    model = settings.model
+    if index.truncated:
+        say(
+            f"Longer than {model.text.max_units} units, so cut: {counted(index.truncated, 'text')}."
+        )
     name = ", ".join(map(name_of, given.sources))
+    for warning in check_learnable(name, rows.train, rows.match_grade, index):
+        say(f"Warning: {warning}")
+    if rows.valid is None:
+        say(
+            "Warning: nothing to validate on: the last weights are kept, and the threshold is "
+            "chosen on training rows, so it says little."
+        )
+    loss = replace(default_loss(rows.train.kind), **settings.loss)
+    config = sized(settings.train, len(rows.train))
+    say(f"{model.arch}, {config.epochs} epochs of batches of {config.batch_size}.")
+    return TextTask(model, loss, config, *rows, vocabulary, index)
+
+
+class _Rows(NamedTuple):
+    train: Pairs
+    valid: Pairs | None
+    match_grade: float
+
+
+def _read(
+    given: PairsInput, config: TrainConfig, index: TextIndex, bad_rows: BadRows, say: Say
+) -> _Rows:
+    """Read and split the rows; their texts go into the index."""
+    texts = Texts(index.add)
     pairs = read_pairs(given.sources, given.columns, given.kind, bad_rows, texts)
     say(f"Read {interpretation(pairs)}.")
-    split = _split(given, settings.train, pairs, texts, bad_rows, say)
-    valid = f"{len(split.valid):,} for validation" if split.valid else "none for validation"
-    say(f"{len(split.train):,} rows to train on, {valid}; {len(split.train.texts):,} texts.")
+    if given.valid_sources:
+        valid = read_pairs(given.valid_sources, given.columns, given.kind, bad_rows, texts)
+        say(f"Validating on {interpretation(valid)}.")
+        split = Split(replace(pairs, texts=valid.texts), valid)
+    else:
+        del texts  # much memory, where rows are many
+        split = split_by_query(pairs, config.valid_share, config.seed)
+    held = f"{len(split.valid):,} for validation" if split.valid else "none for validation"
+    say(f"{len(split.train):,} rows to train on, {held}; {split.train.texts:,} texts.")
     graded = next((each for each in (pairs, split.valid) if each and each.kind == "grade"), pairs)
     match_grade = default_match_grade(graded) if given.match_grade is None else given.match_grade
     if split.valid and not positive_rows(split.valid, match_grade).any():
@@ -89,68 +133,25 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
         split = Split(pairs, None)
     if graded.kind == "grade":
         say(f"A grade of {match_grade:g} or more counts as a match.")
-    vocabulary = _vocabulary(given, settings, split.train)
-    model = settings.model
-    index = index_texts(split.train, model, vocabulary)
-    say(f"{len(vocabulary.features):,} features in {index.distinct_units - 1:,} distinct units.")
-    if index.truncated:
-        say(
-            f"Longer than {model.text.max_units} units, so cut: {counted(index.truncated, 'text')}."
-        )
-    for warning in check_learnable(name, split.train, match_grade, index):
-        say(f"Warning: {warning}")
-    if split.valid is None:
-        say(
-            "Warning: nothing to validate on: the last weights are kept, and the threshold is "
-            "chosen on training rows, so it says little."
-        )
-    loss = replace(default_loss(pairs.kind), **settings.loss)
-    config = sized(settings.train, len(split.train))
-    say(f"{model.arch}, {config.epochs} epochs of batches of {config.batch_size}.")
-    return TextTask(model, loss, config, split.train, split.valid, match_grade, vocabulary, index)
+    return _Rows(*split, match_grade)
 
 
-def _split(
-    given: PairsInput,
-    config: TrainConfig,
-    pairs: Pairs,
-    texts: Texts,
-    bad_rows: BadRows,
-    say: Say,
-) -> Split:
-    if not given.valid_sources:
-        return split_by_query(pairs, config.valid_share, config.seed)
-    valid = read_pairs(given.valid_sources, given.columns, given.kind, bad_rows, texts)
-    say(f"Validating on {interpretation(valid)}.")
-    return Split(replace(pairs, texts=valid.texts), valid)
-
-
-def _vocabulary(given: PairsInput, settings: Settings, train: Pairs) -> Vocabulary:
+def _vocabulary(
+    given: PairsInput, settings: Settings, train: Pairs, index: TextIndex
+) -> Vocabulary:
     text = settings.model.text
     if given.vocabulary == "shipped":
         return Vocabulary(shipped_features(), text.buckets)
     if given.vocabulary != "log":
         return Vocabulary(read_features(Path(given.vocabulary)), text.buckets)
-    lookup = Lookup.of(text, Vocabulary([], text.buckets))
-    used = np.unique(np.concatenate((train.query, train.title)))
-    units = (lookup.cut(train.texts[i]).units for i in used)
-    features = (
-        [feature for unit in cut for feature in lookup.tokenizer.describe(unit)] for cut in units
-    )
-    return Vocabulary(count_features(features, given.min_count), text.buckets)
-
-
-def index_texts(pairs: Pairs, model: ModelConfig, vocabulary: Vocabulary) -> TextIndex:
-    """Cut every text of the pairs; text number i of the pairs is text i of the index."""
-    index = TextIndex(Lookup.of(model.text, vocabulary))
-    index.add(pairs.texts)
-    return index
+    counts = index.feature_counts(train.used_texts())
+    return Vocabulary(frequent_features(counts, given.min_count), text.buckets)
 
 
 def check_learnable(name: str, train: Pairs, match_grade: float, index: TextIndex) -> list[str]:
     """Return warnings; raise DataError when nothing can be learned from the rows."""
     positive = positive_rows(train, match_grade)
-    empty = index.lengths() == 0
+    empty = index.empty()
     warnings = []
     if train.kind == "grade" and train.value.min() == train.value.max():
         raise DataError(f"{name}: every grade is {train.value.min():g}: nothing to tell apart.")

@@ -22,6 +22,8 @@ from dssmcli.training.loop import Step, StepLoss, optimizer_for, train
 from dssmcli.training.task import TextTask
 from dssmcli.training.validation import validation_score
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer[Any]]
 Floats32 = npt.NDArray[np.float32]
 
 
@@ -85,10 +87,10 @@ def new_state(task: TextTask) -> TextState:
 
 def _feature_weights(task: TextTask) -> Floats32:
     """Return each feature's inverse document frequency in training, 1 on average over its uses."""
-    texts = np.unique(np.concatenate((task.train.query, task.train.title)))
+    texts = task.train.used_texts()
     frequency = task.index.document_frequency(texts)
     # No feature is worth nothing, not even one that stands in every text.
-    idf = np.maximum(np.log((1 + len(texts)) / (1 + frequency)), 0.1)
+    idf = np.maximum(np.log((1 + texts.sum()) / (1 + frequency)), 0.1)
     used = frequency > 0
     mean = (idf * frequency).sum() / max(1, frequency.sum())
     return np.asarray(np.where(used, idf, idf[used].max(initial=1.0)) / max(mean, 1e-6), np.float32)
@@ -103,12 +105,12 @@ def train_text(task: TextTask, state: TextState) -> Iterator[Step | Evaluation]:
     config = task.config
     positive = positive_rows(task.train, task.match_grade)
     batches = Batches(task.train, positive, task.loss, config.batch_size, config.seed)
-    targets = _targets(task, positive)
+    aims = _Aims(task, positive)
     steps = config.epochs * batches.per_epoch
     every = config.eval_steps or batches.per_epoch
 
     def loss_of(number: int) -> StepLoss:
-        return _loss(task, state, batches.batch(number), targets, number)
+        return _loss(task, state, batches.batch(number), aims, number)
 
     torch.set_num_threads(config.threads)
     if state.finished:
@@ -132,37 +134,49 @@ def steps_in_all(task: TextTask) -> int:
 
 
 class _Targets(NamedTuple):
-    """Of every training row (N,): is it a match, how much it weighs, its label between 0 and 1."""
+    """Of R training rows: is each a match, how much it weighs, its label from 0 to 1, its value."""
 
-    positive: npt.NDArray[np.bool_]
-    weight: Floats32
-    label: Floats32
-    grade: Floats32
-
-
-def _targets(task: TextTask, positive: npt.NDArray[np.bool_]) -> _Targets:
-    value = task.train.value.astype(np.float32)
-    weight = np.ones_like(value)
-    label = positive.astype(np.float32)
-    if task.train.kind == "grade":
-        label = (value - value.min()) / (value.max() - value.min())
-    if task.train.kind == "clicks" and task.loss.click_weight != "none":
-        clicks = np.log1p(value) if task.loss.click_weight == "log" else value
-        weight = np.where(positive, clicks / clicks[positive].mean(), 1.0).astype(np.float32)
-    return _Targets(positive, weight, label, value)
+    positive: Tensor
+    weight: Tensor
+    label: Tensor
+    grade: Tensor
 
 
-def _loss(
-    task: TextTask, state: TextState, batch: Batch, targets: _Targets, number: int
-) -> StepLoss:
+class _Aims:
+    """What training rows aim at, worked out batch by batch."""
+
+    def __init__(self, task: TextTask, positive: npt.NDArray[np.bool_]) -> None:
+        train = task.train
+        self._value, self._positive = train.value, positive
+        self._graded = train.kind == "grade"
+        self._low, self._high = float(train.value.min()), float(train.value.max())
+        self._clicks = task.loss.click_weight if train.kind == "clicks" else "none"
+        self._mean = float(self._weights(train.value[positive]).mean())
+
+    def of(self, rows: Ints) -> _Targets:
+        """Return the targets of rows (R,)."""
+        value, positive = self._value[rows], self._positive[rows]
+        label = (value - self._low) / (self._high - self._low) if self._graded else positive
+        weight = np.where(positive, self._weights(value) / self._mean, 1.0)
+        parts = (weight, label, value)
+        return _Targets(
+            torch.from_numpy(positive), *(torch.from_numpy(p.astype(np.float32)) for p in parts)
+        )
+
+    def _weights(self, value: Floats) -> Floats:
+        if self._clicks == "none":
+            return np.ones_like(value)
+        return np.log1p(value) if self._clicks == "log" else value
+
+
+def _loss(task: TextTask, state: TextState, batch: Batch, aims: _Aims, number: int) -> StepLoss:
     """Return the weighted sum of the losses of one batch."""
     weights = task.loss
     query, title = _encode_batch(task, state.model, batch, number)  # (R, D), (C, D)
     cosines = query @ title.T  # (R, C)
     column = torch.from_numpy(batch.column)
     own = cosines.gather(1, column[:, None])[:, 0]  # (R,)
-    chosen = torch.from_numpy(targets.positive[batch.rows])
-    weight = torch.from_numpy(targets.weight[batch.rows])
+    chosen, weight, label, grade = aims.of(batch.rows)
     losses = {}
     if weights.softmax and bool(chosen.any()):
         allowed = torch.from_numpy(batch.allowed)[chosen]
@@ -170,10 +184,8 @@ def _loss(
             cosines[chosen], column[chosen], allowed, weights.gamma, weight[chosen]
         )
     if weights.logistic:
-        label = torch.from_numpy(targets.label[batch.rows])
         losses["logistic"] = weights.logistic * state.logistic(own, label, weight)
     if weights.cosent:
-        grade = torch.from_numpy(targets.grade[batch.rows])
         losses["cosent"] = weights.cosent * cosent_loss(own, grade, weights.gamma)
     total = sum(losses.values(), start=0.0 * own.sum())
     parts = {name: float(loss.detach()) for name, loss in losses.items()}

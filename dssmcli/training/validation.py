@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,12 @@ from dssmcli.training.task import TextTask
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer[Any]]
 
 _ENCODE_AT_ONCE = 1024
 _POOL = 2000
+_ROWS_JUDGED = 100_000
+"""Training rows at most that a threshold is chosen on where nothing validates."""
 
 
 def validation_score(task: TextTask, model: Dssm, valid: Pairs) -> tuple[str, float]:
@@ -65,12 +67,12 @@ def threshold_scores(task: TextTask, model: Dssm) -> Scores:
     Clicks alone say nothing of what is no match: a title drawn at random for each clicked row
     joins the titles shown and not clicked.
     """
-    rows = task.valid if task.valid is not None else task.train
+    random = np.random.default_rng([task.config.seed, 4])
+    rows = task.valid if task.valid is not None else _some(task.train, random)
     cosines = row_cosines(task, model, rows)
     positive = positive_rows(rows, task.match_grade)
     if rows.kind in ("label", "grade") and positive.any() and not positive.all():
         return Scores(cosines, positive, "labelled")
-    random = np.random.default_rng([task.config.seed, 4])
     queries = rows.query[positive]
     titles = random.choice(np.unique(rows.title), len(queries))
     known = KnownPositives(rows, positive)
@@ -82,6 +84,14 @@ def threshold_scores(task: TextTask, model: Dssm) -> Scores:
         np.concatenate((positive, np.zeros(len(drawn), np.bool_))),
         "random titles" if positive.all() else "unclicked and random titles",
     )
+
+
+def _some(pairs: Pairs, random: np.random.Generator) -> Pairs:
+    if len(pairs) <= _ROWS_JUDGED:
+        return pairs
+    chosen = np.zeros(len(pairs), np.bool_)
+    chosen[random.choice(len(pairs), _ROWS_JUDGED, replace=False)] = True
+    return pairs.rows(chosen)
 
 
 def row_cosines(task: TextTask, model: Dssm, pairs: Pairs) -> Floats:
@@ -100,7 +110,7 @@ def encode_texts(task: TextTask, model: Dssm, texts: Ints, side: str) -> Floats3
     """Return the vectors (N, D) of texts given by number."""
     distinct, inverse = np.unique(texts, return_inverse=True)
     # Texts of like length together: less padding.
-    order = np.argsort(task.index.lengths()[distinct], kind="stable")
+    order = np.argsort(task.index.lengths(distinct), kind="stable")
     parts = [np.zeros((0, task.model.tower.dim), np.float32)]
     for start in range(0, len(order), _ENCODE_AT_ONCE):
         block = task.index.block(distinct[order[start : start + _ENCODE_AT_ONCE]])
