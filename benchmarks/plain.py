@@ -33,21 +33,32 @@ class PlainTower(nn.Module):
 
     def forward(self, block: TorchBlock) -> Tensor:
         """Return the vectors of a block whose every unit is described anew."""
-        features, starts = expanded(block)
-        units = F.embedding_bag(features, self.rows, starts, mode="sum", padding_idx=0)
-        units = units.view(*block.units.shape, -1)  # (B, T, E)
         if isinstance(self.config, DnnConfig):
-            vectors = self._dnn(units.sum(1))
-        elif isinstance(self.config, CnnConfig):
+            features, starts = expanded(block)
+            starts = starts.view(block.units.shape)[:, 0]
+            bag = F.embedding_bag(features, self.rows, starts, mode="sum", padding_idx=0)
+            return self._finished(self._dnn(bag), bag, block.lengths)
+        units = self._units(block)  # (B, T, E)
+        if isinstance(self.config, CnnConfig):
             vectors = self._cnn(self.config, units, block.lengths)
         else:
             states, _ = self.lstm(units)
             last = (block.lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, states.shape[2])
             vectors = states.gather(1, last)[:, 0]
+        return self._finished(vectors, units.sum(1), block.lengths)
+
+    def _finished(self, vectors: Tensor, bag: Tensor, lengths: Tensor) -> Tensor:
         if self.config.skip:
-            scale = block.lengths.clamp(min=1).rsqrt()[:, None]
-            vectors = vectors + (units.sum(1) * scale) @ self.rest["skip_weight"].T
-        return F.normalize(vectors, dim=1) * (block.lengths > 0)[:, None]
+            scale = lengths.clamp(min=1).rsqrt()[:, None]
+            vectors = vectors + (bag * scale) @ self.rest["skip_weight"].T
+        return F.normalize(vectors, dim=1) * (lengths > 0)[:, None]
+
+    def _units(self, block: TorchBlock) -> Tensor:
+        if len(block.features) == len(block.starts):  # one feature a unit
+            return F.embedding(block.features[block.units], self.rows, padding_idx=0)
+        features, starts = expanded(block)
+        bags = F.embedding_bag(features, self.rows, starts, mode="sum", padding_idx=0)
+        return bags.view(*block.units.shape, -1)
 
     def _dnn(self, bag: Tensor) -> Tensor:
         hidden = torch.tanh(bag + self.rest["bias"])

@@ -3,10 +3,11 @@
     python benchmarks/speed.py DATA [--runs 5] [--sets zh_pairs_mix home_depot] [--json speed.json]
 
 DATA is as for quality.py. A run of each tower is trained for an epoch first (or taken from
---models FOLDER, where an earlier call left them). Then, taking turns: whole `dssm encode`
-processes; the serving kernel and a plain forward of the same weights on the same length-sorted
-batches; training steps of ours and of the plain tower, same losses, same batches. Medians and
-ranges are printed as tables. Two threads each.
+--models FOLDER, where an earlier call left them). Then, taking turns: whole `dssm score` processes
+beside importing numpy and torch; whole `dssm encode` processes beside peers, where installed (extra
+`bench`); the serving tower and a plain forward of the same weights on the same length-sorted
+batches; training steps of ours and of the plain tower, same losses, same batches. Medians, ranges
+and peak memory are printed as tables, ratios to the last row. Two threads each.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import peers
 import torch
 from plain import PlainTower
+from timing import Taken, Work, in_turns, process, show
 
 from dssmcli.data.tsv import BadRows
 from dssmcli.models.dssm import Dssm
@@ -33,7 +34,8 @@ from dssmcli.models.layers import TorchBlock, to_torch
 from dssmcli.presets import settings_of
 from dssmcli.serving.encoder import Encoder, load
 from dssmcli.text.blocks import TextIndex
-from dssmcli.text.tokenizers import Lookup
+from dssmcli.text.normalize import normalize
+from dssmcli.text.tokenizers import TOKENIZERS, Lookup
 from dssmcli.training.loop import optimizer_for
 from dssmcli.training.task import PairsInput, TextTask, build_task
 from dssmcli.training.text import Evaluation, new_state, train_text
@@ -42,45 +44,6 @@ DSSM = str(Path(sys.executable).parent / "dssm")
 ARCHS = ("dnn", "cnn", "lstm")
 THREADS = 2
 BATCH = 512
-
-
-class Taken(NamedTuple):
-    """Seconds of several runs of one thing, over so many items."""
-
-    name: str
-    items: int
-    seconds: list[float]
-
-    @property
-    def rate(self) -> float:
-        """Return the median items a second."""
-        return self.items / statistics.median(self.seconds)
-
-    def row(self, others: float) -> str:
-        """Return a table row; `others` is the rate that this one's ratio is to."""
-        low, high = self.items / max(self.seconds), self.items / min(self.seconds)
-        spread = f"{low:,.0f}-{high:,.0f}"
-        return f"| {self.name} | {self.rate:,.0f} | {spread} | {self.rate / others:.2f} |"
-
-
-def in_turns(works: dict[str, Callable[[], object]], items: int, runs: int) -> list[Taken]:
-    """Time works in turns, so that whatever else the machine does falls on all of them."""
-    taken = {name: Taken(name, items, []) for name in works}
-    for turn in range(runs + 1):
-        for name, work in works.items():
-            began = time.perf_counter()
-            work()
-            if turn:  # the first turn warms up
-                taken[name].seconds.append(time.perf_counter() - began)
-    return list(taken.values())
-
-
-def show(title: str, unit: str, taken: list[Taken]) -> list[dict[str, Any]]:
-    """Print a table, the ratio to its last row, and return it as records."""
-    print(f"\n{title}\n\n| what | {unit}, median | range | ratio |\n|---|---|---|---|")
-    for each in taken:
-        print(each.row(taken[-1].rate), flush=True)
-    return [{"title": title, **each._asdict(), "rate": each.rate} for each in taken]
 
 
 def texts_of(file: Path, count: int) -> list[str]:
@@ -106,29 +69,58 @@ def value_option(file: Path) -> list[str]:
     return [] if values <= {"0", "1"} else ["--value", "grade"]
 
 
-def encode_part(runs: dict[str, Path], texts: list[str], times: int) -> list[Taken]:
-    """Time whole processes that encode a file."""
+class Files(NamedTuple):
+    """The texts as a file, and split into units as some peers need them."""
+
+    plain: Path
+    split: Path
+    out: Path
+
+
+def files_of(texts: list[str], folder: Path) -> Files:
+    """Write the texts."""
+    files = Files(folder / "texts", folder / "split", folder / "vectors.npy")
+    files.plain.write_text("".join(f"{text}\n" for text in texts), "utf-8")
+    cut = TOKENIZERS["auto"].cut
+    files.split.write_text("".join(f"{' '.join(cut(normalize(t)))}\n" for t in texts), "utf-8")
+    return files
+
+
+def encode_part(
+    runs: dict[str, Path], texts: list[str], times: int, models: dict[str, str]
+) -> list[Taken]:
+    """Time whole processes that encode a file, ours and the peers'."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "texts"
-        file.write_text("".join(text + "\n" for text in texts), "utf-8")
-        works: dict[str, Callable[[], object]] = {
+        files = files_of(texts, Path(folder))
+        works = {
             f"dssm encode, {arch}": process(
-                [DSSM, "encode", "-q", "--threads", str(THREADS), "-m", str(run), str(file)],
-                Path(folder) / "vectors.npy",
+                [DSSM, "encode", "-q", "--threads", str(THREADS), "-m", str(run), str(files.plain)],
+                files.out,
             )
             for arch, run in runs.items()
         }
+        for name in filter(peers.installed, peers.MODULES):
+            model = models.get(name, f"{folder}/{name}")
+            if name in peers.LEARNING:
+                peers.learn(name, files.split, Path(model))
+            elif name not in models:
+                continue
+            source = files.split if name in peers.LEARNING else files.plain
+            words = [sys.executable, peers.__file__, name, model, str(source), str(files.out)]
+            works[name] = process(words)
         return in_turns(works, len(texts), times)
 
 
-def process(command: list[str], out: Path) -> Callable[[], object]:
-    """Return a function that runs a command with its output in a file."""
-
-    def run() -> None:
-        with open(out, "wb") as stream:
-            subprocess.run(command, check=True, stdout=stream)
-
-    return run
+def cold_part(runs: dict[str, Path], times: int) -> list[Taken]:
+    """Time whole processes that score one pair."""
+    pair = ["how do I change my password", "password reset"]
+    works = {
+        f"dssm score, {arch}": process([DSSM, "score", "-m", str(run), *pair])
+        for arch, run in runs.items()
+    }
+    works["import torch"] = process([sys.executable, "-c", "import torch"])
+    works["import numpy"] = process([sys.executable, "-c", "import numpy"])
+    return in_turns(works, 1, times)
 
 
 def plain_tower(encoder: Encoder, run: Path) -> PlainTower:
@@ -215,6 +207,12 @@ def steps_of(task: TextTask, plain: bool) -> Iterator[float]:
             yield event.loss
 
 
+def taken(losses: Iterator[float], steps: int) -> None:
+    """Take some steps."""
+    for _ in range(steps):
+        next(losses)
+
+
 def train_part(arch: str, file: Path, times: int, steps: int = 20) -> list[Taken]:
     """Time training steps of ours and of the plain tower."""
     task = task_of(arch, file)
@@ -222,9 +220,9 @@ def train_part(arch: str, file: Path, times: int, steps: int = 20) -> list[Taken
     first = next(ours), next(theirs)
     if arch != "lstm":
         np.testing.assert_allclose(*first, rtol=1e-3)
-    works: dict[str, Callable[[], object]] = {
-        "dssm train": lambda: [next(ours) for _ in range(steps)],
-        "plain torch": lambda: [next(theirs) for _ in range(steps)],
+    works: dict[str, Work] = {
+        "dssm train": lambda: taken(ours, steps),
+        "plain torch": lambda: taken(theirs, steps),
     }
     return in_turns(works, steps * task.config.batch_size, times)
 
@@ -235,10 +233,11 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--sets", nargs="+", default=["zh_pairs_mix", "home_depot"])
     parser.add_argument("--arch", nargs="+", default=list(ARCHS))
-    parser.add_argument("--parts", nargs="+", default=["encode", "kernel", "train"])
+    parser.add_argument("--parts", nargs="+", default=["cold", "encode", "kernel", "train"])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--models", type=Path)
+    parser.add_argument("--peer-model", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -257,16 +256,19 @@ def measured(options: argparse.Namespace, name: str, models: Path) -> list[dict[
     texts = texts_of(file, options.lines)
     runs = {arch: run for arch, run in trained(models, name, file).items() if arch in options.arch}
     records = []
+    if "cold" in options.parts:
+        records += show(f"{name}: one pair", "runs/s", cold_part(runs, options.runs))
     if "encode" in options.parts:
-        taken = encode_part(runs, texts, options.runs)
-        records += show(f"{name}: {len(texts):,} lines, whole process", "lines/s", taken)
+        given = dict(each.split("=", 1) for each in options.peer_model)
+        found = encode_part(runs, texts, options.runs, given)
+        records += show(f"{name}: {len(texts):,} lines, whole process", "lines/s", found)
     for arch, run in runs.items():
         if "kernel" in options.parts:
-            taken = kernel_part(run, texts, options.runs)
-            records += show(f"{name}: {arch}, the tower alone", "texts/s", taken)
+            found = kernel_part(run, texts, options.runs)
+            records += show(f"{name}: {arch}, the tower alone", "texts/s", found)
         if "train" in options.parts:
-            taken = train_part(arch, file, options.runs)
-            records += show(f"{name}: {arch}, training", "pairs/s", taken)
+            found = train_part(arch, file, options.runs)
+            records += show(f"{name}: {arch}, training", "pairs/s", found)
     return records
 
 
