@@ -52,8 +52,9 @@ class Ragged:
         return _taken(*self.arrays(), rows)
 
 
-_RELEASED_EVERY = 1 << 16
-"""Rows taken from a file before its pages are let go, so that they do not pile up in memory."""
+_RELEASED_EVERY = 2048
+"""Rows taken from a large file before its pages are let go: each can bring 64 KiB into memory."""
+_LARGE = 64 << 20
 
 
 class RaggedFile:
@@ -82,17 +83,22 @@ class RaggedFile:
     def take(self, rows: AnyInts) -> tuple[Ints, Ints]:
         """Return the values of the chosen rows one after the other, and each one's length."""
         self._look()
-        self._taken += len(rows)
-        if self._taken > _RELEASED_EVERY and hasattr(mmap, "MADV_DONTNEED"):
-            self._taken = 0
-            for each in self._maps:
-                each.madvise(mmap.MADV_DONTNEED)
+        self._release(len(rows))
         return _taken(self._values, self._limits, rows)
 
     def lengths(self, rows: AnyInts) -> Ints:
         """Return the lengths of the chosen rows."""
         self._look()
+        self._release(len(rows))
         return np.asarray(self._limits[rows + 1] - self._limits[rows])
+
+    def _release(self, rows: int) -> None:
+        self._taken += rows
+        large = self._values.nbytes + self._limits.nbytes > _LARGE
+        if large and self._taken > _RELEASED_EVERY and hasattr(mmap, "MADV_DONTNEED"):
+            self._taken = 0
+            for each in self._maps:
+                each.madvise(mmap.MADV_DONTNEED)
 
     def _look(self) -> None:
         """Map the files, unless they are mapped as they are."""
