@@ -190,6 +190,9 @@ def _hashed(codes: Codes, starts: Ints, lengths: Ints) -> Hashes:
 
 def texts_at(codes: Codes, starts: Ints, lengths: Ints) -> Iterator[str]:
     """Yield the texts that stand at spans of an array of code points."""
+    if (lengths == 1).all():
+        yield from map(chr, codes[starts].tolist())
+        return
     for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
         part = codes[start : start + length].astype("<u4")
         yield part.tobytes().decode("utf-32-le", "surrogatepass")

@@ -101,7 +101,7 @@ class Scanner:
     def _disentangled(self, texts: Sequence[str], kinds: npt.NDArray[np.uint8]) -> list[str]:
         """Normalise the texts that have an entangled character."""
         ends = np.flatnonzero(kinds == _END)
-        rows = np.unique(np.searchsorted(ends, np.flatnonzero(kinds & _ENTANGLED)))
+        rows = distinct(np.searchsorted(ends, np.flatnonzero(kinds & _ENTANGLED)))
         found = list(texts)
         for row in rows.tolist():
             found[row] = normalize(texts[row])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 
 MAX_UNIT_CHARS = 64
@@ -27,14 +28,15 @@ _UNSPACED = (
     (0xF900, 0xFAFF),  # CJK compatibility ideographs
     (0x20000, 0x3FFFF),  # CJK extensions B and later
 )
+_FIRSTS = [first for first, _ in _UNSPACED]
 _SIGNS = "%&"  # punctuation to Unicode, meaning to a shop
 _APOSTROPHES = "'’ʼ`´"
 
 
 def is_unspaced(char: str) -> bool:
     """Tell whether a character belongs to a script that puts no spaces between words."""
-    code = ord(char)
-    return code >= _UNSPACED[0][0] and any(low <= code <= high for low, high in _UNSPACED)
+    place = bisect_right(_FIRSTS, ord(char)) - 1
+    return place >= 0 and ord(char) <= _UNSPACED[place][1]
 
 
 def _letter(char: str) -> str:
