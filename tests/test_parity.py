@@ -7,12 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from dssmcli import config
 from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, ModelConfig, TextConfig, TowerConfig
 from dssmcli.models import towers as learning
 from dssmcli.models.dssm import Dssm
-from dssmcli.models.layers import to_torch, window_max
+from dssmcli.models.layers import FeatureRows, TorchBlock, bags, to_torch, window_max
 from dssmcli.serving import towers as serving
 from dssmcli.serving.encoder import Encoder
 from dssmcli.text.blocks import TextIndex
@@ -193,3 +194,28 @@ def test_order_matters_to_cnn_and_lstm_and_not_to_dnn() -> None:
         difference = np.abs(np.subtract(*encoder.encode(["我打你了", "你打我了"]))).max()
         bag = isinstance(tower, DnnConfig) or getattr(tower, "window", 3) == 1
         assert (difference < 1e-6) == bag, tower
+
+
+def test_the_gradient_of_sums_of_rows_is_that_of_embedding_bag() -> None:
+    torch.manual_seed(0)
+    rows = torch.randn(7, 3)
+    rows[0] = 0.0
+    units = torch.tensor([[1, 2, 1, 6], [3, 0, 0, 0], [0, 0, 0, 0], [2, 5, 0, 0]])
+    lengths = torch.tensor([4, 1, 0, 2])
+    block = TorchBlock(units, lengths, torch.tensor([0, 4, 4, 2, 3]), torch.tensor([0, 1, 3]))
+    upstream, other = torch.randn(4, 3), torch.randn(3, 3)
+    ours = FeatureRows(7, 3, skip=True)
+    with torch.no_grad():
+        ours.weight.copy_(rows)
+    plain = rows.clone().requires_grad_()
+    features = F.embedding_bag(block.features, plain, block.starts, mode="sum", padding_idx=0)
+    torch.testing.assert_close(ours(block), features)
+    (features * other).sum().backward()
+    (ours(block) * other).sum().backward()
+    torch.testing.assert_close(ours.weight.grad, plain.grad)
+    mine, theirs = rows.clone().requires_grad_(), rows.clone().requires_grad_()
+    bagged = F.embedding_bag(units, theirs, mode="sum", padding_idx=0)
+    torch.testing.assert_close(bags(mine, block), bagged)
+    (bagged * upstream).sum().backward()
+    (bags(mine, block) * upstream).sum().backward()
+    torch.testing.assert_close(mine.grad, theirs.grad)

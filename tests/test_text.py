@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import string
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from dssmcli.config import TOKENIZERS, TextConfig
 from dssmcli.errors import DataError, RunError
 from dssmcli.text.blocks import TextIndex, UnitDropout
 from dssmcli.text.normalize import normalize
-from dssmcli.text.ragged import Ragged
+from dssmcli.text.numbers import Numbers
+from dssmcli.text.ragged import Ragged, RaggedFile
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.units import letter_trigrams, mixed_features
 from dssmcli.text.vocab import (
@@ -185,3 +187,47 @@ def test_document_frequency_counts_texts_not_uses() -> None:
     chosen = np.array([True, True, True, False])
     frequency = index_of(["好 好", "好", "a", "b"], "word").document_frequency(chosen)
     assert frequency[3] == 2 and frequency[1] == 1 and frequency[2] == 0
+
+
+@given(st.lists(st.lists(st.integers(0, 40).map(lambda n: n << 58), max_size=30), max_size=8))
+def test_numbers_are_those_of_a_dict(portions: list[list[int]]) -> None:
+    numbers, known = Numbers(), dict[int, int]()
+    for portion in portions:
+        hashes = np.array(portion, np.uint64)
+        new = [i for i, each in enumerate(portion) if each not in [*known, *portion[:i]]]
+        for each in portion:
+            known.setdefault(each, len(known))
+        found, first = numbers.number(hashes)
+        assert found.tolist() == [known[each] for each in portion] and first.tolist() == new
+        assert numbers.find(hashes).tolist() == found.tolist() and len(numbers) == len(known)
+    numbers.shorten(2)
+    for each, number in known.items():
+        expected = number if number < 2 else -1
+        assert numbers.find(np.array([each], np.uint64)).tolist() == [expected]
+
+
+def test_numbers_outgrow_their_first_table() -> None:
+    numbers, hashes = Numbers(), np.random.default_rng(0).integers(0, 1 << 63, 50_000, np.uint64)
+    assert (numbers.number(hashes)[0] == np.arange(50_000)).all()
+    assert (numbers.find(hashes[::-1]) == np.arange(50_000)[::-1]).all()
+
+
+@pytest.mark.parametrize("large", [1, 1 << 30])
+def test_rows_in_a_file_are_those_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr("dssmcli.text.ragged._LARGE", large)
+    monkeypatch.setattr("dssmcli.text.ragged._RELEASED_EVERY", 3)
+    filed, held, random = RaggedFile(tmp_path), Ragged(), np.random.default_rng(0)
+    for _ in range(3):  # it can grow after having been looked at
+        lengths = random.integers(0, 4, 50)
+        values = random.integers(0, 1 << 31, lengths.sum())
+        filed.extend(values, lengths)
+        held.extend(values, lengths)
+        assert len(filed) == len(held)
+        for _ in range(4):
+            rows = random.integers(0, len(held), 10)
+            for found, expected in zip(filed.take(rows), held.take(rows), strict=True):
+                np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(filed.lengths(rows), held.take(rows)[1])
+    assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,9 @@ from dssmcli.commands.options import (
     json_option,
     model_option,
     pairs_options,
+    parallel,
     quiet_option,
+    threads_option,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ Example:
 @json_option
 @model_option
 @bad_rows_options
+@threads_option
 @quiet_option
 def command(
     files: tuple[str, ...],
@@ -50,6 +53,7 @@ def command(
     model: str | None,
     bad_rows: str,
     rejects: Path | None,
+    threads: int | None,
     quiet: bool,
 ) -> None:
     """Print the figures of a run on labelled, clicked or graded pairs, a column a file.
@@ -65,7 +69,7 @@ def command(
     from dssmcli.serving.encoder import load
     from dssmcli.serving.evaluation import KeptTexts, evaluate
 
-    encoder = load(model)
+    encoder = load(model, **parallel(threads))
     skipped = BadRows(bad_rows == "skip", rejects)
     reports = {}
     for file in files:

@@ -43,12 +43,12 @@ def _tanh(x: Floats) -> Floats:
     return x
 
 
-def _sigmoid(x: Floats) -> Floats:
-    """Return the logistic function in place."""
+def _over_one_plus_exp(x: Floats) -> None:
+    """Replace x by 1 / (1 + exp(x)), the logistic function of -x."""
     with np.errstate(over="ignore"):
-        np.exp(np.negative(x, out=x), out=x)
+        np.exp(x, out=x)
     x += np.float32(1.0)
-    return np.asarray(np.reciprocal(x, out=x))
+    np.reciprocal(x, out=x)
 
 
 class _Layer(NamedTuple):
@@ -193,15 +193,19 @@ class _LstmCell:
     """One direction: the recurrence, pooled as it goes."""
 
     def __init__(self, weights: Weights, name: str, config: LstmConfig) -> None:
-        self._input, self._bias = weights[f"{name}.input"], weights[f"{name}.bias"]
-        self._recurrent = weights[f"{name}.recurrent"]
-        self._width = self._recurrent.shape[0]
+        self._width = weights[f"{name}.recurrent"].shape[0]
+        # Every gate is 1 / (1 + exp(-x)), and tanh(x) is 2 / (1 + exp(-2 x)) - 1: with the factors
+        # in the weights, one exponential of the whole row serves all four.
+        factors = np.repeat(np.array([-1, -1, -2, -1], np.float32), self._width)
+        self._input, self._bias, self._recurrent = (
+            weights[f"{name}.{part}"] * factors for part in ("input", "bias", "recurrent")
+        )
         silent = np.zeros((3, self._width), np.float32)
-        self._peepholes = weights[f"{name}.peepholes"] if config.peepholes else silent
+        self._peepholes = -weights[f"{name}.peepholes"] if config.peepholes else silent
         self._pooling = config.pooling
 
     def gates(self, units: Floats) -> Floats:
-        """Return the input projection of units, (n, 4 H)."""
+        """Return the input projection of units, (n, 4 H), each gate times its factor."""
         return np.asarray(units @ self._input + self._bias)
 
     def pooled(self, table: Floats, chunk: Chunk) -> Floats:
@@ -223,12 +227,19 @@ class _LstmCell:
     def _step(self, gates: Floats, state: Floats, cell: Floats) -> None:
         """Take one step, writing the new state and cell (n, H) over the old ones."""
         width, (look_i, look_f, look_o) = self._width, self._peepholes
-        i = _sigmoid(gates[:, :width] + look_i * cell)
-        f = _sigmoid(gates[:, width : 2 * width] + look_f * cell)
+        i, f, g, o = (gates[:, k * width : (k + 1) * width] for k in range(4))
+        i += np.multiply(look_i, cell, out=state)
+        f += np.multiply(look_f, cell, out=state)
+        _over_one_plus_exp(gates[:, : 3 * width])
+        g += g
+        g -= np.float32(1.0)
         cell *= f
-        cell += i * _tanh(gates[:, 2 * width : 3 * width].copy())
-        o = _sigmoid(gates[:, 3 * width :] + look_o * cell)
-        np.multiply(o, _tanh(cell.copy()), out=state)
+        cell += np.multiply(i, g, out=state)
+        o += np.multiply(look_o, cell, out=state)
+        _over_one_plus_exp(o)
+        np.copyto(state, cell)
+        _tanh(state)
+        state *= o
 
 
 TOWERS = {"dnn": DnnTower, "cnn": CnnTower, "lstm": LstmTower}
