@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-Work = Callable[[], "float | None"]
-"""Something to time; it may return the peak memory (MiB) of what it ran."""
+
+class Ran(NamedTuple):
+    """What a process took, and its peak memory in MiB."""
+
+    seconds: float
+    peak: float
+
+
+Work = Callable[[], "Ran | None"]
+"""Something to time; a process tells what it took itself."""
 
 
 class Taken(NamedTuple):
@@ -38,10 +47,11 @@ def in_turns(works: Mapping[str, Work], items: int, runs: int) -> list[Taken]:
     for turn in range(runs + 1):
         for name, work in works.items():
             began = time.perf_counter()
-            peak = work()
+            ran = work()
+            elapsed = time.perf_counter() - began
             if turn:  # the first turn warms up
-                taken[name].seconds.append(time.perf_counter() - began)
-                taken[name].peaks.extend([] if peak is None else [peak])
+                taken[name].seconds.append(ran.seconds if ran else elapsed)
+                taken[name].peaks.extend([ran.peak] if ran else [])
     return list(taken.values())
 
 
@@ -60,16 +70,29 @@ def show(title: str, unit: str, taken: list[Taken]) -> list[dict[str, Any]]:
     return [each.record(title) for each in taken]
 
 
-def process(command: list[str], out: Path | None = None) -> Work:
-    """Return a work that runs a command to its end, its output going to a file or nowhere."""
+# A process's peak memory counts that of the one it was copied from, so a small one starts it.
+_LAUNCHER = """
+import os, sys, time
+out, *command = sys.argv[1:]
+flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+began = time.perf_counter()
+actions = [(os.POSIX_SPAWN_OPEN, 1, out, flags, 0o666)]
+started = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+_, status, usage = os.wait4(started, 0)
+print(time.perf_counter() - began, usage.ru_maxrss / 1024)
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
 
-    def run() -> float:
-        with open(out or os.devnull, "wb") as stream:
-            started = subprocess.Popen(command, stdout=stream)
-            _, status, usage = os.wait4(started.pid, 0)
-            started.returncode = os.waitstatus_to_exitcode(status)
-        if started.returncode:
-            raise subprocess.CalledProcessError(started.returncode, command)
-        return usage.ru_maxrss / 1024
+
+def process(command: list[str], out: Path | None = None) -> Work:
+    """Return a work that runs a command to its end, its output going to a file or nowhere.
+
+    The peak is of the process itself, not of those that it starts.
+    """
+    launch = [sys.executable, "-S", "-c", _LAUNCHER, str(out or os.devnull), *command]
+
+    def run() -> Ran:
+        told = subprocess.run(launch, stdout=subprocess.PIPE, check=True).stdout
+        return Ran(*map(float, told.split()))
 
     return run

@@ -209,6 +209,8 @@ def test_a_single_block_is_worth_no_process() -> None:
 @pytest.mark.skipif(not can_fork(), reason="no processes without fork")
 def test_a_killed_encode_leaves_no_process_and_no_file(run: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dssmcli", "encode", "-q", "-m", str(run), "--threads", "2"]
+    # Tests that a shell runs in the background would hand on that they ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [*command, "-o", str(tmp_path / "v.npy")], stdin=subprocess.PIPE
     ) as process:

@@ -213,8 +213,9 @@ class _LstmCell:
         state = np.zeros((len(chunk.rows), self._width), np.float32)
         cell, pooled = np.zeros_like(state), np.zeros_like(state)
         for step, (column, active) in enumerate(zip(chunk.columns, chunk.active, strict=True)):
-            gates = state[:active] @ self._recurrent
-            gates += table[column[:active]]
+            gates = table.take(column[:active], axis=0, mode="clip")
+            if step:  # before that, the state is zero
+                gates += state[:active] @ self._recurrent
             self._step(gates, state[:active], cell[:active])
             if self._pooling == "max" and step:
                 np.maximum(pooled[:active], state[:active], out=pooled[:active])
