@@ -5,7 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
-# Modules are compiled when first used, and kept: compiling all of torch takes most of a minute.
+# What answers is compiled at once; the rest when first used, and kept: all of torch takes most of a
+# minute.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -30,6 +31,9 @@ $(BIN)/python:
 
 $(READY): pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e .
+	$(BIN)/python -c 'import compileall, numpy, click; \
+		[compileall.compile_dir(m.__path__[0], quiet=1) for m in (numpy, click)]'
+	$(BIN)/python -m compileall -q dssmcli
 	touch $@
 
 $(DEV_READY): $(READY)

@@ -32,7 +32,8 @@ from dssmcli.data.tsv import BadRows
 from dssmcli.models.dssm import Dssm
 from dssmcli.models.layers import TorchBlock, to_torch
 from dssmcli.presets import settings_of
-from dssmcli.serving.encoder import Encoder, load
+from dssmcli.serving.encoder import Encoder
+from dssmcli.serving.loading import load
 from dssmcli.serving.tables import Looked
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.normalize import normalize

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dssmcli.serving.encoder import Encoder as Model
-    from dssmcli.serving.encoder import load
+    from dssmcli.serving.loading import load
 
 __version__ = "0.1.0"
 __all__ = ["Model", "__version__", "load"]
@@ -22,10 +22,14 @@ __all__ = ["Model", "__version__", "load"]
 
 def __getattr__(name: str) -> Any:
     """Import the API when it is asked for: `import dssmcli` itself imports nothing heavy."""
-    if name in ("load", "Model"):
-        from dssmcli.serving import encoder
+    if name == "load":
+        from dssmcli.serving.loading import load
 
-        return encoder.load if name == "load" else encoder.Encoder
+        return load
+    if name == "Model":
+        from dssmcli.serving.encoder import Encoder
+
+        return Encoder
     raise AttributeError(f"module 'dssmcli' has no attribute {name!r}")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
+import gc
 import importlib
 import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -19,6 +20,7 @@ from dssmcli.errors import (
     EXIT_INTERRUPTED,
     EXIT_USAGE,
     DssmError,
+    nearest,
 )
 
 COMMANDS = ("train", "encode", "score", "eval", "tokenize", "info")
@@ -47,9 +49,9 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the arguments name; a misspelt one is told its nearest."""
-        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        near = nearest(args[0], COMMANDS)
         if args[0] not in COMMANDS and near:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -146,6 +148,8 @@ def _close_stdout() -> None:
 
 def main() -> None:
     """Run the command line of this process; the console script."""
+    # Starting makes many objects and no garbage.
+    gc.set_threshold(50_000)
     # Our threads each use numpy: threads of its own beneath them would only get in the way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if _COMPLETE in os.environ:
@@ -158,4 +162,12 @@ def main() -> None:
         # Data is UTF-8 whatever the locale says.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)
-    sys.exit(run(sys.argv[1:]))
+    _leave(run(sys.argv[1:]))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: taking numpy and all else apart takes longer than a short answer."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # what matters has been flushed by `run`
+            stream.flush()
+    os._exit(code)

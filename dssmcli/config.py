@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from dssmcli.errors import ConfigError
+from dssmcli.errors import ConfigError, nearest
 
 TOKENIZERS = ("auto", "char", "trigram", "word")
 POOLINGS = ("last", "max", "mean")
@@ -27,8 +26,8 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> None:
     """Raise ConfigError, naming the nearest valid name, unless value is one of the allowed."""
     names = list(allowed)
     if value not in names:
-        near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        near = nearest(str(value), names)
+        hint = f" Did you mean {near}?" if near else ""
         raise ConfigError(f"{name} is {value!r}, expected one of {', '.join(names)}.{hint}")
 
 

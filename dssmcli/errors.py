@@ -10,6 +10,8 @@ DssmError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -62,3 +64,10 @@ def shown(text: str, limit: int = 60) -> str:
     cut = text if len(text) <= limit else text[:limit] + "…"
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
     return f'"{escaped}"'
+
+
+def nearest(name: str, names: Sequence[str]) -> str | None:
+    """Return the one of several names that a misspelt name looks most like, None if none does."""
+    import difflib  # here, because it is seldom needed and every command starts here
+
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.5)), None)

@@ -17,11 +17,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 from dssmcli.atomic import lock
@@ -82,6 +82,28 @@ class Run(NamedTuple):
     def config(self) -> dict[str, Any]:
         """Return config.json."""
         return parse_object(self.read_text(CONFIG), self.path / CONFIG)
+
+
+def read_ahead(run: Run, name: str) -> Callable[[], bytes]:
+    """Begin to read and check a file in another thread; return what waits for its content."""
+    found: list[bytes | BaseException] = []
+
+    def read() -> None:
+        try:
+            found.append(run.read(name))
+        except (RunError, MemoryError) as error:
+            found.append(error)
+
+    thread = Thread(target=read, daemon=True)
+    thread.start()
+
+    def content() -> bytes:
+        thread.join()
+        if isinstance(found[0], BaseException):
+            raise found[0]
+        return found[0]
+
+    return content
 
 
 def find_run(model: str | None) -> Path:
@@ -193,14 +215,14 @@ def publish(place: Workplace, contents: Mapping[str, bytes]) -> None:
     manifest = to_json({"format": FORMAT, "files": listed}).encode()
     new, replaced = place.path / NEW, place.path / REPLACED
     with writing_to(place.run):
-        shutil.rmtree(new, ignore_errors=True)
+        _remove(new)
         new.mkdir()
         for name, content in {**contents, MANIFEST: manifest}.items():
             _write_flushed(new / name, content)
         _flush_folder(new)
         if place.run.exists():
             refuse_other_than_run(place.run)
-            shutil.rmtree(replaced, ignore_errors=True)
+            _remove(replaced)
             os.rename(place.run, replaced)
         os.rename(new, place.run)
         _flush_folder(place.run.parent)
@@ -244,6 +266,12 @@ def _flush_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # here, because only who writes runs needs it and every command starts here
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_run(path: Path) -> bool:
@@ -316,4 +344,4 @@ def _put_back(place: Workplace) -> None:
 
 def discard(place: Workplace) -> None:
     """Remove a workplace that is needed no more."""
-    shutil.rmtree(place.path, ignore_errors=True)
+    _remove(place.path)

@@ -17,13 +17,14 @@ import pytest
 from conftest import Dssm
 
 import dssmcli
+from dssmcli.commands.options import can_fork
 from dssmcli.data.texts import TextReader
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import ConfigError, DssmError, MissingExtra, OutputError
 from dssmcli.pace import Pace, clock
 from dssmcli.serving import formats, output
 from dssmcli.serving.formats import build_format
-from dssmcli.serving.workers import Encoded, can_fork, in_processes
+from dssmcli.serving.workers import Encoded, in_processes
 
 TEXTS = ["couch", "", "手机 电话", 'a "quoted"\\ text', "mower"]
 
@@ -175,7 +176,7 @@ def test_processes_give_the_same_rows_in_order_and_a_dead_one_is_an_error(
 ) -> None:
     program = f"""
 import os, numpy as np, dssmcli
-from dssmcli.serving.encoder import load
+from dssmcli.serving.loading import load
 blocks = [[f"couch {{i}} \\n tap" for i in range(j, j + 30)] for j in range(20)]
 one = [rows for _, rows in load({str(run)!r}).encode_blocks(blocks)]
 several = load({str(run)!r}, processes=3).encode_blocks(blocks)

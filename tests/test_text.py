@@ -17,7 +17,8 @@ from dssmcli.errors import DataError, RunError
 from dssmcli.text.blocks import TextIndex, UnitDropout
 from dssmcli.text.normalize import normalize
 from dssmcli.text.numbers import Numbers
-from dssmcli.text.ragged import Ragged, RaggedFile
+from dssmcli.text.ragged import Ragged
+from dssmcli.text.spill import RaggedFile
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.units import letter_trigrams, mixed_features
 from dssmcli.text.vocab import (
@@ -216,8 +217,8 @@ def test_numbers_outgrow_their_first_table() -> None:
 def test_rows_in_a_file_are_those_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int
 ) -> None:
-    monkeypatch.setattr("dssmcli.text.ragged._LARGE", large)
-    monkeypatch.setattr("dssmcli.text.ragged._RELEASED_EVERY", 3)
+    monkeypatch.setattr("dssmcli.text.spill._LARGE", large)
+    monkeypatch.setattr("dssmcli.text.spill._RELEASED_EVERY", 3)
     filed, held, random = RaggedFile(tmp_path), Ragged(), np.random.default_rng(0)
     for _ in range(3):  # it can grow after having been looked at
         lengths = random.integers(0, 4, 50)

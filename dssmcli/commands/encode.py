@@ -110,13 +110,14 @@ def command(
         raise click.UsageError("not writing binary data to a terminal; add -o FILE or > FILE.")
     if resume and (output is None or (output.exists() and not output.is_file())):
         raise click.UsageError("--resume needs a file to go on with: add -o FILE.")
+    from dssmcli.serving.loading import load
+
+    encoder = load(model, **parallel(threads))
     from dssmcli.data.texts import TextReader
     from dssmcli.data.tsv import STDIN, BadRows
     from dssmcli.pace import Pace
-    from dssmcli.serving.encoder import load
     from dssmcli.serving.formats import build_format
 
-    encoder = load(model, **parallel(threads))
     form = build_format(format_name, encoder.dim, dtype)
     skipped = BadRows(skip=bad_rows == "zero")
     reader = TextReader(files or (STDIN,), skipped, shard)

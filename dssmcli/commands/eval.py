@@ -64,12 +64,13 @@ def command(
     and recall@k among all titles of the file. Ties count as if in random order.
     """
     checked_rejects(bad_rows, rejects)
-    from dssmcli.data.pairs import PairsReader
-    from dssmcli.data.tsv import BadRows, name_of
-    from dssmcli.serving.encoder import load
-    from dssmcli.serving.evaluation import KeptTexts, evaluate
+    from dssmcli.serving.loading import load
 
     encoder = load(model, **parallel(threads))
+    from dssmcli.data.pairs import PairsReader
+    from dssmcli.data.tsv import BadRows, name_of
+    from dssmcli.serving.evaluation import KeptTexts, evaluate
+
     skipped = BadRows(bad_rows == "skip", rejects)
     reports = {}
     for file in files:

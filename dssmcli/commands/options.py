@@ -86,10 +86,13 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
+def can_fork() -> bool:
+    """Tell whether processes can be copied: everywhere but on Windows, and safely so on Linux."""
+    return hasattr(os, "fork") and os.uname().sysname == "Linux"
+
+
 def parallel(threads: int | None) -> dict[str, int]:
     """Return how `load` makes an encoder use so many processor threads, None for all."""
-    from dssmcli.serving.workers import can_fork
-
     return {"processes" if can_fork() else "threads": threads or available_threads()}
 
 

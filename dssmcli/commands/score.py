@@ -70,7 +70,7 @@ def command(
         raise click.UsageError("give either two texts or --pairs, not both.")
     if pairs is None and len(texts) != 2:
         raise click.UsageError(f"{counted(len(texts), 'text')}, expected two: QUERY TITLE.")
-    from dssmcli.serving.encoder import load
+    from dssmcli.serving.loading import load
 
     if pairs is None:
         query, title = checked_text("query", texts[0]), checked_text("title", texts[1])
@@ -78,10 +78,10 @@ def command(
         scorer = _Scorer(encoder, _threshold(encoder, match), as_json)
         click.echo(scorer.line(query, title, encoder.score(query, title), None))
         return
+    encoder = load(model, **parallel(threads))
     from dssmcli.data.pairs import RowReader
     from dssmcli.data.tsv import BadRows
 
-    encoder = load(model, **parallel(threads))
     scorer = _Scorer(encoder, _threshold(encoder, match), as_json)
     skipped = BadRows(bad_rows == "skip", rejects)
     _score_file(pairs, RowReader(columns, skipped), scorer)

@@ -44,7 +44,7 @@ def command(
     from dssmcli.text.tokenizers import Lookup
 
     if tokenizer is None:
-        from dssmcli.serving.encoder import load
+        from dssmcli.serving.loading import load
 
         lookup = load(model).lookup
     else:

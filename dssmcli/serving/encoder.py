@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
-import safetensors.numpy
 
 from dssmcli.config import SIDES, ModelConfig, model_from_dict, one_of
 from dssmcli.errors import ConfigError, RunError
-from dssmcli.run import CONFIG, VOCABULARY, WEIGHTS, Run, find_run, open_run
+from dssmcli.run import CONFIG, VOCABULARY, WEIGHTS, Run
 from dssmcli.serving.pipeline import in_threads
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
+from dssmcli.serving.weights import tensors_in
 from dssmcli.serving.workers import Encode, Encoded, in_processes
 from dssmcli.text.numbering import UnitFeatures, UnitIndex
 from dssmcli.text.tokenizers import Lookup
@@ -187,25 +185,11 @@ def _own(name: str, weights: Mapping[str, Floats]) -> dict[str, Floats]:
     return {key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)}
 
 
-def load(path: str | Path | None = None, threads: int = 1, processes: int = 1) -> Encoder:
-    """Load a run: the folder named, else $DSSM_MODEL, else ./dssm-model.
+def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1) -> Encoder:
+    """Build an encoder of a run whose weights file has been read and checked.
 
-    `threads` encode what is more than a few thousand texts; or else `processes`, which is faster
-    but only for programs without threads of their own: see dssmcli.serving.workers.
-
-    Raises RunError when it is missing, damaged, newer than this program or not a run.
+    Raises RunError when the run's files do not fit together.
     """
-    where = find_run(str(path) if path is not None else None)
-    run = open_run(where)
-    try:
-        return _encoder(run, threads, processes)
-    except RunError:
-        if not run.was_replaced():
-            raise
-        return _encoder(open_run(where), threads, processes)
-
-
-def _encoder(run: Run, threads: int, processes: int) -> Encoder:
     config = run.config()
     where = str(run.path / CONFIG)
     try:
@@ -214,26 +198,9 @@ def _encoder(run: Run, threads: int, processes: int) -> Encoder:
         raise RunError(str(error)) from error
     text = run.read_text(VOCABULARY)
     vocabulary = vocabulary_from_text(text, model.text.buckets, str(run.path / VOCABULARY))
-    weights = _weights(run, model, len(vocabulary))
-    digest = hashlib.sha256(run.manifest.encode()).hexdigest()
-    return Encoder(model, vocabulary, weights, config, threads, processes, digest)
-
-
-def _weights(run: Run, model: ModelConfig, rows: int) -> dict[str, Floats]:
-    """Read the weights; RunError unless names, shapes and types are what the config asks for."""
-    where = run.path / WEIGHTS
-    try:
-        weights = safetensors.numpy.load(run.read(WEIGHTS))
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{where}: not a safetensors file ({error}).") from error
     names = SIDES if model.separate_towers else ("tower",)
-    shapes = weight_shapes(model.tower, rows)
+    shapes = weight_shapes(model.tower, len(vocabulary))
     expected = {f"{side}.{name}": shape for side in names for name, shape in shapes.items()}
-    for name in sorted(set(expected) | set(weights)):
-        found = weights[name].shape if name in weights else "nothing"
-        if found != expected.get(name):
-            wanted = expected.get(name, "nothing")
-            raise RunError(f"{where}: {name} is {found}, expected {wanted} as {CONFIG} says.")
-        if weights[name].dtype != np.float32 or not np.isfinite(weights[name]).all():
-            raise RunError(f"{where}: {name} has entries that are not finite float32 numbers.")
-    return weights
+    arrays = tensors_in(weights, expected, str(run.path / WEIGHTS))
+    digest = hashlib.sha256(run.manifest.encode()).hexdigest()
+    return Encoder(model, vocabulary, arrays, config, threads, processes, digest)

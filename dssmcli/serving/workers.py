@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import signal
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,27 +47,20 @@ def in_processes(
         yield from map(encode, first)
         return
     workers = [_fork(encode) for _ in range(processes)]
-    free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-    for worker in workers:
-        free.put(worker)
+    free = list(workers)  # there are as many threads, so one is always left
 
     def encoded(texts: Sequence[str]) -> Encoded:
-        worker = free.get()
+        worker = free.pop()
         try:
             return worker.encode(texts)
         finally:
-            free.put(worker)
+            free.append(worker)
 
     try:
         yield from in_threads(encoded, chain(first, blocks), processes)
     finally:
         for worker in reversed(workers):
             worker.close()
-
-
-def can_fork() -> bool:
-    """Tell whether processes can be copied: everywhere but on Windows, and safely so on Linux."""
-    return hasattr(os, "fork") and os.uname().sysname == "Linux"
 
 
 class _Worker(NamedTuple):

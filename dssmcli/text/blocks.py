@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.text.numbering import PAD_UNIT, UnitFeatures, UnitIndex, UnitSpellings
-from dssmcli.text.ragged import RaggedFile, distinct
+from dssmcli.text.ragged import distinct
+from dssmcli.text.spill import RaggedFile
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary
 

@@ -1,0 +1,38 @@
+"""Loads a run: its weights are read and checked while numpy is being imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dssmcli.errors import RunError
+from dssmcli.run import WEIGHTS, Run, find_run, open_run, read_ahead
+
+if TYPE_CHECKING:
+    from dssmcli.serving.encoder import Encoder
+
+
+def load(path: str | Path | None = None, threads: int = 1, processes: int = 1) -> Encoder:
+    """Load a run: the folder named, else $DSSM_MODEL, else ./dssm-model.
+
+    `threads` encode what is more than a few thousand texts; or else `processes`, which is faster
+    but only for programs without threads of their own: see dssmcli.serving.workers.
+
+    Raises RunError when it is missing, damaged, newer than this program or not a run.
+    """
+    where = find_run(str(path) if path is not None else None)
+    run = open_run(where)
+    try:
+        return _encoder(run, threads, processes)
+    except RunError:
+        if not run.was_replaced():
+            raise
+        return _encoder(open_run(where), threads, processes)
+
+
+def _encoder(run: Run, threads: int, processes: int) -> Encoder:
+    weights = read_ahead(run, WEIGHTS)
+    # Here and not above: this takes as long as all the reading, which goes on beside it.
+    from dssmcli.serving.encoder import build_encoder
+
+    return build_encoder(run, weights(), threads, processes)

@@ -1,0 +1,73 @@
+"""The arrays in a safetensors file, as views of its bytes.
+
+The safetensors package would copy them, which takes longer than all else of a first answer but the
+import of numpy. The format: 8 bytes with the length of a JSON header, the header with each tensor's
+type, shape and place, then the tensors' bytes (https://github.com/huggingface/safetensors).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.errors import RunError
+
+Floats = npt.NDArray[np.float32]
+Shape = tuple[int, ...]
+
+_LENGTH = 8
+_ITEM = 4
+
+
+def tensors_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dict[str, Floats]:
+    """Return the tensors of a file, read-only.
+
+    Raises RunError, naming the file `where`, unless their names and shapes are the expected ones
+    and all their entries finite float32 numbers.
+    """
+    header, begin = _header(content, where)
+    for name in sorted(set(expected) | set(header)):
+        told = header.get(name, {})
+        found = tuple(told["shape"]) if isinstance(told.get("shape"), list) else "nothing"
+        if found != expected.get(name):
+            wanted = expected.get(name, "nothing")
+            raise RunError(f"{where}: {name} is {found}, expected {wanted} as config.json says.")
+    return {
+        name: _tensor(content, begin, header[name], shape, f"{where}: {name}")
+        for name, shape in expected.items()
+    }
+
+
+def _header(content: bytes, where: str) -> tuple[dict[str, dict[str, Any]], int]:
+    """Return what is said of each tensor, and where the tensors' bytes begin."""
+    begin = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
+    try:
+        header = json.loads(content[_LENGTH:begin]) if begin <= len(content) else None
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or not all(isinstance(v, dict) for v in header.values()):
+        raise RunError(f"{where}: not a safetensors file.")
+    header.pop("__metadata__", None)
+    return header, begin
+
+
+def _tensor(content: bytes, begin: int, told: Mapping[str, Any], shape: Shape, what: str) -> Floats:
+    if told.get("dtype") != "F32":
+        raise RunError(f"{what} is {told.get('dtype')!r}, expected float32 numbers, F32.")
+    size = math.prod(shape)
+    match told.get("data_offsets"):
+        case [int(first), int(last)] if first >= 0 and last - first == size * _ITEM:
+            place = begin + first
+        case _:
+            place = len(content)
+    if place + size * _ITEM > len(content):
+        raise RunError(f"{what}: its bytes are not where the file's header says.")
+    tensor = np.frombuffer(content, "<f4", size, place)
+    if not np.isfinite(tensor).all():
+        raise RunError(f"{what} has entries that are not finite numbers.")
+    return tensor.reshape(shape)
