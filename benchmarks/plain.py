@@ -1,17 +1,26 @@
-"""The towers as one writes them by hand in torch: what the speed of ours is compared with.
+"""The towers and their training as one writes them by hand in torch, to compare ours with.
 
 The same function of the same weights (the LSTM's peepholes, which torch.nn.LSTM lacks, excepted):
-every text padded to the longest of its batch, every window multiplied, nothing looked up twice.
+every text padded to the longest of its batch, every window multiplied. The same losses on the same
+batches, with torch's own Adam and clipping; each text that a batch asks for goes through the tower.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, TowerConfig
-from dssmcli.models.layers import TorchBlock
+from dssmcli.data.batching import Batches
+from dssmcli.data.pairs import positive_rows
+from dssmcli.models.layers import TorchBlock, to_torch
+from dssmcli.training.task import TextTask
+from dssmcli.training.text import new_state
 
 
 class PlainTower(nn.Module):
@@ -86,3 +95,35 @@ def expanded(block: TorchBlock) -> tuple[Tensor, Tensor]:
     starts = counts.cumsum(0) - counts
     shift = (block.starts[block.units.flatten()] - starts).repeat_interleave(counts)
     return block.features[torch.arange(int(counts.sum())) + shift], starts
+
+
+def plain_losses(task: TextTask) -> Iterator[float]:
+    """Train a plain tower without end, yielding the loss of each step."""
+    torch.set_num_threads(task.config.threads)
+    fresh = new_state(task)
+    weights = {k.removeprefix("tower."): w.detach() for k, w in fresh.model.weights().items()}
+    tower, logistic = PlainTower(task.model.tower, weights), fresh.logistic
+    optimizer = torch.optim.Adam(tower.parameters(), lr=task.config.learning_rate)
+    optimizer.add_param_group({"params": [*logistic.parameters()]})
+    positive = positive_rows(task.train, task.match_grade)
+    batches = Batches(task.train, positive, task.loss, task.config.batch_size, task.config.seed)
+    low, high = task.train.value.min(), task.train.value.max()
+    for number in count():
+        batch = batches.batch(number)
+        query = tower(to_torch(task.index.block(task.train.query[batch.rows])))
+        title = tower(to_torch(task.index.block(batch.candidates)))
+        cosines, column = query @ title.T, torch.from_numpy(batch.column)
+        match = torch.from_numpy(np.flatnonzero(positive[batch.rows]))
+        allowed = torch.from_numpy(batch.allowed)[match]
+        allowed[torch.arange(len(match)), column[match]] = True
+        logits = (task.loss.gamma * cosines[match]).masked_fill(~allowed, -torch.inf)
+        own = cosines.gather(1, column[:, None])[:, 0]
+        label = torch.from_numpy((task.train.value[batch.rows] - low) / (high - low))
+        scores = logistic.scale * own + logistic.shift
+        loss = task.loss.softmax * F.cross_entropy(logits, column[match])
+        loss = loss + task.loss.logistic * F.binary_cross_entropy_with_logits(scores, label.float())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([*tower.parameters(), *logistic.parameters()], 1.0)
+        optimizer.step()
+        yield float(loss.detach())

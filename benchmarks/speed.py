@@ -6,8 +6,8 @@ DATA is as for quality.py. A run of each tower is trained for an epoch first (or
 --models FOLDER, where an earlier call left them). Then, taking turns: whole `dssm score` processes
 beside importing numpy and torch; whole `dssm encode` processes beside peers, where installed (extra
 `bench`); the serving tower and a plain forward of the same weights on the same length-sorted
-batches; training steps of ours and of the plain tower, same losses, same batches. Medians, ranges
-and peak memory are printed as tables, ratios to the last row. Two threads each.
+batches; training steps of ours and of a plain loop, same losses, same batches. Medians, ranges and
+peak memory are printed as tables, ratios to the last row. Two threads each.
 """
 
 from __future__ import annotations
@@ -18,34 +18,32 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, NamedTuple
 
 import numpy as np
 import peers
 import torch
+import training
 from plain import PlainTower
-from timing import Taken, Work, in_turns, process, show
+from timing import Ran, Taken, Work, in_turns, process, show
+from training import values_of
 
-from dssmcli.data.tsv import BadRows
-from dssmcli.models.dssm import Dssm
 from dssmcli.models.layers import TorchBlock, to_torch
-from dssmcli.presets import settings_of
 from dssmcli.serving.encoder import Encoder
 from dssmcli.serving.loading import load
 from dssmcli.serving.tables import Looked
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.normalize import normalize
 from dssmcli.text.tokenizers import TOKENIZERS, Lookup
-from dssmcli.training.loop import optimizer_for
-from dssmcli.training.task import PairsInput, TextTask, build_task
-from dssmcli.training.text import Evaluation, new_state, train_text
 
 DSSM = str(Path(sys.executable).parent / "dssm")
 ARCHS = ("dnn", "cnn", "lstm")
 THREADS = 2
 BATCH = 512
+STEPS = 20
+TRAINERS = {"dssm train": "ours", "plain torch loop": "plain"}
 
 
 def texts_of(file: Path, count: int) -> list[str]:
@@ -61,14 +59,8 @@ def trained(folder: Path, name: str, file: Path) -> dict[str, Path]:
     for arch, run in runs.items():
         if not run.exists():
             words = ["train", "--arch", arch, "--epochs", "1", "-q", "-o", str(run)]
-            subprocess.run([DSSM, *words, *value_option(file), str(file)], check=True)
+            subprocess.run([DSSM, *words, *values_of(file), str(file)], check=True)
     return runs
-
-
-def value_option(file: Path) -> list[str]:
-    """Return the option that says what values other than 0 and 1 mean in these sets."""
-    values = {line.split("\t")[2] for line in file.read_text("utf-8").splitlines()}
-    return [] if values <= {"0", "1"} else ["--value", "grade"]
 
 
 class Files(NamedTuple):
@@ -188,58 +180,41 @@ def agree(encoder: Encoder, plain: PlainTower, texts: list[str]) -> None:
         np.testing.assert_allclose(found, encoder.encode(texts), atol=1e-4)
 
 
-def task_of(arch: str, file: Path) -> TextTask:
-    """Return what `dssm train` learns from, validation left out."""
-    settings = settings_of({"threads": THREADS, "valid_share": 0.0, "epochs": 100}, arch, "default")
-    kind = value_option(file)
-    given = PairsInput([str(file)], kind=kind[1] if kind else None)
-    return build_task(given, settings, BadRows(), lambda _: None)
+class Trainer:
+    """A process that takes training steps when told to."""
+
+    def __init__(self, how: str, arch: str, file: Path) -> None:
+        words = [sys.executable, training.__file__, how, arch, str(file), str(THREADS)]
+        self._process = subprocess.Popen(words, stdin=PIPE, stdout=PIPE, text=True, bufsize=1)
+        #: The loss of the first step.
+        self.first = float(self._told())
+
+    def _told(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def steps(self) -> Ran:
+        """Take some steps."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{STEPS}\n")
+        return Ran(float(self._told()), None)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
 
 
-class PlainModel(Dssm):
-    """The two-tower model with a plain tower in it, which encodes texts as `Dssm` does."""
-
-    def __init__(self, task: TextTask, model: Dssm) -> None:
-        super().__init__(task.model, len(task.vocabulary))
-        weights = {k.removeprefix("tower."): w.detach() for k, w in model.weights().items()}
-        self.plain = PlainTower(task.model.tower, weights)
-
-    def encode(self, block: TorchBlock, side: str) -> torch.Tensor:  # noqa: ARG002
-        """Return (B, D)."""
-        vectors: torch.Tensor = self.plain(block)
-        return vectors
-
-
-def steps_of(task: TextTask, plain: bool) -> Iterator[float]:
-    """Train on and on, yielding the loss of each step."""
-    state = new_state(task)
-    if plain:
-        state.model = PlainModel(task, state.model)
-        state.optimizer = optimizer_for(task.config, [*state.model.plain.parameters()])
-        state.optimizer.add_param_group({"params": [*state.logistic.parameters()], "factor": 10.0})
-    for event in train_text(task, state):
-        if not isinstance(event, Evaluation):
-            yield event.loss
-
-
-def taken(losses: Iterator[float], steps: int) -> None:
-    """Take some steps."""
-    for _ in range(steps):
-        next(losses)
-
-
-def train_part(arch: str, file: Path, times: int, steps: int = 20) -> list[Taken]:
-    """Time training steps of ours and of the plain tower."""
-    task = task_of(arch, file)
-    ours, theirs = steps_of(task, plain=False), steps_of(task, plain=True)
-    first = next(ours), next(theirs)
+def train_part(arch: str, file: Path, times: int) -> list[Taken]:
+    """Time training steps of ours and of a plain loop."""
+    trainers = {name: Trainer(how, arch, file) for name, how in TRAINERS.items()}
     if arch != "lstm":
-        np.testing.assert_allclose(*first, rtol=1e-3)
-    works: dict[str, Work] = {
-        "dssm train": lambda: taken(ours, steps),
-        "plain torch": lambda: taken(theirs, steps),
-    }
-    return in_turns(works, steps * task.config.batch_size, times)
+        ours, plain = (each.first for each in trainers.values())
+        np.testing.assert_allclose(ours, plain, rtol=1e-3)
+    works: dict[str, Work] = {name: each.steps for name, each in trainers.items()}
+    taken = in_turns(works, STEPS * BATCH, times)
+    for each in trainers.values():
+        each.close()
+    return taken
 
 
 def main() -> None:
@@ -255,7 +230,10 @@ def main() -> None:
     parser.add_argument("--peer-model", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
+        # numpy has counted its threads already; the command sets this before numpy comes.
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
     torch.set_num_threads(THREADS)
     records = []
     with tempfile.TemporaryDirectory() as folder:

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 
 class Ran(NamedTuple):
-    """What a process took, and its peak memory in MiB."""
+    """What a process took, and its peak memory in MiB where that is known."""
 
     seconds: float
-    peak: float
+    peak: float | None
 
 
 Work = Callable[[], "Ran | None"]
@@ -51,7 +51,7 @@ def in_turns(works: Mapping[str, Work], items: int, runs: int) -> list[Taken]:
             elapsed = time.perf_counter() - began
             if turn:  # the first turn warms up
                 taken[name].seconds.append(ran.seconds if ran else elapsed)
-                taken[name].peaks.extend([ran.peak] if ran else [])
+                taken[name].peaks.extend([ran.peak] if ran and ran.peak else [])
     return list(taken.values())
 
 

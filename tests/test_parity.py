@@ -11,9 +11,11 @@ import torch.nn.functional as F
 
 from dssmcli import config
 from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, ModelConfig, TextConfig, TowerConfig
+from dssmcli.models import layers
 from dssmcli.models import towers as learning
 from dssmcli.models.dssm import Dssm
-from dssmcli.models.layers import FeatureRows, TorchBlock, bags, to_torch, window_max
+from dssmcli.models.layers import FeatureRows, Texts, TorchBlock, bags, to_torch, window_max
+from dssmcli.models.parts import in_parts
 from dssmcli.serving import towers as serving
 from dssmcli.serving.encoder import Encoder
 from dssmcli.text.blocks import TextIndex
@@ -123,8 +125,14 @@ def plain_window_max(offsets: torch.Tensor, units: torch.Tensor, lengths: torch.
     return torch.stack(rows)
 
 
+@pytest.mark.parametrize("few", [0, 3, 64])
 @pytest.mark.parametrize("window", [1, 3, 5])
-def test_window_max_and_its_gradient_are_those_of_the_plain_definition(window: int) -> None:
+def test_window_max_and_its_gradient_are_those_of_the_plain_definition(
+    window: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One position at a time, then several; a few windows at a time so that strides end inside.
+    monkeypatch.setattr(layers, "_FEW_TEXTS", few)
+    monkeypatch.setattr(layers, "_WINDOWS", 8)
     torch.manual_seed(0)
     units = torch.randint(1, 9, (6, 7))
     lengths = torch.tensor([7, 1, 0, 3, 7, 2])
@@ -151,7 +159,7 @@ def test_the_lstm_is_torch_s_own_when_it_has_no_peepholes() -> None:
         own.bias_hh_l0.zero_()
     units = torch.randn(5, 8)
     order = torch.tensor([[1, 2, 3], [4, 1, 0]])
-    found = tower.forth.pooled(units, order, torch.tensor([3, 2]))
+    found = tower.forth.pooled(tower.forth.gates(units), Texts(order, torch.tensor([3, 2])))
     for row, length in ((0, 3), (1, 2)):
         _, (state, _) = own(units[order[row : row + 1, :length]])
         torch.testing.assert_close(found[row], state[0, 0])
@@ -169,7 +177,8 @@ def test_peepholes_look_at_the_cell_as_the_paper_says() -> None:
         f = torch.sigmoid(a[2:4] + cell.peepholes[1] * c)
         c = f * c + i * torch.tanh(a[4:6])
         y = torch.sigmoid(a[6:8] + cell.peepholes[2] * c) * torch.tanh(c)
-    found = cell.pooled(units, torch.tensor([[1, 3, 2]]), torch.tensor([3]))
+    texts = Texts(torch.tensor([[1, 3, 2]]), torch.tensor([3]))
+    found = cell.pooled(cell.gates(units), texts)
     torch.testing.assert_close(found[0], y)
 
 
@@ -215,7 +224,31 @@ def test_the_gradient_of_sums_of_rows_is_that_of_embedding_bag() -> None:
     torch.testing.assert_close(ours.weight.grad, plain.grad)
     mine, theirs = rows.clone().requires_grad_(), rows.clone().requires_grad_()
     bagged = F.embedding_bag(units, theirs, mode="sum", padding_idx=0)
-    torch.testing.assert_close(bags(mine, block), bagged)
+    torch.testing.assert_close(bags(mine, block.texts), bagged)
     (bagged * upstream).sum().backward()
-    (bags(mine, block) * upstream).sum().backward()
+    (bags(mine, block.texts) * upstream).sum().backward()
     torch.testing.assert_close(mine.grad, theirs.grad)
+
+
+@pytest.mark.parametrize("lengths", [[5, 3, 3, 1, 0, 4, 2], [0, 0, 0, 0], [9, 1, 1, 1], [2]])
+def test_a_tower_in_parts_is_the_tower_as_a_whole(
+    lengths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dssmcli.models.parts._FEWEST", 1)
+    torch.manual_seed(0)
+    tower = learning.LstmTower(LstmConfig(embedding=8, dim=6, bidirectional=True), 40).double()
+    texts = Texts(torch.randint(1, 9, (len(lengths), 9)), torch.tensor(lengths))
+    texts.units[torch.arange(9) >= texts.lengths[:, None]] = 0
+    tables = [torch.randn(9, width, dtype=torch.float64) for width in (12, 12, 6)]
+    learned = [tower.forth.recurrent, tower.back.peepholes]
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        own = [table.clone().requires_grad_() for table in tables]
+        vectors = in_parts(tower.vectors, own, texts, [*tower.parameters()])
+        upstream = torch.linspace(-1, 1, vectors.numel(), dtype=torch.float64).view_as(vectors)
+        found.append((vectors, *torch.autograd.grad(vectors, [*own, *learned], upstream)))
+    for whole, parts in zip(*found, strict=True):
+        torch.testing.assert_close(parts, whole)
+    with torch.no_grad():
+        torch.testing.assert_close(in_parts(tower.vectors, tables, texts, []), found[0][0])

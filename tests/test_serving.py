@@ -16,11 +16,11 @@ import pytest
 
 import dssmcli
 from dssmcli.data import texts as text_files
+from dssmcli.data.pipeline import in_threads
 from dssmcli.data.texts import Shard, TextReader
 from dssmcli.data.tsv import BadRows, read_lines
 from dssmcli.errors import DataError
 from dssmcli.serving import encoder, tables
-from dssmcli.serving.pipeline import in_threads
 
 ARCHS = ["dnn", "cnn", "lstm"]
 

@@ -209,8 +209,7 @@ def command(
     if overwrite and resume:
         raise click.UsageError("--overwrite starts afresh, --resume goes on: give one of them.")
     settings = _settings(chosen, preset)
-    # Idle threads of torch wait instead of spinning: beside another process they would starve it.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    calm_idle_threads()
     from dataclasses import replace
 
     from dssmcli.data.tsv import BadRows
@@ -228,6 +227,16 @@ def command(
                 _refuse_unfinished(place, overwrite)
             task = _task(replace(given, scratch=place.path), settings, skipped, display)
             _train(task, place, output, display)
+
+
+def calm_idle_threads() -> None:
+    """Let torch's idle threads fall asleep soon; for a process that has not imported torch yet.
+
+    They spin till the next operation, which comes soon. But beside another process, spinning
+    threads starve the working ones: training becomes several times slower. See docs/lab-notes.md.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def _settings(chosen: dict[str, Any], preset: str) -> Settings:

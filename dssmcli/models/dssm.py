@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dssmcli.config import ModelConfig
 from dssmcli.models.layers import TorchBlock, unit_rows
-from dssmcli.models.towers import CnnTower, DnnTower, LstmTower, build_tower
+from dssmcli.models.towers import Tower, build_tower
 
 
 class Dssm(nn.Module):
@@ -34,7 +34,7 @@ class Dssm(nn.Module):
         texts' words from the start, and rare words should weigh more in it.
         """
         for tower in self.towers.values():
-            assert isinstance(tower, DnnTower | CnnTower | LstmTower)
+            assert isinstance(tower, Tower)
             if tower.skip is not None:
                 tower.rows.weight.mul_(factors[:, None])
 

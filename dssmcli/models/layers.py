@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +20,18 @@ class TorchBlock(NamedTuple):
     lengths: Tensor
     features: Tensor
     starts: Tensor
+
+    @property
+    def texts(self) -> Texts:
+        """Return the block without what describes its units."""
+        return Texts(self.units, self.lengths)
+
+
+class Texts(NamedTuple):
+    """Texts as numbers of units, (B, T), with their lengths, (B,)."""
+
+    units: Tensor
+    lengths: Tensor
 
 
 def to_torch(block: Block, device: torch.device | str = "cpu") -> TorchBlock:
@@ -63,17 +76,21 @@ class Skip(nn.Module):
         # Dropping dimensions shortens vectors on average by this factor; undo it.
         self.weight = nn.Parameter(weight * max(1.0, inputs / outputs) ** 0.5)
 
-    def forward(self, bag: Tensor, block: TorchBlock) -> Tensor:
-        """Return (B, D) for bags (B, E)."""
-        scale = block.lengths.clamp(min=1).to(bag.dtype).rsqrt()
-        return F.linear(bag * scale[:, None], self.weight)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return (N, D) for the vectors (N, E) of units, or of bags of them."""
+        return F.linear(inputs, self.weight)
 
 
-def bags(units: Tensor, block: TorchBlock) -> Tensor:
+def scaled(bag: Tensor, texts: Texts) -> Tensor:
+    """Return bags (B, D) divided by the root of their texts' lengths."""
+    return bag * texts.lengths.clamp(min=1).to(bag.dtype).rsqrt()[:, None]
+
+
+def bags(units: Tensor, texts: Texts) -> Tensor:
     """Return the sum of each text's unit vectors, (U, E) -> (B, E)."""
-    place = torch.arange(block.units.shape[1], device=block.units.device)
-    members = block.units[place < block.lengths[:, None]]
-    starts = block.lengths.cumsum(0) - block.lengths
+    place = torch.arange(texts.units.shape[1], device=texts.units.device)
+    members = texts.units[place < texts.lengths[:, None]]
+    starts = texts.lengths.cumsum(0) - texts.lengths
     sums: Tensor = _Sums.apply(units, members, starts, None)  # type: ignore[no-untyped-call]
     return sums
 
@@ -106,6 +123,9 @@ class _Sums(torch.autograd.Function):
         return found, None, None, None
 
 
+_FEW_TEXTS, _WINDOWS = 64, 2048
+
+
 class _WindowMax(torch.autograd.Function):
     """The largest sum of each filter over a text's windows, without forming the sums of all.
 
@@ -125,12 +145,17 @@ class _WindowMax(torch.autograd.Function):
         winner = torch.zeros((len(order), filters), dtype=torch.int64, device=offsets.device)
         # Sorted by length, the texts that reach a position are a prefix.
         reach = (lengths[:, None] > torch.arange(units.shape[1], device=lengths.device)).sum(0)
-        for position, count in enumerate(reach.tolist()):
-            summed = offsets[0].index_select(0, padded[:count, position])
-            for k in range(1, window):
-                summed += offsets[k].index_select(0, padded[:count, position + k])
-            winner[:count].masked_fill_(summed > best[:count], position)
-            torch.maximum(best[:count], summed, out=best[:count])
+        for first, count, width in _strides(reach.tolist()):
+            sums = _windows(offsets, padded[:count, first : first + width + window - 1])
+            if width == 1:
+                winner[:count].masked_fill_(sums > best[:count], first)
+            else:
+                position = torch.arange(first, first + width, device=lengths.device)
+                beyond = position >= lengths[order[:count], None]
+                sums = sums.view(count, width, filters)
+                sums, place = sums.masked_fill_(beyond[:, :, None], -torch.inf).max(dim=1)
+                torch.where(sums > best[:count], place + first, winner[:count], out=winner[:count])
+            torch.maximum(best[:count], sums, out=best[:count])
         best[lengths[order] == 0] = 0.0
         back = torch.argsort(order)
         ctx.save_for_backward(F.pad(units, (side, side)), winner[back], lengths)
@@ -149,6 +174,28 @@ class _WindowMax(torch.autograd.Function):
             place = padded.gather(1, winner + k) * filters + column
             total[k].scatter_add_(0, place.flatten(), gradient.flatten())
         return total.view(window, units, filters), None, None
+
+
+def _strides(reach: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield positions to go through: the first, how many texts reach it, how many at once.
+
+    Where many texts reach a position it goes alone: what it touches should fit into a cache.
+    """
+    first = 0
+    while first < len(reach) and reach[first]:
+        count = reach[first]
+        width = 1 if count > _FEW_TEXTS else min(_WINDOWS // count, len(reach) - first)
+        yield first, count, width
+        first += width
+
+
+def _windows(offsets: Tensor, padded: Tensor) -> Tensor:
+    """Return the sums of all windows of texts padded at both sides, one text after the other."""
+    count = padded.shape[1] - len(offsets) + 1
+    sums = offsets[0].index_select(0, padded[:, :count].flatten())
+    for k in range(1, len(offsets)):
+        sums += offsets[k].index_select(0, padded[:, k : k + count].flatten())
+    return sums
 
 
 def window_max(offsets: Tensor, units: Tensor, lengths: Tensor) -> Tensor:

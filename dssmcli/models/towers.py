@@ -1,6 +1,13 @@
-"""The towers in torch: a block of texts in, vectors out, each reading like its paper."""
+"""The towers in torch: a block of texts in, vectors out, each reading like its paper.
+
+A tower is linear in its units up to the sum (DNN), the maximum (CNN) or the recurrence (LSTM). So
+`tables` takes a batch's distinct units that far, once each, and `vectors` looks them up.
+"""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,18 +16,40 @@ from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, TowerConfig
 from dssmcli.models.layers import (
     FeatureRows,
     Skip,
+    Texts,
     TorchBlock,
     bags,
     glorot,
     linear,
+    scaled,
     window_max,
 )
+from dssmcli.models.parts import in_parts
 
 QUIET = 0.1
 """How loud an output layer starts beside a skip connection, as a factor of its usual weights."""
 
 
-class DnnTower(nn.Module):
+class Tower(nn.Module):
+    """Texts in, vectors (B, D) out, not yet of unit length."""
+
+    rows: FeatureRows
+    skip: Skip | None
+
+    @abstractmethod
+    def tables(self, block: TorchBlock) -> tuple[Tensor, ...]:
+        """Return what the block's distinct units become, each a tensor over the U units."""
+
+    @abstractmethod
+    def vectors(self, tables: Sequence[Tensor], texts: Texts) -> Tensor:
+        """Return the vectors (B, D) of texts made of those units."""
+
+    def forward(self, block: TorchBlock) -> Tensor:
+        """Return (B, D)."""
+        return self.vectors(self.tables(block), block.texts)
+
+
+class DnnTower(Tower):
     """DSSM: counts of features, then tanh layers, the output too (Huang et al. 2013, section 3)."""
 
     def __init__(self, config: DnnConfig, rows: int) -> None:
@@ -32,18 +61,21 @@ class DnnTower(nn.Module):
         self.output = linear(widths[-2], config.dim, QUIET if config.skip else 1.0)
         self.skip = Skip(widths[0], config.dim) if config.skip else None
 
-    def forward(self, block: TorchBlock) -> Tensor:
+    def tables(self, block: TorchBlock) -> tuple[Tensor, ...]:
+        """Return the units' first layer, (U, H1)."""
+        return (self.rows(block),)
+
+    def vectors(self, tables: Sequence[Tensor], texts: Texts) -> Tensor:
         """Return (B, D)."""
-        units = self.rows(block)  # (U, H1)
-        bag = bags(units, block)  # (B, H1)
+        bag = bags(tables[0], texts)  # (B, H1)
         hidden = torch.tanh(bag + self.bias)
         for layer in self.layers:
             hidden = torch.tanh(layer(hidden))  # (B, H)
         vectors = torch.tanh(self.output(hidden))  # (B, D)
-        return vectors if self.skip is None else vectors + self.skip(bag, block)
+        return vectors if self.skip is None else vectors + self.skip(scaled(bag, texts))
 
 
-class CnnTower(nn.Module):
+class CnnTower(Tower):
     """CLSM: a window slides over the units, tanh, max over time, tanh (Shen et al. 2014).
 
     A text is padded with window // 2 zero units at each side, and the windows of padding are
@@ -67,20 +99,21 @@ class CnnTower(nn.Module):
         self.output = linear(config.filters, config.dim, scale=QUIET if config.skip else 1.0)
         self.skip = Skip(self.rows.weight.shape[1], config.dim) if config.skip else None
 
-    def forward(self, block: TorchBlock) -> Tensor:
-        """Return (B, D)."""
+    def tables(self, block: TorchBlock) -> tuple[Tensor, ...]:
+        """Return the units' filters for each offset, (K, U, F), and their path around, (U, D)."""
         units = self.rows(block)  # (U, E) or, exact, (U, K F)
         projected = units if self.conv is None else units @ self.conv  # (U, K F)
-        vectors = torch.tanh(self.output(torch.tanh(self._best(projected, block) + self.bias)))
-        return vectors if self.skip is None else vectors + self.skip(bags(units, block), block)
-
-    def _best(self, projected: Tensor, block: TorchBlock) -> Tensor:
-        """Return the largest sum of each filter over a text's windows, (B, F)."""
         offsets = projected.view(-1, self.window, self.filters).transpose(0, 1).contiguous()
-        return window_max(offsets, block.units, block.lengths)
+        return (offsets,) if self.skip is None else (offsets, self.skip(units))
+
+    def vectors(self, tables: Sequence[Tensor], texts: Texts) -> Tensor:
+        """Return (B, D)."""
+        best = window_max(tables[0], texts.units, texts.lengths)  # (B, F)
+        vectors = torch.tanh(self.output(torch.tanh(best + self.bias)))
+        return vectors if self.skip is None else vectors + scaled(bags(tables[1], texts), texts)
 
 
-class LstmTower(nn.Module):
+class LstmTower(Tower):
     """LSTM-DSSM: a peephole LSTM whose state at the last unit is the vector (Palangi et al. 2016).
 
     Gates in the order input, forget, cell, output; i and f look at c(t-1), o at c(t), through
@@ -97,21 +130,31 @@ class LstmTower(nn.Module):
         self.skip = Skip(config.embedding, config.dim) if config.skip else None
 
     def forward(self, block: TorchBlock) -> Tensor:
-        """Return (B, D)."""
+        """Return (B, D): steps follow one another, so that only texts can be shared out."""
+        return in_parts(self.vectors, self.tables(block), block.texts, [*self.parameters()])
+
+    def tables(self, block: TorchBlock) -> tuple[Tensor, ...]:
+        """Return the units' gates for each direction, (U, 4 H), and their path around, (U, D)."""
         units = self.rows(block)  # (U, E)
-        states = [self.forth.pooled(units, block.units, block.lengths)]
+        tables = [self.forth.gates(units)]
         if self.back is not None:
-            states.append(self.back.pooled(units, _reversed(block), block.lengths))
+            tables.append(self.back.gates(units))
+        return tuple(tables if self.skip is None else [*tables, self.skip(units)])
+
+    def vectors(self, tables: Sequence[Tensor], texts: Texts) -> Tensor:
+        """Return (B, D)."""
+        states = [self.forth.pooled(tables[0], texts)]
+        if self.back is not None:
+            states.append(self.back.pooled(tables[1], _reversed(texts)))
         vectors = torch.cat(states, dim=1)  # (B, D) in (-1, 1)
-        return vectors if self.skip is None else vectors + self.skip(bags(units, block), block)
+        return vectors if self.skip is None else vectors + scaled(bags(tables[-1], texts), texts)
 
 
-def _reversed(block: TorchBlock) -> Tensor:
+def _reversed(texts: Texts) -> Texts:
     """Return each text's units (B, T) in reverse, padding still at the end."""
-    back = (
-        block.lengths[:, None] - 1 - torch.arange(block.units.shape[1], device=block.units.device)
-    )
-    return block.units.gather(1, back.clamp(min=0))
+    units, lengths = texts
+    back = lengths[:, None] - 1 - torch.arange(units.shape[1], device=units.device)
+    return Texts(units.gather(1, back.clamp(min=0)), lengths)
 
 
 class LstmCell(nn.Module):
@@ -128,12 +171,16 @@ class LstmCell(nn.Module):
         self.bias = nn.Parameter(bias.flatten())
         self.peepholes = nn.Parameter(torch.zeros(3, width)) if config.peepholes else None
 
-    def pooled(self, units: Tensor, order: Tensor, lengths: Tensor) -> Tensor:
-        """Return the pooled states (B, H) of texts given as distinct units (U, E) and (B, T).
+    def gates(self, units: Tensor) -> Tensor:
+        """Return the whole input projection of units at once, (U, E) -> (U, 4 H)."""
+        return units @ self.input + self.bias
+
+    def pooled(self, gates: Tensor, texts: Texts) -> Tensor:
+        """Return the pooled states (B, H) of texts, given their units' gates (U, 4 H).
 
         Texts go longest first, so that those still running are a prefix and padding costs nothing.
         """
-        gates = units @ self.input + self.bias  # (U, 4 H): the whole input projection at once
+        order, lengths = texts
         by_length = torch.argsort(lengths, descending=True, stable=True)
         reached = torch.arange(order.shape[1], device=order.device)[:, None] < lengths[by_length]
         running = reached.sum(1).tolist()  # T numbers of texts, falling
@@ -172,7 +219,7 @@ def _uniform(inputs: int, outputs: int, bound: float) -> Tensor:
 TOWERS = {"dnn": DnnTower, "cnn": CnnTower, "lstm": LstmTower}
 
 
-def build_tower(config: TowerConfig, rows: int) -> nn.Module:
+def build_tower(config: TowerConfig, rows: int) -> Tower:
     """Build a tower with fresh weights for a vocabulary of that many rows."""
     if isinstance(config, DnnConfig):
         return DnnTower(config, rows)

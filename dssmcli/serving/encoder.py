@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import SIDES, ModelConfig, model_from_dict, one_of
+from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import CONFIG, VOCABULARY, WEIGHTS, Run
-from dssmcli.serving.pipeline import in_threads
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
 from dssmcli.serving.weights import tensors_in

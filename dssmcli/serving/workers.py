@@ -13,8 +13,8 @@ from typing import BinaryIO, NamedTuple, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import DssmError
-from dssmcli.serving.pipeline import in_threads
 
 Floats = npt.NDArray[np.float32]
 

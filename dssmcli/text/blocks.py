@@ -21,6 +21,8 @@ AnyInts = npt.NDArray[np.integer[Any]]
 Bools = npt.NDArray[np.bool_]
 
 _ADDED_AT_ONCE = 8192
+_SPARSE = 16
+"""Where a block has fewer than one in so many of all units, they are found by sorting."""
 
 
 class Block(NamedTuple):
@@ -137,12 +139,22 @@ class TextIndex:
         if dropout is not None:
             flat, lengths = dropout.thinned(flat, lengths)
         # Unit 0 is put first so that padding is unit 0 of every block.
-        ids, local = np.unique(np.concatenate(([PAD_UNIT], flat)), return_inverse=True)
+        ids, local = self._own_numbers(np.concatenate(([PAD_UNIT], flat)))
         width = int(lengths.max(initial=1))
         units = np.full((len(rows), width), PAD_UNIT, np.int64)
         units[np.arange(width) < lengths[:, None]] = local[1:]
         features, counts = self._described().take(ids)
         return Block(units, lengths, features, np.cumsum(counts) - counts)
+
+    def _own_numbers(self, units: Ints) -> tuple[Ints, Ints]:
+        """Return the distinct units, in order, and the place of each unit among them."""
+        if self.distinct_units > _SPARSE * len(units):
+            return np.unique(units, return_inverse=True)
+        place = np.zeros(self.distinct_units, np.int64)
+        place[units] = 1
+        ids = np.flatnonzero(place)
+        place[ids] = np.arange(len(ids))
+        return ids, place[units]
 
 
 def _portions(chosen: Bools) -> Iterator[Ints]:

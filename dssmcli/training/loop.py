@@ -51,12 +51,13 @@ def optimizer_for(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> to
 def train(
     optimizer: torch.optim.Optimizer,
     config: TrainConfig,
-    loss_of: Callable[[int], StepLoss],
+    next_loss: Callable[[], StepLoss],
     start: int,
     steps: int,
 ) -> Iterator[Step]:
     """Take steps `start` to `steps`, yielding after each; the consumer evaluates, saves and stops.
 
+    `next_loss` is called once a step, in their order.
     Each step's random numbers depend on the seed and the step alone, so that a resumed training
     is the same as one never interrupted. Raises DssmError when the loss is no longer finite.
     """
@@ -66,7 +67,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, number, steps) * group.get("factor", 1.0)
         optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(number)
+        loss = next_loss()
         total = float(loss.total.detach())
         if not math.isfinite(total):
             raise DssmError(

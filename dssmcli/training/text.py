@@ -12,13 +12,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dssmcli.data.batching import Batch, Batches
+from dssmcli.data.batching import Batches
 from dssmcli.data.pairs import positive_rows
 from dssmcli.models.dssm import Dssm
-from dssmcli.models.layers import to_torch
 from dssmcli.models.losses import LogisticLoss, cosent_loss, softmax_loss
-from dssmcli.text.blocks import UnitDropout
 from dssmcli.training.loop import Step, StepLoss, optimizer_for, train
+from dssmcli.training.prepared import Prepared, encoded, prepared
 from dssmcli.training.task import TextTask
 from dssmcli.training.validation import validation_score
 
@@ -109,13 +108,15 @@ def train_text(task: TextTask, state: TextState) -> Iterator[Step | Evaluation]:
     steps = config.epochs * batches.per_epoch
     every = config.eval_steps or batches.per_epoch
 
-    def loss_of(number: int) -> StepLoss:
-        return _loss(task, state, batches.batch(number), aims, number)
+    given = prepared(task, batches, state.step, steps)
+
+    def next_loss() -> StepLoss:
+        return _loss(task, state, next(given), aims)
 
     torch.set_num_threads(config.threads)
     if state.finished:
         return
-    for step in train(state.optimizer, config, loss_of, state.step, steps):
+    for step in train(state.optimizer, config, next_loss, state.step, steps):
         state.step = step.number
         for name, value in {"steps": 1.0, "loss": step.loss, **step.parts}.items():
             state.sums[name] = state.sums.get(name, 0.0) + value
@@ -134,9 +135,10 @@ def steps_in_all(task: TextTask) -> int:
 
 
 class _Targets(NamedTuple):
-    """Of R training rows: is each a match, how much it weighs, its label from 0 to 1, its value."""
+    """Of R training rows: the numbers of the matches (M,) among them, what each row weighs, its
+    label from 0 to 1, its value."""
 
-    positive: Tensor
+    match: Tensor
     weight: Tensor
     label: Tensor
     grade: Tensor
@@ -160,7 +162,8 @@ class _Aims:
         weight = np.where(positive, self._weights(value) / self._mean, 1.0)
         parts = (weight, label, value)
         return _Targets(
-            torch.from_numpy(positive), *(torch.from_numpy(p.astype(np.float32)) for p in parts)
+            torch.from_numpy(np.flatnonzero(positive)),
+            *(torch.from_numpy(p.astype(np.float32)) for p in parts),
         )
 
     def _weights(self, value: Floats) -> Floats:
@@ -169,19 +172,21 @@ class _Aims:
         return np.log1p(value) if self._clicks == "log" else value
 
 
-def _loss(task: TextTask, state: TextState, batch: Batch, aims: _Aims, number: int) -> StepLoss:
+def _loss(task: TextTask, state: TextState, given: Prepared, aims: _Aims) -> StepLoss:
     """Return the weighted sum of the losses of one batch."""
-    weights = task.loss
-    query, title = _encode_batch(task, state.model, batch, number)  # (R, D), (C, D)
-    cosines = query @ title.T  # (R, C)
+    weights, batch = task.loss, given.batch
+    query, title = encoded(state.model, given)  # (R, D), (C, D)
     column = torch.from_numpy(batch.column)
-    own = cosines.gather(1, column[:, None])[:, 0]  # (R,)
-    chosen, weight, label, grade = aims.of(batch.rows)
+    own = (query * title[column]).sum(dim=1)  # (R,)
+    match, weight, label, grade = aims.of(batch.rows)
     losses = {}
-    if weights.softmax and bool(chosen.any()):
-        allowed = torch.from_numpy(batch.allowed)[chosen]
+    if weights.softmax and len(match):
         losses["softmax"] = weights.softmax * softmax_loss(
-            cosines[chosen], column[chosen], allowed, weights.gamma, weight[chosen]
+            query[match] @ title.T,  # (M, C)
+            column[match],
+            torch.from_numpy(batch.allowed)[match],
+            weights.gamma,
+            weight[match],
         )
     if weights.logistic:
         losses["logistic"] = weights.logistic * state.logistic(own, label, weight)
@@ -191,26 +196,6 @@ def _loss(task: TextTask, state: TextState, batch: Batch, aims: _Aims, number: i
     parts = {name: float(loss.detach()) for name, loss in losses.items()}
     parts["masked"] = float(batch.masked.mean())
     return StepLoss(total, parts, len(batch.rows))
-
-
-def _encode_batch(task: TextTask, model: Dssm, batch: Batch, number: int) -> tuple[Tensor, Tensor]:
-    """Return the vectors of the batch's queries and candidates; each distinct text runs once."""
-    config = task.config
-    dropout = None
-    if config.unit_dropout:
-        random = np.random.default_rng([config.seed, 3, number])
-        dropout = UnitDropout(config.unit_dropout, random)
-    queries = task.train.query[batch.rows]
-    if task.model.separate_towers:
-        distinct, inverse = np.unique(queries, return_inverse=True)
-        query = model.encode(to_torch(task.index.block(distinct, dropout)), "query")
-        title = model.encode(to_torch(task.index.block(batch.candidates, dropout)), "title")
-        return query[torch.from_numpy(inverse)], title
-    both = np.concatenate((queries, batch.candidates))
-    distinct, inverse = np.unique(both, return_inverse=True)
-    place = torch.from_numpy(inverse)
-    vectors = model.encode(to_torch(task.index.block(distinct, dropout)), "query")
-    return vectors[place[: len(queries)]], vectors[place[len(queries) :]]
 
 
 def _evaluate(task: TextTask, state: TextState, epoch: float) -> Evaluation:
