@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from dssmcli.errors import ConfigError, nearest
 
-TOKENIZERS = ("auto", "char", "trigram", "word")
+TOKENIZERS = ("auto", "char", "trigram", "word", "jieba", "sentencepiece")
 POOLINGS = ("last", "max", "mean")
 CNN_FORMS = ("factored", "exact")
 VALUE_KINDS = ("click", "clicks", "label", "grade")
