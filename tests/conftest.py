@@ -121,6 +121,27 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
+WORDY = ("jieba", "sentencepiece")
+"""The tokenizers whose runs carry a list of words."""
+
+
+def train_wordy(pairs: Path, tokenizer: str, run: Path, *more: str | Path) -> Result:
+    options = ("--tokenizer", tokenizer, *TOWER["cnn"], *SMALL, "--epochs", "3", "-o", run)
+    with pytest.MonkeyPatch.context() as patch:
+        return run_command(["train", pairs, *options, *more], b"", patch)
+
+
+@pytest.fixture(scope="session")
+def wordy_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a small trained run for each tokenizer that has a list of words."""
+    folder = tmp_path_factory.mktemp("wordy")
+    pairs = write_pairs(folder / "pairs.tsv", 300)
+    for tokenizer in WORDY:
+        made = train_wordy(pairs, tokenizer, folder / tokenizer)
+        assert made.code == 0, made.err
+    return {tokenizer: folder / tokenizer for tokenizer in WORDY}
+
+
 @pytest.fixture(name="run")
 def _run(runs: dict[str, Path]) -> Path:
     """Return a small trained run."""
