@@ -10,8 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from dssmcli import cli
+from dssmcli.config import WORDY
+
+# A machine that does something else for a while fails no test.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Twelve words and what each means: no character is shared between a word and its meaning.
 MEANINGS = {
@@ -119,10 +125,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             )
             assert made.code == 0, made.err
     return found
-
-
-WORDY = ("jieba", "sentencepiece")
-"""The tokenizers whose runs carry a list of words."""
 
 
 def train_wordy(pairs: Path, tokenizer: str, run: Path, *more: str | Path) -> Result:

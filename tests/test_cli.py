@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MEANINGS, SMALL, WORDY, Dssm, write_pairs
+from conftest import MEANINGS, SMALL, Dssm, write_pairs
 
 from dssmcli.cli import COMMANDS
+from dssmcli.config import WORDY
 
 PYTHON = [sys.executable, "-m", "dssmcli"]
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL, WORDY, Dssm, write_pairs
+from conftest import SMALL, Dssm, write_pairs
 
 import dssmcli
+from dssmcli.config import WORDY
 from dssmcli.errors import OutputError, RunError
 from dssmcli.run import FILES, MANIFEST, Run, open_run, publish, workplace
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL, TOWER, WORDY, Dssm, run_command, train_wordy, write_pairs
+from conftest import SMALL, TOWER, Dssm, run_command, train_wordy, write_pairs
 
 import dssmcli
-from dssmcli.config import LossConfig, TrainConfig
+from dssmcli.config import WORDY, LossConfig, TrainConfig
 from dssmcli.data.batching import Batches, KnownPositives, split_by_query
 from dssmcli.data.pairs import Pairs, Texts, positive_rows, read_pairs
 from dssmcli.data.tsv import BadRows

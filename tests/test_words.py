@@ -19,8 +19,8 @@ from dssmcli.errors import DataError, DssmError, RunError
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.dictionary import Dictionary, stock_dictionary, with_own
 from dssmcli.text.normalize import normalize
-from dssmcli.text.scan import Scanner
-from dssmcli.text.segment import PieceSegmenter, Segmenter, WordSegmenter, one_text, spelled
+from dssmcli.text.scan import Scanner, scanned, spelled
+from dssmcli.text.segment import PieceSegmenter, Segmenter, WordSegmenter
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.units import SPACED
 from dssmcli.text.vocab import Vocabulary
@@ -37,7 +37,7 @@ TEXTS = [
 
 def cut(segmenter: Segmenter, text: str) -> list[str]:
     runs = text.translate(SPACED).split()
-    return spelled(segmenter.cut(one_text(runs)))
+    return spelled(segmenter.cut(scanned(runs), 128))
 
 
 def plain_words(run: str, words: Words) -> list[str]:
@@ -104,8 +104,7 @@ def lists(letters: str) -> st.SearchStrategy[Words]:
 def test_many_texts_are_cut_at_once_as_one_run_is_by_the_definition(
     words: Words, texts: list[str]
 ) -> None:
-    segmenter, scanned = WordSegmenter(words), Scanner(SPACED).scan(texts)
-    found = segmenter.cut(scanned)
+    found = WordSegmenter(words).cut(Scanner(SPACED).scan(texts), 128)
     expected = [
         [word for run in text.translate(SPACED).split() for word in plain_words(run, words)]
         for text in texts
@@ -118,7 +117,7 @@ def test_many_texts_are_cut_at_once_as_one_run_is_by_the_definition(
 def test_pieces_of_many_texts_are_those_of_one_by_the_definition(
     words: Words, texts: list[str]
 ) -> None:
-    found = PieceSegmenter(words).cut(Scanner(SPACED).scan(texts))
+    found = PieceSegmenter(words).cut(Scanner(SPACED).scan(texts), 128)
     expected = [plain_pieces(text.translate(SPACED).split(), words) for text in texts]
     assert found.counts.tolist() == [len(units) for units in expected]
     assert spelled(found) == [unit for units in expected for unit in units]

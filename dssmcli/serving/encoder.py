@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.config import SIDES, ModelConfig, model_from_dict, one_of
+from dssmcli.config import SIDES, WORDY, ModelConfig, model_from_dict, one_of
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import CONFIG, VOCABULARY, WEIGHTS, WORDS, Run
 from dssmcli.serving.pipeline import in_threads
@@ -19,9 +19,11 @@ from dssmcli.serving.towers import Tower, build_tower, weight_shapes
 from dssmcli.serving.weights import tensors_in
 from dssmcli.serving.workers import Encode, Encoded, in_processes
 from dssmcli.text.numbering import UnitFeatures, UnitIndex
-from dssmcli.text.tokenizers import Lookup, needs_words
+from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, vocabulary_from_text
-from dssmcli.text.words import Words, words_from_text
+
+if TYPE_CHECKING:
+    from dssmcli.text.words import Words
 
 Floats = npt.NDArray[np.float32]
 
@@ -205,9 +207,11 @@ def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1
     expected = {f"{side}.{name}": shape for side in names for name, shape in shapes.items()}
     arrays = tensors_in(weights, expected, str(run.path / WEIGHTS))
     digest = hashlib.sha256(run.manifest.encode()).hexdigest()
-    words = _words(run) if needs_words(model.text.tokenizer) else None
+    words = _words(run) if model.text.tokenizer in WORDY else None
     return Encoder(model, vocabulary, arrays, config, threads, processes, digest, words)
 
 
 def _words(run: Run) -> Words:
+    from dssmcli.text.words import words_from_text
+
     return words_from_text(run.read_text(WORDS), str(run.path / WORDS))

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from dssmcli.errors import DataError, DssmError, shown
 from dssmcli.text.normalize import normalize
-from dssmcli.text.segment import WordSegmenter, one_text, spelled
+from dssmcli.text.scan import scanned, spelled
+from dssmcli.text.segment import WordSegmenter
 from dssmcli.text.units import MAX_UNIT_CHARS, SPACED
 from dssmcli.text.words import Words
 
@@ -66,7 +67,7 @@ def with_own(stock: Dictionary, path: Path) -> Dictionary:
 def _suggested(word: str, known: Dictionary, segmenter: WordSegmenter) -> int:
     """Return a frequency above that of the words it would be cut into, one after the other."""
     share = 1.0
-    for part in spelled(segmenter.cut(one_text([word]))):
+    for part in spelled(segmenter.cut(scanned([word]), MAX_UNIT_CHARS)):
         share *= known.frequencies.get(part, 1) / known.total
     return max(int(share * known.total) + 1, known.frequencies.get(word, 1))
 

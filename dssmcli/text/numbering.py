@@ -15,7 +15,6 @@ from dssmcli.text.codes import Codes, hashed, texts_at
 from dssmcli.text.numbers import Numbers
 from dssmcli.text.ragged import Ragged, distinct, spans
 from dssmcli.text.scan import Scanned, Scanner, shortened
-from dssmcli.text.segment import segmented
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.units import letter_trigrams, mixed_features
 from dssmcli.text.vocab import PAD, Vocabulary
@@ -138,7 +137,7 @@ class UnitIndex:
         """Return the units of texts by number."""
         found = self._scanner.scan(texts)
         if self._segmenter is not None:
-            found = segmented(found, self._segmenter, self._max_units)
+            found = self._segmenter.cut(found, self._max_units)
         found = shortened(found, self._max_units)
         first = found.codes[found.starts]
         alone = found.lengths == 1

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.text.codes import code_points, sizes, texts_at
 from dssmcli.text.normalize import normalize
 from dssmcli.text.ragged import distinct
 from dssmcli.text.units import MAX_UNIT_CHARS
@@ -30,7 +31,6 @@ _ENTANGLED = 0x80
 _JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF))
 _IDEOGRAPHS = range(0x4E00, 0x9FA6)
 """The unified ideographs of Unicode 1.1, all of one kind; later ones are entered as they come."""
-_NOT_UTF8 = "surrogatepass"
 
 
 class Scanned(NamedTuple):
@@ -71,7 +71,7 @@ class Scanner:
         return self._cut(codes, kinds, len(texts))
 
     def _looked_up(self, joined: str) -> tuple[Codes, npt.NDArray[np.uint8]]:
-        codes = np.frombuffer(joined.encode("utf-32-le", _NOT_UTF8), np.uint32)
+        codes = code_points(joined)
         kinds = self._kind[codes]
         if not kinds.all():
             for code in distinct(codes[kinds == _UNKNOWN]).tolist():
@@ -122,6 +122,18 @@ class Scanner:
         starts = np.flatnonzero(begins[inside])
         lengths = np.diff(starts, append=len(parts))
         return Scanned(parts, starts, lengths, counts, np.zeros(texts, np.bool_))
+
+
+def scanned(units: Sequence[str]) -> Scanned:
+    """Return the units of one text as the scanner gives those of many."""
+    lengths = sizes(units)
+    starts, codes = np.cumsum(lengths) - lengths, code_points("".join(units))
+    return Scanned(codes, starts, lengths, np.array([len(units)]), np.zeros(1, np.bool_))
+
+
+def spelled(units: Scanned) -> list[str]:
+    """Return the texts of units."""
+    return list(texts_at(units.codes, units.starts, units.lengths))
 
 
 def _joined(texts: Sequence[str]) -> str:

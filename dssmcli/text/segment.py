@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from dssmcli.text.codes import Codes, code_points, sizes, texts_at
+from dssmcli.text.codes import Codes
 from dssmcli.text.lattice import Bools, Ints, Matches, Scores, WordTable, best_path, left_in_runs
 from dssmcli.text.ragged import spans
 from dssmcli.text.scan import Scanned
@@ -24,8 +24,11 @@ CHARS_A_UNIT = 16
 class Segmenter(Protocol):
     """Cuts runs of characters into words."""
 
-    def cut(self, runs: Scanned) -> Scanned:
-        """Return the words of runs, which stand one after the other without gaps."""
+    def cut(self, runs: Scanned, max_units: int) -> Scanned:
+        """Return the words, whatever their number, of runs that stand without gaps.
+
+        What a text has more than CHARS_A_UNIT characters for each of `max_units` is cut off first.
+        """
 
 
 class BestPath(NamedTuple):
@@ -52,8 +55,9 @@ class WordSegmenter:
         self._scores = np.array(words.scores, np.float64)
         self._unlisted = np.float64(words.unlisted)
 
-    def cut(self, runs: Scanned) -> Scanned:
-        """Return the words of runs, which stand one after the other without gaps."""
+    def cut(self, runs: Scanned, max_units: int) -> Scanned:
+        """Return the words of runs: see Segmenter."""
+        runs = _limited(runs, max_units)
         begins = self.path(runs).begins
         _join_letters(runs, begins)
         return _as_units(runs, begins)
@@ -81,9 +85,9 @@ class PieceSegmenter:
         self._scores = np.array(words.scores, np.float32)
         self._unlisted = np.float32(words.unlisted)
 
-    def cut(self, runs: Scanned) -> Scanned:
-        """Return the pieces of runs, which stand one after the other without gaps."""
-        marked = _marked(runs)
+    def cut(self, runs: Scanned, max_units: int) -> Scanned:
+        """Return the pieces of runs: see Segmenter."""
+        marked = _marked(_limited(runs, max_units))
         lengths = np.diff(_text_ends(marked), prepend=0)[::-1]
         lengths = lengths[lengths > 0]
         codes = marked.codes[::-1]
@@ -97,25 +101,7 @@ SEGMENTERS: Mapping[str, type[WordSegmenter] | type[PieceSegmenter]] = {
     "jieba": WordSegmenter,
     "sentencepiece": PieceSegmenter,
 }
-"""How the tokenizers that need a list of words cut."""
-
-
-def segmented(runs: Scanned, segmenter: Segmenter, max_units: int) -> Scanned:
-    """Return the words of runs, whatever their number, of the part of each text that is cut."""
-    return segmenter.cut(_limited(runs, CHARS_A_UNIT * max_units))
-
-
-def one_text(runs: list[str]) -> Scanned:
-    """Return the runs of one text as the scanner gives those of many."""
-    lengths = sizes(runs)
-    starts = np.cumsum(lengths) - lengths
-    codes = code_points("".join(runs))
-    return Scanned(codes, starts, lengths, np.array([len(runs)]), np.zeros(1, np.bool_))
-
-
-def spelled(units: Scanned) -> list[str]:
-    """Return the texts of units."""
-    return list(texts_at(units.codes, units.starts, units.lengths))
+"""How the tokenizers cut that need a list of words."""
 
 
 class _Parts(NamedTuple):
@@ -177,8 +163,9 @@ def _as_units(runs: Scanned, begins: Bools) -> Scanned:
     return Scanned(runs.codes, starts, np.diff(starts, append=len(begins)), counts, runs.cut)
 
 
-def _limited(runs: Scanned, most: int) -> Scanned:
-    """Cut off what a text has more than `most` characters, and stop at that."""
+def _limited(runs: Scanned, max_units: int) -> Scanned:
+    """Cut off what a text has too many characters."""
+    most = CHARS_A_UNIT * max_units
     ends = _text_ends(runs)
     begins = np.append(0, ends)[:-1]
     long = ends - begins > most

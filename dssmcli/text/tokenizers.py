@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from dssmcli.config import TextConfig
+from dssmcli.config import WORDY, TextConfig
 from dssmcli.text.normalize import normalize
-from dssmcli.text.segment import SEGMENTERS, Segmenter, one_text, segmented, spelled
+from dssmcli.text.scan import scanned, spelled
 from dssmcli.text.units import (
     MAX_UNIT_CHARS,
     MIXED,
@@ -19,14 +19,17 @@ from dssmcli.text.units import (
     word_features,
 )
 from dssmcli.text.vocab import Vocabulary, shipped_features
-from dssmcli.text.words import Words
+
+if TYPE_CHECKING:
+    from dssmcli.text.segment import Segmenter
+    from dssmcli.text.words import Words
 
 
 class Tokenizer(NamedTuple):
     """How a normalised text becomes units, and a unit its features.
 
     `space` is a table for `str.translate` that puts spaces around units, or around the runs that a
-    Segmenter cuts into units: see `needs_words`.
+    Segmenter cuts into units (config.WORDY).
     """
 
     space: Mapping[int, str]
@@ -47,11 +50,6 @@ TOKENIZERS = {
 }
 
 
-def needs_words(tokenizer: str) -> bool:
-    """Tell whether a tokenizer cuts by a list of words, which the run then carries."""
-    return tokenizer in SEGMENTERS
-
-
 class Cut(NamedTuple):
     """A text's units as the model sees them, and whether something of it was cut off."""
 
@@ -68,7 +66,7 @@ def tokenize(
     """
     units, truncated = tokenizer.cut(normalize(text)), False
     if segmenter is not None:
-        found = segmented(one_text(units), segmenter, max_units)
+        found = segmenter.cut(scanned(units), max_units)
         units, truncated = spelled(found), bool(found.cut.any())
     truncated = truncated or len(units) > max_units
     units = units[:max_units]
@@ -97,7 +95,10 @@ class Lookup(NamedTuple):
     def of(config: TextConfig, vocabulary: Vocabulary, words: Words | None = None) -> Lookup:
         """Return the lookup that a run's text settings, vocabulary and words (if any) give."""
         segmenter = None
-        if needs_words(config.tokenizer):
+        if config.tokenizer in WORDY:
+            # Here and not above: what few runs need would make all others answer later.
+            from dssmcli.text.segment import SEGMENTERS
+
             assert words is not None, f"{config.tokenizer} cuts by a list of words"
             segmenter = SEGMENTERS[config.tokenizer](words)
         return Lookup(TOKENIZERS[config.tokenizer], vocabulary, config.max_units, segmenter)

@@ -15,9 +15,9 @@ from dssmcli.config import TextConfig
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.codes import code_points, sizes, texts_at
 from dssmcli.text.dictionary import stock_dictionary, with_own
-from dssmcli.text.ragged import RaggedFile
 from dssmcli.text.scan import Scanned
 from dssmcli.text.segment import CHARS_A_UNIT, BestPath, WordSegmenter
+from dssmcli.text.spill import RaggedFile
 from dssmcli.text.tokenizers import TOKENIZERS, Lookup
 from dssmcli.text.vocab import Vocabulary
 from dssmcli.text.words import Words
