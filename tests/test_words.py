@@ -123,6 +123,20 @@ def test_pieces_of_many_texts_are_those_of_one_by_the_definition(
     assert spelled(found) == [unit for units in expected for unit in units]
 
 
+@pytest.mark.parametrize("segmenter", [WordSegmenter, PieceSegmenter])
+@pytest.mark.parametrize("most", [1, 7, 30])
+def test_many_texts_are_cut_alike_some_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, segmenter: type[WordSegmenter | PieceSegmenter], most: int
+) -> None:
+    made = segmenter(SMALL_LIST)
+    runs = Scanner(SPACED).scan(["", *TEXTS, "", "手机 " * 9, "x" * 40, ""])
+    whole = made.cut(runs, 2)
+    monkeypatch.setattr("dssmcli.text.segment._CHARS_AT_ONCE", most)
+    for found, expected in zip(made.cut(runs, 2), whole, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert whole.cut.tolist().count(True) == 1
+
+
 Cut = Callable[[str], list[str]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from dssmcli.text.words import Words
 MARK = "▁"
 """What sentencepiece writes for a space; every run begins with it."""
 
+_CHARS_AT_ONCE = 1 << 20
 CHARS_A_UNIT = 16
 """So many characters of a text are cut for each unit that may be read: a long line stays cheap."""
 
@@ -57,7 +58,9 @@ class WordSegmenter:
 
     def cut(self, runs: Scanned, max_units: int) -> Scanned:
         """Return the words of runs: see Segmenter."""
-        runs = _limited(runs, max_units)
+        return _by_portions(self._cut, _limited(runs, max_units))
+
+    def _cut(self, runs: Scanned) -> Scanned:
         begins = self.path(runs).begins
         _join_letters(runs, begins)
         return _as_units(runs, begins)
@@ -87,7 +90,10 @@ class PieceSegmenter:
 
     def cut(self, runs: Scanned, max_units: int) -> Scanned:
         """Return the pieces of runs: see Segmenter."""
-        marked = _marked(_limited(runs, max_units))
+        return _by_portions(self._cut, _limited(runs, max_units))
+
+    def _cut(self, runs: Scanned) -> Scanned:
+        marked = _marked(runs)
         lengths = np.diff(_text_ends(marked), prepend=0)[::-1]
         lengths = lengths[lengths > 0]
         codes = marked.codes[::-1]
@@ -102,6 +108,34 @@ SEGMENTERS: Mapping[str, type[WordSegmenter] | type[PieceSegmenter]] = {
     "sentencepiece": PieceSegmenter,
 }
 """How the tokenizers cut that need a list of words."""
+
+
+def _by_portions(cut: Callable[[Scanned], Scanned], runs: Scanned) -> Scanned:
+    """Cut runs some texts at a time, so that long texts take no more memory than short ones."""
+    if len(runs.codes) <= _CHARS_AT_ONCE:
+        return cut(runs)
+    parts = [cut(part) for part in _portions(runs)]
+    codes, starts, lengths, counts, lost = map(list, zip(*parts, strict=True))
+    before = np.cumsum([0, *map(len, codes[:-1])])
+    shifted = [each + offset for each, offset in zip(starts, before, strict=True)]
+    return Scanned(*map(np.concatenate, (codes, shifted, lengths, counts, lost)))
+
+
+def _portions(runs: Scanned) -> Iterator[Scanned]:
+    """Yield the runs of some texts at a time, of about _CHARS_AT_ONCE characters."""
+    ends, run_ends = _text_ends(runs), np.cumsum(runs.counts)
+    last = np.flatnonzero(np.diff(ends // _CHARS_AT_ONCE)) + 1
+    text = code = run = 0
+    for text_end in [*last.tolist(), len(ends)]:
+        code_end, run_end = int(ends[text_end - 1]), int(run_ends[text_end - 1])
+        yield Scanned(
+            runs.codes[code:code_end],
+            runs.starts[run:run_end] - code,
+            runs.lengths[run:run_end],
+            runs.counts[text:text_end],
+            runs.cut[text:text_end],
+        )
+        text, code, run = text_end, code_end, run_end
 
 
 class _Parts(NamedTuple):
