@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from dssmcli.errors import ConfigError, nearest
 
-TOKENIZERS = ("auto", "char", "trigram", "word")
+TOKENIZERS = ("auto", "char", "trigram", "word", "jieba", "sentencepiece")
+WORDY = ("jieba", "sentencepiece")
+"""The tokenizers that cut by a list of words, which a run then carries."""
 POOLINGS = ("last", "max", "mean")
 CNN_FORMS = ("factored", "exact")
 VALUE_KINDS = ("click", "clicks", "label", "grade")

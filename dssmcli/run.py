@@ -5,6 +5,7 @@ A run is one folder:
     config.json          format, versions, every setting, data hash, threshold, metrics
     weights.safetensors  the towers' weights, float32, under their torch state-dict names
     vocab.txt            the features, one a line; row i + 1 of the embedding is line i
+    words.txt            the words texts are cut into, with scores, if the tokenizer has a list
     metrics.jsonl        one line an evaluation
     MANIFEST.json        size and SHA-256 of every other file
 
@@ -34,9 +35,11 @@ ENVIRONMENT_VARIABLE = "DSSM_MODEL"
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 VOCABULARY = "vocab.txt"
+WORDS = "words.txt"
 METRICS = "metrics.jsonl"
 MANIFEST = "MANIFEST.json"
 FILES = (CONFIG, WEIGHTS, VOCABULARY, METRICS)
+"""What every run has. Some have WORDS, too."""
 
 WORKPLACE = "partial"
 CHECKPOINT = "checkpoint.safetensors"
@@ -63,6 +66,8 @@ class Run(NamedTuple):
 
     def read(self, name: str) -> bytes:
         """Return a file's content; RunError unless its size and hash are as the manifest says."""
+        if name not in self.files:
+            raise RunError(f"{self.path / MANIFEST}: does not list {name}.")
         size, digest = self.files[name]
         content = _read_plain_file(self.path, name, size)
         if hashlib.sha256(content).hexdigest() != digest:
@@ -155,7 +160,7 @@ def _listed_files(found: object, where: Path) -> dict[str, tuple[int, str]]:
     if not isinstance(found, dict):
         raise RunError(f"{where}: no list of files.")
     files = {}
-    for name in FILES:
+    for name in (*FILES, *({WORDS} & set(found))):
         entry = found.get(name)
         if not isinstance(entry, dict):
             raise RunError(f"{where}: does not list {name}.")
@@ -203,10 +208,11 @@ def to_json(value: Mapping[str, Any]) -> str:
 def publish(place: Workplace, contents: Mapping[str, bytes]) -> None:
     """Write a run whole, flush it and put it in its place; what stood there before goes last.
 
-    `contents` has every name of FILES. A reader finds the old run or the new one, never a mixture,
-    whenever the program dies. Raises DssmError when something else than a run stands there.
+    `contents` has every name of FILES, and WORDS if need be. A reader finds the old run or the new
+    one, never a mixture, whenever the program dies. Raises DssmError when something else than a
+    run stands there.
     """
-    if set(contents) != set(FILES):
+    if set(contents) - {WORDS} != set(FILES):
         raise AssertionError(f"a run has the files {FILES}, got {tuple(contents)}")
     listed = {
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}

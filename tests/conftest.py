@@ -10,8 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from dssmcli import cli
+from dssmcli.config import WORDY
+
+# A machine that does something else for a while fails no test.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Twelve words and what each means: no character is shared between a word and its meaning.
 MEANINGS = {
@@ -119,6 +125,23 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             )
             assert made.code == 0, made.err
     return found
+
+
+def train_wordy(pairs: Path, tokenizer: str, run: Path, *more: str | Path) -> Result:
+    options = ("--tokenizer", tokenizer, *TOWER["cnn"], *SMALL, "--epochs", "3", "-o", run)
+    with pytest.MonkeyPatch.context() as patch:
+        return run_command(["train", pairs, *options, *more], b"", patch)
+
+
+@pytest.fixture(scope="session")
+def wordy_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a small trained run for each tokenizer that has a list of words."""
+    folder = tmp_path_factory.mktemp("wordy")
+    pairs = write_pairs(folder / "pairs.tsv", 300)
+    for tokenizer in WORDY:
+        made = train_wordy(pairs, tokenizer, folder / tokenizer)
+        assert made.code == 0, made.err
+    return {tokenizer: folder / tokenizer for tokenizer in WORDY}
 
 
 @pytest.fixture(name="run")

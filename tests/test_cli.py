@@ -15,6 +15,7 @@ import pytest
 from conftest import MEANINGS, SMALL, Dssm, write_pairs
 
 from dssmcli.cli import COMMANDS
+from dssmcli.config import WORDY
 
 PYTHON = [sys.executable, "-m", "dssmcli"]
 
@@ -288,6 +289,29 @@ def test_serving_never_imports_torch(run: Path, arguments: list[str], tmp_path: 
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("tokenizer", WORDY)
+@pytest.mark.parametrize("command", [["score", "手机", "b"], ["tokenize", "手机"]])
+def test_serving_a_list_of_words_imports_neither_torch_nor_the_library_it_came_from(
+    wordy_runs: dict[str, Path], command: list[str], tokenizer: str
+) -> None:
+    line = [sys.executable, "-c", SERVING, *command, "-m", str(wordy_runs[tokenizer])]
+    done = subprocess.run(line, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_tokenize_shows_the_words_of_a_run_of_the_stock_dictionary_or_says_which_it_needs(
+    dssm: Dssm, wordy_runs: dict[str, Path]
+) -> None:
+    stock = dssm("tokenize", "--tokenizer", "jieba", "买iphone手机")
+    assert [line.split("\t")[0] for line in stock.out.splitlines()] == ["买", "iphone", "手机", ""]
+    units = dssm("tokenize", "-m", wordy_runs["jieba"], "手机").out.splitlines()[0].split("\t")
+    assert units[:2] == ["手机", "手机"]
+    pieces = dssm("tokenize", "-m", wordy_runs["sentencepiece"], "couch 手机").out
+    assert "".join(line.split("\t")[0] for line in pieces.splitlines()) == "▁couch▁手机"
+    refused = dssm("tokenize", "--tokenizer", "sentencepiece", "x")
+    assert refused.code == 2 and "name a run with -m" in refused.err
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

@@ -21,6 +21,7 @@ from dssmcli.serving.encoder import Encoder
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, frequent_features
+from dssmcli.text.words import Words
 
 TEXTS = [
     "",
@@ -36,6 +37,12 @@ TEXTS = [
     " ".join(f"w{i}" for i in range(9)),
     "a" * 500,
 ]
+WORDS = Words(
+    ("手机", "花呗", "还款", "怎么", "▁", "▁good", "▁手机", "▁w", "▁花呗", "on"),
+    (-2.0, -2.1, -2.2, -2.3, -3.0, -3.1, -3.2, -3.3, -3.4, -3.5),
+    -9.0,
+)
+"""What texts are cut into by the tokenizers that have a list of words."""
 TOWERS: list[TowerConfig] = [
     DnnConfig(hidden=(12, 10), dim=6),
     DnnConfig(hidden=(12,), dim=6, skip=False),
@@ -56,9 +63,9 @@ TOWERS: list[TowerConfig] = [
 
 def make(tower: TowerConfig, tokenizer: str, separate: bool) -> tuple[Dssm, Encoder, TextIndex]:
     text = TextConfig(tokenizer=tokenizer, max_units=8, buckets=16)
-    empty = Lookup.of(text, Vocabulary([], 16))
+    empty = Lookup.of(text, Vocabulary([], 16), WORDS)
     counts = Counter(f for t in TEXTS[:7] for d in empty.describe(t) for f in d.features)
-    lookup = Lookup.of(text, Vocabulary(frequent_features(counts), 16))
+    lookup = Lookup.of(text, Vocabulary(frequent_features(counts), 16), WORDS)
     model = ModelConfig(text, tower, separate)
     torch.manual_seed(7)
     dssm = Dssm(model, len(lookup.vocabulary))
@@ -66,7 +73,7 @@ def make(tower: TowerConfig, tokenizer: str, separate: bool) -> tuple[Dssm, Enco
         if not name.endswith("rows.weight"):  # biases and peepholes start at 0: give them a say
             torch.nn.init.normal_(parameter, std=0.3)
     weights = {name: value.numpy().copy() for name, value in dssm.weights().items()}
-    return dssm, Encoder(model, lookup.vocabulary, weights), TextIndex(lookup)
+    return dssm, Encoder(model, lookup.vocabulary, weights, words=WORDS), TextIndex(lookup)
 
 
 @pytest.mark.parametrize("separate", [False, True])

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from conftest import SMALL, Dssm, write_pairs
 
 import dssmcli
+from dssmcli.config import WORDY
 from dssmcli.errors import OutputError, RunError
 from dssmcli.run import FILES, MANIFEST, Run, open_run, publish, workplace
 
@@ -26,7 +28,7 @@ def reseal(run: Path) -> None:
             "size": len((run / name).read_bytes()),
             "sha256": hashlib.sha256((run / name).read_bytes()).hexdigest(),
         }
-        for name in FILES
+        for name in sorted(path.name for path in run.iterdir() if path.name != MANIFEST)
     }
     (run / MANIFEST).write_text(json.dumps({"format": 1, "files": files}))
 
@@ -75,6 +77,51 @@ def test_a_missing_or_cut_file_is_named(dssm: Dssm, copy: Path, name: str) -> No
     (copy / name).unlink()
     missing = dssm("score", "-m", copy, "a", "b")
     assert missing.code == 3 and name in missing.err and missing.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("tokenizer", WORDY)
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda text: text[:-1], "words.txt: the last line is cut short"),
+        (lambda text: text.replace("\t-", "\t", 1), None),
+        (lambda text: text.replace("\t-", "\tx", 1), "words.txt:1: "),
+        (lambda text: text + "\t-1.0\n", "words.txt:"),
+        (lambda text: text + "\t".join(text.split("\n")[1].split("\t")) + "\n", "stands above"),
+        (lambda text: text + "x\t1e9\n", "words.txt:"),
+    ],
+)
+def test_a_list_of_words_that_cannot_be_used_is_refused_at_its_line(
+    dssm: Dssm,
+    wordy_runs: dict[str, Path],
+    tmp_path: Path,
+    tokenizer: str,
+    damage: Callable[[str], str],
+    said: str | None,
+) -> None:
+    copy = Path(shutil.copytree(wordy_runs[tokenizer], tmp_path / "copy"))
+    content = (copy / "words.txt").read_text("utf-8")
+    (copy / "words.txt").write_text(damage(content), "utf-8")
+    unsealed = dssm("score", "-m", copy, "a", "b")
+    assert unsealed.code == 3 and "words.txt: damaged" in unsealed.err
+    reseal(copy)
+    result = dssm("score", "-m", copy, "a", "b")
+    if said is None:  # another score is no error
+        assert result.code == 0, result.err
+    else:
+        assert result.code == 3 and said in result.err and result.err.count("\n") == 1
+
+
+def test_a_run_without_the_list_of_words_it_needs_says_so(
+    dssm: Dssm, wordy_runs: dict[str, Path], tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(wordy_runs["jieba"], tmp_path / "copy"))
+    (copy / "words.txt").unlink()
+    gone = dssm("score", "-m", copy, "a", "b")
+    assert gone.code == 3 and "words.txt: cannot be read" in gone.err
+    reseal(copy)
+    unlisted = dssm("score", "-m", copy, "a", "b")
+    assert unlisted.code == 3 and "MANIFEST.json: does not list words.txt" in unlisted.err
 
 
 def test_a_newer_run_says_so(dssm: Dssm, copy: Path) -> None:

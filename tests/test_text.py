@@ -28,6 +28,7 @@ from dssmcli.text.vocab import (
     shipped_features,
     vocabulary_from_text,
 )
+from dssmcli.text.words import Words
 
 COMPOSING = "eE\u0301\u200d\u00ad\u1100\u1161\u11a8ΣΑİﬁ a\n'好"
 """Characters whose normal form depends on what stands beside them, and some that do not care."""
@@ -130,8 +131,15 @@ def test_features_are_counted_most_frequent_first() -> None:
     assert len(shipped_features()) == len(set(shipped_features())) > 58_000
 
 
+WORDS = Words(("好", "a", "好a", "ab", "▁", "▁e"), (-2.0, -3.0, -4.0, -2.5, -1.0, -2.0), -6.0)
+
+
+def lookup_of(tokenizer: str, most: int) -> Lookup:
+    return Lookup.of(TextConfig(tokenizer, most, 16), Vocabulary(["a", "b", "好"], 16), WORDS)
+
+
 def index_of(texts: list[str], tokenizer: str = "auto", most: int = 8) -> TextIndex:
-    index = TextIndex(Lookup.of(TextConfig(tokenizer, most, 16), Vocabulary(["a", "b", "好"], 16)))
+    index = TextIndex(lookup_of(tokenizer, most))
     index.add(texts)
     return index
 
@@ -152,7 +160,7 @@ def test_a_block_holds_each_distinct_unit_once_and_pads_with_unit_zero() -> None
 )
 def test_a_block_says_of_a_text_what_describing_it_says(texts: list[str], tokenizer: str) -> None:
     index = index_of(texts, tokenizer)
-    lookup = Lookup.of(TextConfig(tokenizer, 8, 16), Vocabulary(["a", "b", "好"], 16))
+    lookup = lookup_of(tokenizer, 8)
     block = index.block(np.arange(len(texts)))
     ends = np.append(block.starts[1:], len(block.features))
     for row, text in enumerate(texts):

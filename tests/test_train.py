@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL, TOWER, Dssm, run_command, write_pairs
+from conftest import SMALL, TOWER, Dssm, run_command, train_wordy, write_pairs
 
 import dssmcli
-from dssmcli.config import LossConfig, TrainConfig
+from dssmcli.config import WORDY, LossConfig, TrainConfig
 from dssmcli.data.batching import Batches, KnownPositives, split_by_query
 from dssmcli.data.pairs import Pairs, Texts, positive_rows, read_pairs
 from dssmcli.data.tsv import BadRows
@@ -79,6 +79,81 @@ def test_a_resumed_training_ends_byte_equal_to_one_never_interrupted(
     assert dssm(*command, "-o", tmp_path / "cut", "--resume").code == 0
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cut", "p.tsv", "whole"]
+
+
+@pytest.mark.parametrize("tokenizer", WORDY)
+def test_words_are_the_same_each_time_and_resumed_with(
+    wordy_runs: dict[str, Path], tmp_path: Path, tokenizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dssmcli.run import Workplace
+
+    pairs, run = write_pairs(tmp_path / "p.tsv", 300), tmp_path / "r"
+    save = Workplace.save
+
+    def save_and_stop(place: Workplace, content: bytes) -> None:
+        save(place, content)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workplace, "save", save_and_stop)
+        assert train_wordy(pairs, tokenizer, run).code == 130
+    other: list[str | Path] = ["--pieces", "65"]
+    if tokenizer == "jieba":
+        # Cuts nothing otherwise, but changes what everything else scores.
+        (tmp_path / "own.txt").write_text("手机 99999\n", "utf-8")
+        other = ["--dictionary", tmp_path / "own.txt"]
+    refused = train_wordy(pairs, tokenizer, run, "--resume", *other)
+    assert refused.code == 2 and ("words" in refused.err or tokenizer != "jieba"), refused.err
+    assert train_wordy(pairs, tokenizer, run, "--resume").code == 0
+    assert contents(run) == contents(wordy_runs[tokenizer])
+
+
+def test_words_of_one_s_own_cut_the_log(dssm: Dssm, tmp_path: Path) -> None:
+    pairs, own = write_pairs(tmp_path / "p.tsv", 300), tmp_path / "own.txt"
+    own.write_text("便宜手机 100 n\n电话新款\n", "utf-8")
+    pairs.write_text(pairs.read_text("utf-8").replace("便宜 手机", "便宜手机"), "utf-8")
+    assert train_wordy(pairs, "jieba", tmp_path / "r", "--dictionary", own).code == 0
+    shown = dssm("tokenize", "-m", tmp_path / "r", "--json", "便宜手机").out
+    assert [unit["unit"] for unit in json.loads(shown)["units"]] == ["便宜手机"]
+    words = (tmp_path / "r" / "words.txt").read_text("utf-8")
+    assert "\n手机\t" in words and "电话新款" not in words, "what the log lacks is not kept"
+
+
+def test_the_options_of_one_tokenizer_are_refused_with_another(dssm: Dssm, tmp_path: Path) -> None:
+    pairs, own = write_pairs(tmp_path / "p.tsv", 20), tmp_path / "own.txt"
+    own.write_text("good 1\nbad one two three\n")
+    for options, code, said in (
+        (["--dictionary", own], 2, "for --tokenizer jieba, not for auto"),
+        (["--tokenizer", "jieba", "--pieces", "9"], 2, "for --tokenizer sentencepiece, not for ji"),
+        (["--tokenizer", "sentencepiece", "--pieces", "1"], 2, "at least 2"),
+        (["--tokenizer", "sentencepiece", "--pieces", "2"], 3, "learns no 2 pieces"),
+        (["--tokenizer", "jieba", "--dictionary", own], 3, "own.txt:2: "),
+        (["--tokenizer", "jieba", "--dictionary", tmp_path / "none"], 3, "none: No such file"),
+    ):
+        result = dssm("train", pairs, *SMALL, *options, "-o", tmp_path / "r")
+        assert result.code == code and said in result.err and result.err.count("\n") <= 4, result
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own.txt", "p.tsv"]
+
+
+def test_pieces_are_learned_from_training_texts_alone_and_from_some_of_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dssmcli.training import pieces
+
+    rows = np.arange(500)
+    assert pieces.sampled(rows, 1) is rows
+    monkeypatch.setattr(pieces, "_MOST_TEXTS", 100)
+    some = pieces.sampled(rows, 1)
+    assert len(set(some.tolist())) == 100 and (np.diff(some) > 0).all()
+    assert (some == pieces.sampled(rows, 1)).all() and (some != pieces.sampled(rows, 2)).any()
+    lists = []
+    for name, seed in (("a", 4), ("b", 5)):
+        train = write_pairs(tmp_path / "t.tsv", 300)
+        valid = write_pairs(tmp_path / f"{name}.tsv", 60, seed=seed)
+        options = ["--valid", valid, "--pieces", "70"]
+        assert train_wordy(train, "sentencepiece", tmp_path / name, *options).code == 0
+        lists.append((tmp_path / name / "words.txt").read_bytes())
+    assert lists[0] == lists[1] and 50 < len(lists[0].splitlines()) <= 70
 
 
 def test_resume_refuses_other_data_and_other_settings(
@@ -486,6 +561,7 @@ EVERY_SETTING = [
     *(["--max-units", "1"], ["--no-skip"], ["--min-count", "30"], ["--vocab", "shipped"]),
     *(["--tokenizer", "word"], ["--buckets", "1"], ["--valid-share", "0.3"], ["--filters", "9"]),
     *(["--window", "1"], ["--form", "exact"], ["--separate-towers"], ["--embedding", "9"]),
+    *(["--tokenizer", "jieba"], ["--tokenizer", "sentencepiece"]),
 ]
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
 from dssmcli.commands.options import CONTEXT, checked_text, json_option, model_option
 from dssmcli.config import TOKENIZERS
+
+if TYPE_CHECKING:
+    from dssmcli.text.tokenizers import Lookup
 
 _EPILOG = """\b
 Example:
@@ -41,14 +45,8 @@ def command(
     a line from standard input.
     """
     from dssmcli.data.tsv import STDIN, read_lines
-    from dssmcli.text.tokenizers import Lookup
 
-    if tokenizer is None:
-        from dssmcli.serving.loading import load
-
-        lookup = load(model).lookup
-    else:
-        lookup = Lookup.shipped(tokenizer)
+    lookup = _of_run(model) if tokenizer is None else _shipped(tokenizer)
     given: Iterable[str] = (checked_text("text", text) for text in texts)
     if texts == (STDIN,):
         given = (line.decode() for line in read_lines([STDIN]))
@@ -62,3 +60,24 @@ def command(
             ids = " ".join(map(str, each.ids))
             click.echo(f"{each.unit}\t{' '.join(each.features)}\t{ids}")
         click.echo("")
+
+
+def _of_run(model: str | None) -> Lookup:
+    from dssmcli.serving.loading import load
+
+    return load(model).lookup
+
+
+def _shipped(tokenizer: str) -> Lookup:
+    """Return a tokenizer as it is before it has seen a log; jieba's has its stock dictionary."""
+    from dssmcli.text.tokenizers import Lookup
+
+    if tokenizer == "sentencepiece":
+        raise click.UsageError(
+            "--tokenizer sentencepiece learns its pieces from a log: name a run with -m instead."
+        )
+    if tokenizer != "jieba":
+        return Lookup.shipped(tokenizer)
+    from dssmcli.text.dictionary import stock_dictionary
+
+    return Lookup.shipped(tokenizer, stock_dictionary().words())

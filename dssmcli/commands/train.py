@@ -78,6 +78,15 @@ def _default(option: str) -> str:
 
 _text_options = together(
     _setting("--tokenizer", click.Choice(TOKENIZERS), "How texts become units."),
+    click.option(
+        "--dictionary",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="jieba: words of your own, `word [frequency] [tag]` a line.",
+    ),
+    click.option(
+        "--pieces", type=int, help="sentencepiece: pieces that are learned.  [default: 8000]"
+    ),
     _setting("--max-units", int, "Units of a text that are read."),
     click.option(
         "--vocab",
@@ -197,6 +206,8 @@ def command(
     quiet: bool,
     vocab: str,
     min_count: int,
+    dictionary: Path | None,
+    pieces: int | None,
     preset: str,
     **chosen: Any,
 ) -> None:
@@ -217,7 +228,9 @@ def command(
     from dssmcli.run import workplace
     from dssmcli.training.task import PairsInput
 
-    given = PairsInput(files, valid, columns, kind, match_grade, vocab, min_count)
+    given = PairsInput(
+        files, valid, columns, kind, match_grade, vocab, min_count, dictionary, pieces
+    )
     skipped = BadRows(bad_rows == "skip", rejects)
     with TrainingDisplay(quiet) as display:
         if not _may_write(output, overwrite, resume, display):

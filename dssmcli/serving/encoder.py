@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.config import SIDES, ModelConfig, model_from_dict, one_of
+from dssmcli.config import SIDES, WORDY, ModelConfig, model_from_dict, one_of
 from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import ConfigError, RunError
-from dssmcli.run import CONFIG, VOCABULARY, WEIGHTS, Run
+from dssmcli.run import CONFIG, VOCABULARY, WEIGHTS, WORDS, Run
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
 from dssmcli.serving.weights import tensors_in
@@ -21,6 +21,9 @@ from dssmcli.serving.workers import Encode, Encoded, in_processes
 from dssmcli.text.numbering import UnitFeatures, UnitIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, vocabulary_from_text
+
+if TYPE_CHECKING:
+    from dssmcli.text.words import Words
 
 Floats = npt.NDArray[np.float32]
 
@@ -48,12 +51,13 @@ class Encoder:
         threads: int = 1,
         processes: int = 1,
         digest: str = "",
+        words: Words | None = None,
     ) -> None:
         self.model = model
         #: SHA-256 of the run's manifest, which no other run shares.
         self.digest = digest
         self.config = dict(config or {})
-        self.lookup = Lookup.of(model.text, vocabulary)
+        self.lookup = Lookup.of(model.text, vocabulary, words)
         names = SIDES if model.separate_towers else ("tower",)
         self._threads, self._processes = threads, processes
         # Blocks that have been looked up and are not done: see `in_threads`.
@@ -62,7 +66,7 @@ class Encoder:
             name: build_tower(model.tower, _own(name, weights), under_way) for name in names
         }
         self._features = UnitFeatures(self.lookup)
-        self._index = UnitIndex(self.lookup.tokenizer, self.lookup.max_units, self._features)
+        self._index = UnitIndex(self.lookup, self._features)
         self._truncated = 0
 
     @property
@@ -203,4 +207,11 @@ def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1
     expected = {f"{side}.{name}": shape for side in names for name, shape in shapes.items()}
     arrays = tensors_in(weights, expected, str(run.path / WEIGHTS))
     digest = hashlib.sha256(run.manifest.encode()).hexdigest()
-    return Encoder(model, vocabulary, arrays, config, threads, processes, digest)
+    words = _words(run) if model.text.tokenizer in WORDY else None
+    return Encoder(model, vocabulary, arrays, config, threads, processes, digest, words)
+
+
+def _words(run: Run) -> Words:
+    from dssmcli.text.words import words_from_text
+
+    return words_from_text(run.read_text(WORDS), str(run.path / WORDS))

@@ -67,7 +67,7 @@ class TextIndex:
     def __init__(self, lookup: Lookup, folder: Path | None = None) -> None:
         self._lookup = lookup
         self._spellings = UnitSpellings()
-        self._units = UnitIndex(lookup.tokenizer, lookup.max_units, self._spellings)
+        self._units = UnitIndex(lookup, self._spellings)
         self._features: UnitFeatures | None = None
         self._texts = RaggedFile(folder)
         self.truncated = 0

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.text.codes import Codes, hashed, texts_at
 from dssmcli.text.numbers import Numbers
 from dssmcli.text.ragged import Ragged, distinct, spans
-from dssmcli.text.scan import Scanned, Scanner
-from dssmcli.text.tokenizers import Lookup, Tokenizer
-from dssmcli.text.units import MAX_UNIT_CHARS, letter_trigrams, mixed_features
+from dssmcli.text.scan import Scanned, Scanner, shortened
+from dssmcli.text.tokenizers import Lookup
+from dssmcli.text.units import letter_trigrams, mixed_features
 from dssmcli.text.vocab import PAD, Vocabulary
 
 Ints = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
-Codes = npt.NDArray[np.integer[Any]]
 
 PAD_UNIT = 0
 """The unit that fills up short rows. Its only feature is PAD, whose row is zero."""
@@ -115,9 +114,9 @@ class UnitIndex:
     holds what is known of each, its features or (without a vocabulary yet) its spelling.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_units: int, units: Units) -> None:
-        self._scanner = Scanner(tokenizer.space)
-        self._max_units = max_units
+    def __init__(self, lookup: Lookup, units: Units) -> None:
+        self._scanner = Scanner(lookup.tokenizer.space)
+        self._max_units, self._segmenter = lookup.max_units, lookup.segmenter
         self._single = np.zeros(_CODE_POINTS, np.int32)
         self._words = Numbers()
         self._numbers = array("q")  # of the units that are words
@@ -136,7 +135,10 @@ class UnitIndex:
 
     def number(self, texts: Sequence[str]) -> Numbered:
         """Return the units of texts by number."""
-        found = self._scanner.scan(texts, self._max_units)
+        found = self._scanner.scan(texts)
+        if self._segmenter is not None:
+            found = self._segmenter.cut(found, self._max_units)
+        found = shortened(found, self._max_units)
         first = found.codes[found.starts]
         alone = found.lengths == 1
         if not self._single[first[alone]].all():
@@ -145,7 +147,7 @@ class UnitIndex:
         words = np.flatnonzero(~alone)
         if len(words):
             units[words] = self._number_words(found, words)
-        return Numbered(units, found.counts, found.truncated)
+        return Numbered(units, found.counts, int(found.cut.sum()))
 
     def _meet_singles(self, codes: Codes) -> None:
         new = distinct(codes[self._single[codes] == PAD_UNIT])
@@ -155,47 +157,12 @@ class UnitIndex:
     def _number_words(self, found: Scanned, words: Ints) -> Ints:
         """Return the numbers of those units that have several characters."""
         starts, lengths = found.starts[words], found.lengths[words]
-        hashes = _hashed(found.codes, starts, lengths)
+        hashes = hashed(found.codes, starts, lengths)
         places, new = self._words.number(hashes)
         if len(new):
             self._numbers.extend(range(len(self), len(self) + len(new)))
             self.units.meet(found.codes, starts[new], lengths[new])
         return np.frombuffer(self._numbers, np.int64)[places]
-
-
-def _factors() -> Hashes:
-    """Return an odd 64-bit number for each place in a word (splitmix64, Steele et al. 2014)."""
-    mask, factors = (1 << 64) - 1, []
-    for place in range(1, MAX_UNIT_CHARS + 1):
-        mixed = place * 0x9E3779B97F4A7C15 & mask
-        mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & mask
-        mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & mask
-        factors.append(mixed ^ mixed >> 31 | 1)
-    return np.array(factors, np.uint64)
-
-
-_FACTORS = _factors()
-
-
-def _hashed(codes: Codes, starts: Ints, lengths: Ints) -> Hashes:
-    """Return a 64-bit hash of each word, (n,): a sum of characters times their places' factors.
-
-    Two words of a log share a hash with a probability of about 2^-63 (Lemire & Kaser 2014).
-    """
-    places = spans(starts, lengths)
-    within = places - np.repeat(starts, lengths)
-    terms = codes[places].astype(np.uint64) * _FACTORS[within]
-    return np.asarray(np.add.reduceat(terms, np.cumsum(lengths) - lengths))
-
-
-def texts_at(codes: Codes, starts: Ints, lengths: Ints) -> Iterator[str]:
-    """Yield the texts that stand at spans of an array of code points."""
-    if (lengths == 1).all():
-        yield from map(chr, codes[starts].tolist())
-        return
-    for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
-        part = codes[start : start + length].astype("<u4")
-        yield part.tobytes().decode("utf-32-le", "surrogatepass")
 
 
 class _TrigramRows:

@@ -14,12 +14,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.text.codes import code_points, sizes, texts_at
 from dssmcli.text.normalize import normalize
 from dssmcli.text.ragged import distinct
 from dssmcli.text.units import MAX_UNIT_CHARS
 
 Codes = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 _CODE_POINTS = 0x110000
 # What a code point is to a unit. Below JOINS it is no part of one.
@@ -29,21 +31,21 @@ _ENTANGLED = 0x80
 _JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF))
 _IDEOGRAPHS = range(0x4E00, 0x9FA6)
 """The unified ideographs of Unicode 1.1, all of one kind; later ones are entered as they come."""
-_NOT_UTF8 = "surrogatepass"
 
 
 class Scanned(NamedTuple):
     """The U units of N texts, one after the other.
 
     codes: uint32, code points of normalised units; unit i begins at starts[i] (U,) int64 and has
-    lengths[i] of them. counts: (N,) int64, units of each text. truncated: texts that were cut.
+    lengths[i] of them. counts: (N,) int64, units of each text. cut: (N,) bool, which texts have
+    lost something.
     """
 
     codes: Codes
     starts: Ints
     lengths: Ints
     counts: Ints
-    truncated: int
+    cut: Bools
 
 
 class Scanner:
@@ -57,8 +59,8 @@ class Scanner:
         self._kind[ord("\n")] = _END
         self._learn_ideographs()
 
-    def scan(self, texts: Sequence[str], max_units: int) -> Scanned:
-        """Cut texts into at most `max_units` units each, of at most MAX_UNIT_CHARS characters."""
+    def scan(self, texts: Sequence[str]) -> Scanned:
+        """Cut texts into units, whatever their number and length, which stand without gaps."""
         codes, kinds = self._looked_up(_joined(texts))
         if (kinds & _ENTANGLED).any():
             codes, kinds = self._looked_up(_joined(self._disentangled(texts, kinds)))
@@ -66,10 +68,10 @@ class Scanner:
         if (kinds == _DROPPED).any():
             kept = kinds != _DROPPED
             codes, kinds = codes[kept], kinds[kept]
-        return self._cut(codes, kinds, len(texts), max_units)
+        return self._cut(codes, kinds, len(texts))
 
     def _looked_up(self, joined: str) -> tuple[Codes, npt.NDArray[np.uint8]]:
-        codes = np.frombuffer(joined.encode("utf-32-le", _NOT_UTF8), np.uint32)
+        codes = code_points(joined)
         kinds = self._kind[codes]
         if not kinds.all():
             for code in distinct(codes[kinds == _UNKNOWN]).tolist():
@@ -107,9 +109,7 @@ class Scanner:
             found[row] = normalize(texts[row])
         return found
 
-    def _cut(
-        self, codes: Codes, kinds: npt.NDArray[np.uint8], texts: int, max_units: int
-    ) -> Scanned:
+    def _cut(self, codes: Codes, kinds: npt.NDArray[np.uint8], texts: int) -> Scanned:
         inside = kinds >= _JOINS
         joins = kinds == _JOINS
         begins = inside.copy()
@@ -121,7 +121,19 @@ class Scanner:
         parts = self._form[codes[inside]]
         starts = np.flatnonzero(begins[inside])
         lengths = np.diff(starts, append=len(parts))
-        return _shortened(Scanned(parts, starts, lengths, counts, 0), max_units)
+        return Scanned(parts, starts, lengths, counts, np.zeros(texts, np.bool_))
+
+
+def scanned(units: Sequence[str]) -> Scanned:
+    """Return the units of one text as the scanner gives those of many."""
+    lengths = sizes(units)
+    starts, codes = np.cumsum(lengths) - lengths, code_points("".join(units))
+    return Scanned(codes, starts, lengths, np.array([len(units)]), np.zeros(1, np.bool_))
+
+
+def spelled(units: Scanned) -> list[str]:
+    """Return the texts of units."""
+    return list(texts_at(units.codes, units.starts, units.lengths))
 
 
 def _joined(texts: Sequence[str]) -> str:
@@ -144,8 +156,8 @@ def _is_entangled(char: str) -> bool:
     return jamo or unicodedata.category(char)[0] == "M" or bool(unicodedata.combining(char))
 
 
-def _shortened(found: Scanned, max_units: int) -> Scanned:
-    """Cut off what is more than a model reads."""
+def shortened(found: Scanned, max_units: int) -> Scanned:
+    """Cut off what is more than a model reads: `max_units` units of MAX_UNIT_CHARS characters."""
     counts, lengths, starts = found.counts, found.lengths, found.starts
     many = counts > max_units
     long = lengths > MAX_UNIT_CHARS
@@ -160,5 +172,5 @@ def _shortened(found: Scanned, max_units: int) -> Scanned:
         starts[kept],
         np.minimum(lengths[kept], MAX_UNIT_CHARS),
         np.minimum(counts, max_units),
-        int(many.sum()),
+        found.cut | many,
     )

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 MAX_UNIT_CHARS = 64
 """A longer unit (a base64 blob, a line without spaces) is cut here, and counted."""
 
-# Scripts written without spaces between words: each character is a unit of its own.
-_UNSPACED = (
+UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Myanmar
     (0x1100, 0x11FF),  # Hangul Jamo
@@ -28,7 +27,9 @@ _UNSPACED = (
     (0xF900, 0xFAFF),  # CJK compatibility ideographs
     (0x20000, 0x3FFFF),  # CJK extensions B and later
 )
-_FIRSTS = [first for first, _ in _UNSPACED]
+"""Scripts written without spaces between words, from the first character to the last."""
+
+_FIRSTS = [first for first, _ in UNSPACED]
 _SIGNS = "%&"  # punctuation to Unicode, meaning to a shop
 _APOSTROPHES = "'’ʼ`´"
 
@@ -36,7 +37,7 @@ _APOSTROPHES = "'’ʼ`´"
 def is_unspaced(char: str) -> bool:
     """Tell whether a character belongs to a script that puts no spaces between words."""
     place = bisect_right(_FIRSTS, ord(char)) - 1
-    return place >= 0 and ord(char) <= _UNSPACED[place][1]
+    return place >= 0 and ord(char) <= UNSPACED[place][1]
 
 
 def _letter(char: str) -> str:
@@ -94,6 +95,11 @@ def mixed_features(unit: str) -> list[str]:
     if len(unit) == 1 and not (unit.isalnum() and not is_unspaced(unit)):
         return [unit]
     return letter_trigrams(unit)
+
+
+def word_features(unit: str) -> list[str]:
+    """Describe a word of a script without spaces by itself, any other unit as `mixed_features`."""
+    return [unit] if any(map(is_unspaced, unit)) else mixed_features(unit)
 
 
 def whole_unit(unit: str) -> list[str]:

@@ -16,7 +16,7 @@ import dssmcli
 from dssmcli import metrics
 from dssmcli.config import to_dict
 from dssmcli.errors import ConfigError, RunError
-from dssmcli.run import CONFIG, FORMAT, METRICS, VOCABULARY, WEIGHTS, to_json
+from dssmcli.run import CONFIG, FORMAT, METRICS, VOCABULARY, WEIGHTS, WORDS, to_json
 from dssmcli.training.checkpoint import (
     from_bytes,
     optimizer_tensors,
@@ -45,6 +45,7 @@ def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
         CONFIG: to_json(config).encode(),
         WEIGHTS: safetensors.torch.save(weights),
         VOCABULARY: task.vocabulary.to_text().encode(),
+        **({} if task.words is None else {WORDS: task.words.to_text().encode()}),
         METRICS: "".join(f"{json.dumps(line)}\n" for line in state.history).encode(),
     }
 
@@ -98,6 +99,7 @@ def checkpoint(task: TextTask, state: TextState) -> bytes:
         {
             "settings": _settings(task),
             "vocabulary": task.vocabulary.digest,
+            "words": None if task.words is None else task.words.digest,
             "step": state.step,
             "waited": state.waited,
             "best_score": None if state.best_score == float("-inf") else state.best_score,
@@ -114,6 +116,8 @@ def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
         _check_same(saved["settings"], _settings(task), "")
         if saved["vocabulary"] != task.vocabulary.digest:
             raise ConfigError("--resume: the vocabulary is another than before.")
+        if task.words is not None and saved["words"] != task.words.digest:
+            raise ConfigError("--resume: the words texts are cut into are others than before.")
         return _restored(task, groups, saved)
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise RunError(f"{where}: damaged ({error}). Start afresh with --overwrite.") from error

@@ -20,13 +20,16 @@ from dssmcli.data.pairs import (
     read_pairs,
 )
 from dssmcli.data.tsv import BadRows, name_of
-from dssmcli.errors import DataError, counted
+from dssmcli.errors import ConfigError, DataError, counted
 from dssmcli.presets import Settings
 from dssmcli.text.blocks import TextIndex
-from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, frequent_features, read_features, shipped_features
+from dssmcli.text.words import Words
+from dssmcli.training.indexing import Indexing, PieceIndexing, PlainIndexing, WordIndexing
+from dssmcli.training.pieces import PIECES
 
 Say = Callable[[str], None]
+Met = Callable[[list[str]], None]
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,15 @@ class TextTask:
     match_grade: float
     vocabulary: Vocabulary
     index: TextIndex
+    words: Words | None
 
 
 @dataclass(frozen=True)
 class PairsInput:
     """Where pairs come from, how they are read, and which of their features get rows.
 
-    scratch: a folder for files that vanish with the process, or None for the usual one.
+    dictionary: a user's own words, for jieba. pieces: how many, for sentencepiece. scratch: a
+    folder for files that vanish with the process, or None for the usual one.
     """
 
     sources: Sequence[str]
@@ -57,10 +62,13 @@ class PairsInput:
     match_grade: float | None = None
     vocabulary: str = "log"
     min_count: int = 1
+    dictionary: Path | None = None
+    pieces: int | None = None
     scratch: Path | None = None
 
     def __post_init__(self) -> None:
         between("min_count", self.min_count, 1)
+        between("pieces", PIECES if self.pieces is None else self.pieces, 2, 1_000_000)
 
 
 def default_loss(kind: str) -> LossConfig:
@@ -78,8 +86,12 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
 
     `say` gets a line for everything that was understood or decided, and every warning.
     """
-    index = TextIndex(Lookup.of(settings.model.text, Vocabulary([], 1)), given.scratch)
-    rows = _read(given, settings.train, index, bad_rows, say)
+    texts = _indexing(given, settings)
+    rows = _read(given, settings.train, texts.add, bad_rows, say)
+    indexed = texts.finish(rows.train.used_texts())
+    index, words = indexed.index, indexed.words
+    if words is not None:
+        say(f"Texts are cut by a list of {len(words.spellings):,} words.")
     vocabulary = _vocabulary(given, settings, rows.train, index)
     index.use(vocabulary)
     say(f"{len(vocabulary.features):,} features in {index.distinct_units - 1:,} distinct units.")
@@ -99,7 +111,23 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     loss = replace(default_loss(rows.train.kind), **settings.loss)
     config = sized(settings.train, len(rows.train))
     say(f"{model.arch}, {config.epochs} epochs of batches of {config.batch_size}.")
-    return TextTask(model, loss, config, *rows, vocabulary, index)
+    return TextTask(model, loss, config, *rows, vocabulary, index, words)
+
+
+def _indexing(given: PairsInput, settings: Settings) -> Indexing:
+    """Return what cuts the texts; ConfigError for an option that is another tokenizer's."""
+    text = settings.model.text
+    for option, value, tokenizer in (
+        ("--dictionary", given.dictionary, "jieba"),
+        ("--pieces", given.pieces, "sentencepiece"),
+    ):
+        if value is not None and text.tokenizer != tokenizer:
+            raise ConfigError(f"{option} is for --tokenizer {tokenizer}, not for {text.tokenizer}.")
+    if text.tokenizer == "jieba":
+        return WordIndexing(text, given.dictionary, given.scratch)
+    if text.tokenizer == "sentencepiece":
+        return PieceIndexing(text, given.pieces or PIECES, settings.train.seed, given.scratch)
+    return PlainIndexing(text, given.scratch)
 
 
 class _Rows(NamedTuple):
@@ -108,11 +136,9 @@ class _Rows(NamedTuple):
     match_grade: float
 
 
-def _read(
-    given: PairsInput, config: TrainConfig, index: TextIndex, bad_rows: BadRows, say: Say
-) -> _Rows:
-    """Read and split the rows; their texts go into the index."""
-    texts = Texts(index.add)
+def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, say: Say) -> _Rows:
+    """Read and split the rows; `met` gets their distinct texts."""
+    texts = Texts(met)
     pairs = read_pairs(given.sources, given.columns, given.kind, bad_rows, texts)
     say(f"Read {interpretation(pairs)}.")
     if given.valid_sources:
