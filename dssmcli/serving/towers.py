@@ -6,7 +6,7 @@ tanh (DNN). So each unit is projected once, into tables, and a text only looks i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -48,7 +48,7 @@ def _over_one_plus_exp(x: Floats) -> None:
     with np.errstate(over="ignore"):
         np.exp(x, out=x)
     x += np.float32(1.0)
-    np.reciprocal(x, out=x)
+    np.divide(np.float32(1.0), x, out=x)  # much faster than numpy.reciprocal
 
 
 class _Layer(NamedTuple):
@@ -157,13 +157,12 @@ class LstmTower:
         self._cells = [_LstmCell(weights, name, config) for name in names]
         self._skip = _skip_weight(config, weights)
         self._dim = config.dim
-        width = 4 * config.dim // len(names)
-        widths = [width] * len(names) + [config.dim] * config.skip
+        widths = [config.dim // len(names)] * (_GATES * len(names)) + [config.dim] * config.skip
         self.tables = UnitTables(weights["rows.weight"], widths, self._project, lent)
 
     def _project(self, units: Floats) -> tuple[Floats, ...]:
-        """Return the gates' inputs (n, 4 H) for each direction, and the path around."""
-        gates = tuple(cell.gates(units) for cell in self._cells)
+        """Return each gate's input (n, H) for each direction, and the path around."""
+        gates = tuple(gate for cell in self._cells for gate in cell.gates(units))
         return (*gates, units @ self._skip) if self._skip is not None else gates
 
     def __call__(self, texts: Looked) -> Floats:
@@ -171,7 +170,7 @@ class LstmTower:
         vectors = np.zeros((len(texts.counts), self._dim), np.float32)
         for chunk in chunks(texts):
             parts = [
-                cell.pooled(texts.tables[i], chunk if i == 0 else _reversed(chunk))
+                cell.pooled(texts.tables[_GATES * i :][:_GATES], _reversed(chunk) if i else chunk)
                 for i, cell in enumerate(self._cells)
             ]
             hidden = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
@@ -189,49 +188,58 @@ def _reversed(chunk: Chunk) -> Chunk:
     return chunk._replace(columns=columns)
 
 
+_GATES = 4
+"""Input, forget, cell and output, in the order of the weights."""
+
+
 class _LstmCell:
-    """One direction: the recurrence, pooled as it goes."""
+    """One direction: the recurrence, pooled as it goes. Each gate is an array of its own."""
 
     def __init__(self, weights: Weights, name: str, config: LstmConfig) -> None:
         self._width = weights[f"{name}.recurrent"].shape[0]
         # Every gate is 1 / (1 + exp(-x)), and tanh(x) is 2 / (1 + exp(-2 x)) - 1: with the factors
-        # in the weights, one exponential of the whole row serves all four.
+        # in the weights, one exponential serves all four.
         factors = np.repeat(np.array([-1, -1, -2, -1], np.float32), self._width)
-        self._input, self._bias, self._recurrent = (
+        self._input, self._bias, recurrent = (
             weights[f"{name}.{part}"] * factors for part in ("input", "bias", "recurrent")
         )
+        self._recurrent = np.stack(np.split(recurrent, _GATES, axis=1))  # (4, H, H)
         silent = np.zeros((3, self._width), np.float32)
         self._peepholes = -weights[f"{name}.peepholes"] if config.peepholes else silent
         self._pooling = config.pooling
 
-    def gates(self, units: Floats) -> Floats:
-        """Return the input projection of units, (n, 4 H), each gate times its factor."""
-        return np.asarray(units @ self._input + self._bias)
+    def gates(self, units: Floats) -> list[Floats]:
+        """Return the input projection of units for each gate, (n, H), times the gate's factor."""
+        return np.split(units @ self._input + self._bias, _GATES, axis=1)
 
-    def pooled(self, table: Floats, chunk: Chunk) -> Floats:
+    def pooled(self, tables: Sequence[Floats], chunk: Chunk) -> Floats:
         """Return the pooled states (n, H). A text that has ended keeps what it has."""
         state = np.zeros((len(chunk.rows), self._width), np.float32)
         cell, pooled = np.zeros_like(state), np.zeros_like(state)
+        inputs, sums = np.empty((2, _GATES, *state.shape), np.float32)
         for step, (column, active) in enumerate(zip(chunk.columns, chunk.active, strict=True)):
-            gates = table.take(column[:active], axis=0, mode="clip")
+            gates = inputs[:, :active]
+            for table, gate in zip(tables, gates, strict=True):
+                take(table, column[:active], gate)
             if step:  # before that, the state is zero
-                gates += state[:active] @ self._recurrent
+                gates += np.matmul(state[:active], self._recurrent, out=sums[:, :active])
             self._step(gates, state[:active], cell[:active])
             if self._pooling == "max" and step:
                 np.maximum(pooled[:active], state[:active], out=pooled[:active])
             elif self._pooling == "mean" and step:
                 pooled[:active] += state[:active]
-            else:
+            elif self._pooling != "last":
                 pooled[:active] = state[:active]
+        if self._pooling == "last":
+            return state
         return pooled / chunk.lengths[:, None] if self._pooling == "mean" else pooled
 
     def _step(self, gates: Floats, state: Floats, cell: Floats) -> None:
         """Take one step, writing the new state and cell (n, H) over the old ones."""
-        width, (look_i, look_f, look_o) = self._width, self._peepholes
-        i, f, g, o = (gates[:, k * width : (k + 1) * width] for k in range(4))
+        (i, f, g, o), (look_i, look_f, look_o) = gates, self._peepholes
         i += np.multiply(look_i, cell, out=state)
         f += np.multiply(look_f, cell, out=state)
-        _over_one_plus_exp(gates[:, : 3 * width])
+        _over_one_plus_exp(gates[:3])
         g += g
         g -= np.float32(1.0)
         cell *= f
