@@ -106,7 +106,8 @@ class _Sums(torch.autograd.Function):
         """Return (B, E). rows: (N, E); members: (M,); starts: (B,); `silent`: a row of zeros."""
         ctx.save_for_backward(members, starts)
         ctx.rows, ctx.silent = len(rows), silent
-        return F.embedding_bag(members, rows, starts, mode="sum")
+        # Of rows that ask for a gradient torch would note down things for its own backward.
+        return F.embedding_bag(members, rows.detach(), starts, mode="sum")
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
@@ -116,7 +117,10 @@ class _Sums(torch.autograd.Function):
         bag = torch.repeat_interleave(torch.arange(len(starts), device=starts.device), sizes)
         uses = torch.bincount(members, minlength=ctx.rows)
         found = F.embedding_bag(
-            bag[torch.argsort(members)], gradient.contiguous(), uses.cumsum(0) - uses, mode="sum"
+            bag[torch.argsort(members)],
+            gradient.detach().contiguous(),
+            uses.cumsum(0) - uses,
+            mode="sum",
         )
         if ctx.silent is not None:
             found[ctx.silent] = 0.0
@@ -142,19 +146,23 @@ class _WindowMax(torch.autograd.Function):
         order = torch.argsort(lengths, descending=True, stable=True)
         padded = F.pad(units[order], (side, side))  # (B, T + K - 1), padding is unit 0
         best = offsets.new_full((len(order), filters), -torch.inf)
-        winner = torch.zeros((len(order), filters), dtype=torch.int64, device=offsets.device)
+        winner = torch.zeros((len(order), filters), dtype=torch.int16, device=offsets.device)
         # Sorted by length, the texts that reach a position are a prefix.
         reach = (lengths[:, None] > torch.arange(units.shape[1], device=lengths.device)).sum(0)
         for first, count, width in _strides(reach.tolist()):
             sums = _windows(offsets, padded[:count, first : first + width + window - 1])
             if width == 1:
-                winner[:count].masked_fill_(sums > best[:count], first)
+                # Positions only grow, so the later one of two is the larger. Filling where a mask
+                # says so would take twenty times as long.
+                here = (sums > best[:count]).to(winner.dtype).mul_(first)
+                torch.maximum(winner[:count], here, out=winner[:count])
             else:
                 position = torch.arange(first, first + width, device=lengths.device)
                 beyond = position >= lengths[order[:count], None]
                 sums = sums.view(count, width, filters)
                 sums, place = sums.masked_fill_(beyond[:, :, None], -torch.inf).max(dim=1)
-                torch.where(sums > best[:count], place + first, winner[:count], out=winner[:count])
+                place = (place + first).to(winner.dtype)
+                torch.where(sums > best[:count], place, winner[:count], out=winner[:count])
             torch.maximum(best[:count], sums, out=best[:count])
         best[lengths[order] == 0] = 0.0
         back = torch.argsort(order)
@@ -166,6 +174,7 @@ class _WindowMax(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         """Return the gradient (K, U, F): each winner's units get the filter's gradient."""
         padded, winner, lengths = ctx.saved_tensors
+        winner = winner.to(torch.int64)
         window, units, filters = ctx.shape
         gradient = gradient * (lengths > 0).to(gradient.dtype)[:, None]
         total = gradient.new_zeros(window, units * filters)
