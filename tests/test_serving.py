@@ -44,9 +44,11 @@ def test_blocks_threads_and_kept_tables_change_no_vector(
     expected = np.concatenate([plain.encode(texts[i : i + 500]) for i in range(0, 6000, 500)])
     # Few kept rows, units forgotten often: guests in every block, and blocks with too many.
     monkeypatch.setattr(tables, "KEPT_BYTES", 0)
+    monkeypatch.setattr(tables, "GUEST_BYTES", 0)
+    monkeypatch.setattr(tables, "_MADE_AT_ONCE", 100)
     monkeypatch.setattr(encoder, "_UNITS_KEPT", 3000)
-    for size in (40, 3000):
-        model = dssmcli.load(runs[arch], threads=3)
+    for size, threads in ((40, 3), (3000, 3), (40, 1), (3000, 1)):
+        model = dssmcli.load(runs[arch], threads=threads)
         blocks = (texts[i : i + size] for i in range(0, len(texts), size))
         found = np.concatenate([rows for _, rows in model.encode_blocks(blocks)])
         np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 from dssmcli.data.tsv import STDIN, UTF8_MARK, BadRows, Line, name_of, opened, refuse_utf16
 from dssmcli.errors import DataError
 
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 17
 _BLOCK_LINES = 8192
 
 

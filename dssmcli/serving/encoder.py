@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float32]
 BATCH = 8192
 """So many texts are encoded at once."""
 
-_UNITS_KEPT = 200_000
+_UNITS_KEPT = 50_000
 """Distinct units met, after which the later ones are forgotten, so that memory stays flat."""
 
 
@@ -61,7 +61,7 @@ class Encoder:
         names = SIDES if model.separate_towers else ("tower",)
         self._threads, self._processes = threads, processes
         # Blocks that have been looked up and are not done: see `in_threads`.
-        under_way = threads + 2
+        under_way = threads + 2 if threads > 1 else 0
         self._towers = {
             name: build_tower(model.tower, _own(name, weights), under_way) for name in names
         }

@@ -14,8 +14,12 @@ from dssmcli.text.ragged import Ragged, distinct
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-KEPT_BYTES = 96 << 20
+KEPT_BYTES = 40 << 20
 """Memory of the kept rows at most; those of other units are made anew for every block."""
+GUEST_BYTES = 8 << 20
+"""Memory of the other units' rows of a block at most; with more of them it has tables apart."""
+_MADE_AT_ONCE = 1024
+"""Units whose rows are made together."""
 _AT_ONCE = 384
 """Texts that go through a tower together: what they touch fits into a core's own cache."""
 
@@ -53,7 +57,7 @@ class UnitTables:
         self._known[PAD_UNIT] = True
         # Behind the kept rows, one place after another for the other units of a block. Memory
         # that no unit needs is never touched, so it costs nothing.
-        self._guests = max(256, self.kept // 8)
+        self._guests = max(256, GUEST_BYTES // (4 * sum(widths)))
         self._turn, self._turns = 0, lent + 1
         size = self.kept + self._guests * self._turns
         self._tables = tuple(np.zeros((size, width), np.float32) for width in widths)
@@ -78,11 +82,15 @@ class UnitTables:
         return Looked(self._tables, places, found.counts)
 
     def _put(self, places: Ints, units: Ints, features: Ragged) -> None:
-        first, end = int(places[0]), int(places[-1]) + 1
-        # New units mostly come in a row, which is much the faster way to write them.
-        where = slice(first, end) if end - first == len(places) else places
-        for table, rows in zip(self._tables, self._made(units, features), strict=True):
-            table[where] = rows
+        """Write the rows of units; places are in order, and mostly in a row."""
+        for begin in range(0, len(units), _MADE_AT_ONCE):
+            part = places[begin : begin + _MADE_AT_ONCE]
+            first, end = int(part[0]), int(part[-1]) + 1
+            # In a row is much the faster way to write them.
+            where = slice(first, end) if end - first == len(part) else part
+            made = self._made(units[begin : begin + _MADE_AT_ONCE], features)
+            for table, rows in zip(self._tables, made, strict=True):
+                table[where] = rows
 
     def _apart(self, features: Ragged, found: Numbered) -> Looked:
         """Return tables of this block's units alone."""
