@@ -1,13 +1,14 @@
-"""Measures the speed of encoding and training, beside plain torch on the same rows.
+"""Measures the speed of encoding and training, beside plain torch and other tools on the same rows.
 
     python benchmarks/speed.py DATA [--runs 5] [--sets zh_pairs_mix home_depot] [--json speed.json]
 
 DATA is as for quality.py. A run of each tower is trained for an epoch first (or taken from
 --models FOLDER, where an earlier call left them). Then, taking turns: whole `dssm score` processes
-beside importing numpy and torch; whole `dssm encode` processes beside peers, where installed (extra
-`bench`); the serving tower and a plain forward of the same weights on the same length-sorted
-batches; training steps of ours and of a plain loop, same losses, same batches. Medians, ranges and
-peak memory are printed as tables, ratios to the last row. Two threads each.
+beside importing numpy and torch; whole `dssm encode` processes; the serving tower and a plain
+forward of the same weights on the same length-sorted batches; training steps of ours and of a plain
+loop, same losses, same batches. Other tools take part where they are installed (extra `bench`, see
+peers.py). Medians, ranges and peak memory are printed as tables, ratios to the last row. Two
+threads each.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from plain import PlainTower
 from timing import Ran, Taken, Work, in_turns, process, show
 from training import values_of
 
+from dssmcli.config import WORDY
 from dssmcli.models.layers import TorchBlock, to_torch
 from dssmcli.serving.encoder import Encoder
 from dssmcli.serving.loading import load
@@ -43,6 +45,7 @@ ARCHS = ("dnn", "cnn", "lstm")
 THREADS = 2
 BATCH = 512
 STEPS = 20
+ST = "sentence-transformers"
 TRAINERS = {"dssm train": "ours", "plain torch loop": "plain"}
 
 
@@ -55,12 +58,51 @@ def texts_of(file: Path, count: int) -> list[str]:
 
 def trained(folder: Path, name: str, file: Path) -> dict[str, Path]:
     """Train a run of each tower unless the folder has it."""
-    runs = {arch: folder / f"{name}-{arch}" for arch in ARCHS}
-    for arch, run in runs.items():
-        if not run.exists():
-            words = ["train", "--arch", arch, "--epochs", "1", "-q", "-o", str(run)]
-            subprocess.run([DSSM, *words, *values_of(file), str(file)], check=True)
-    return runs
+    return {arch: run_of(folder / f"{name}-{arch}", file, "--arch", arch) for arch in ARCHS}
+
+
+def wordy_runs(folder: Path, name: str, file: Path) -> dict[str, Path]:
+    """Train a run of each tokenizer that has a list of words unless the folder has it."""
+    return {
+        f"cnn, {each}": run_of(folder / f"{name}-{each}", file, "--tokenizer", each)
+        for each in WORDY
+    }
+
+
+def run_of(run: Path, file: Path, *chosen: str) -> Path:
+    """Train a run for an epoch unless it is there."""
+    if not run.exists():
+        words = ["train", "--epochs", "1", "-q", "-o", str(run), *chosen]
+        subprocess.run([DSSM, *words, *values_of(file), str(file)], check=True)
+    return run
+
+
+class Options(NamedTuple):
+    """What is measured, and how."""
+
+    data: Path
+    sets: list[str]
+    arch: list[str]
+    parts: list[str]
+    runs: int
+    lines: int
+    models: Path | None
+    peer_model: list[str]
+    json: Path | None
+
+    def peers(self, files: Files) -> dict[str, str]:
+        """Return the models of the peers that are installed; some learn theirs from the texts."""
+        given = dict(each.split("=", 1) for each in self.peer_model)
+        found = {}
+        for name in filter(peers.installed, peers.MODULES):
+            if name in peers.LEARNING:
+                model = files.plain.with_name(name)
+                if not model.exists():
+                    peers.learn(name, files.split, model)
+                found[name] = str(model)
+            elif name in given:
+                found[name] = given[name]
+        return found
 
 
 class Files(NamedTuple):
@@ -80,41 +122,34 @@ def files_of(texts: list[str], folder: Path) -> Files:
     return files
 
 
-def encode_part(
-    runs: dict[str, Path], texts: list[str], times: int, models: dict[str, str]
-) -> list[Taken]:
+def encode_part(runs: dict[str, Path], files: Files, lines: int, options: Options) -> list[Taken]:
     """Time whole processes that encode a file, ours and the peers'."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = files_of(texts, Path(folder))
-        works = {
-            f"dssm encode, {arch}": process(
-                [DSSM, "encode", "-q", "--threads", str(THREADS), "-m", str(run), str(files.plain)],
-                files.out,
-            )
-            for arch, run in runs.items()
-        }
-        for name in filter(peers.installed, peers.MODULES):
-            model = models.get(name, f"{folder}/{name}")
-            if name in peers.LEARNING:
-                peers.learn(name, files.split, Path(model))
-            elif name not in models:
-                continue
-            source = files.split if name in peers.LEARNING else files.plain
-            words = [sys.executable, peers.__file__, name, model, str(source), str(files.out)]
-            works[name] = process(words)
-        return in_turns(works, len(texts), times)
+    works = {
+        f"dssm encode, {arch}": process(
+            [DSSM, "encode", "-q", "--threads", str(THREADS), "-m", str(run), str(files.plain)],
+            files.out,
+        )
+        for arch, run in runs.items()
+    }
+    for name, model in options.peers(files).items():
+        source = files.split if name in peers.LEARNING else files.plain
+        words = [sys.executable, peers.__file__, "encode", name, model, str(source)]
+        works[name] = process([*words, str(files.out)])
+    return in_turns(works, lines, options.runs)
 
 
-def cold_part(runs: dict[str, Path], times: int) -> list[Taken]:
+def cold_part(runs: dict[str, Path], files: Files, options: Options) -> list[Taken]:
     """Time whole processes that score one pair."""
     pair = ["how do I change my password", "password reset"]
     works = {
-        f"dssm score, {arch}": process([DSSM, "score", "-m", str(run), *pair])
-        for arch, run in runs.items()
+        f"dssm score, {name}": process([DSSM, "score", "-m", str(run), *pair])
+        for name, run in runs.items()
     }
+    for name, model in options.peers(files).items():
+        works[name] = process([sys.executable, peers.__file__, "score", name, model, *pair])
     works["import torch"] = process([sys.executable, "-c", "import torch"])
     works["import numpy"] = process([sys.executable, "-c", "import numpy"])
-    return in_turns(works, 1, times)
+    return in_turns(works, 1, options.runs)
 
 
 def plain_tower(encoder: Encoder, run: Path) -> PlainTower:
@@ -199,9 +234,9 @@ class Trainer:
         self._process.stdin.write(f"{STEPS}\n")
         return Ran(float(self._told()), None)
 
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
+    def close(self) -> float:
+        """End the process and return its peak memory in MiB."""
+        return float(self._process.communicate()[0])
 
 
 def train_part(arch: str, file: Path, times: int) -> list[Taken]:
@@ -211,10 +246,20 @@ def train_part(arch: str, file: Path, times: int) -> list[Taken]:
         ours, plain = (each.first for each in trainers.values())
         np.testing.assert_allclose(ours, plain, rtol=1e-3)
     works: dict[str, Work] = {name: each.steps for name, each in trainers.items()}
+    if peers.installed(ST):
+        works[f"{ST}, static"] = lambda: peer_steps(file)
     taken = in_turns(works, STEPS * BATCH, times)
-    for each in trainers.values():
-        each.close()
+    for each in taken:
+        if each.name in trainers:
+            each.peaks.append(trainers[each.name].close())
     return taken
+
+
+def peer_steps(file: Path) -> Ran:
+    """Have sentence-transformers take steps in a process of its own; the time is the steps'."""
+    words = [sys.executable, peers.__file__, "train", str(file), str(STEPS)]
+    told = subprocess.run(words, stdout=PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+    return Ran(float(told), None)
 
 
 def main() -> None:
@@ -229,7 +274,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path)
     parser.add_argument("--peer-model", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = Options(**vars(parser.parse_args()))
     if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
         # numpy has counted its threads already; the command sets this before numpy comes.
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -243,18 +288,20 @@ def main() -> None:
         options.json.write_text(json.dumps(records, indent=1))
 
 
-def measured(options: argparse.Namespace, name: str, models: Path) -> list[dict[str, Any]]:
+def measured(options: Options, name: str, models: Path) -> list[dict[str, Any]]:
     """Measure one set."""
     file = options.data / name / "train.tsv"
     texts = texts_of(file, options.lines)
     runs = {arch: run for arch, run in trained(models, name, file).items() if arch in options.arch}
     records = []
-    if "cold" in options.parts:
-        records += show(f"{name}: one pair", "runs/s", cold_part(runs, options.runs))
-    if "encode" in options.parts:
-        given = dict(each.split("=", 1) for each in options.peer_model)
-        found = encode_part(runs, texts, options.runs, given)
-        records += show(f"{name}: {len(texts):,} lines, whole process", "lines/s", found)
+    with tempfile.TemporaryDirectory() as folder:
+        files = files_of(texts, Path(folder))
+        if "cold" in options.parts:
+            wordy = wordy_runs(models, name, file)
+            records += show(f"{name}: one pair", "runs/s", cold_part(runs | wordy, files, options))
+        if "encode" in options.parts:
+            found = encode_part(runs, files, len(texts), options)
+            records += show(f"{name}: {len(texts):,} lines, whole process", "lines/s", found)
     for arch, run in runs.items():
         if "kernel" in options.parts:
             found = kernel_part(run, texts, options.runs)

@@ -3,7 +3,8 @@
     python benchmarks/training.py ours|plain ARCH PAIRS.tsv THREADS
 
 A process each, because they set their threads differently. Prints the loss of the first step; then,
-for each line with a number of steps on standard input, the seconds they took.
+for each line with a number of steps on standard input, the seconds they took; and at the end the
+peak memory in MiB, 0 where the system does not tell.
 """
 
 from __future__ import annotations
@@ -57,6 +58,14 @@ def main() -> None:
         if not np.isfinite([next(steps) for _ in range(int(line))]).all():
             raise SystemExit("The loss is not finite.")
         print(time.perf_counter() - began, flush=True)
+    print(peak_memory(), flush=True)
+
+
+def peak_memory() -> float:
+    """Return this process's peak memory in MiB, 0 where /proc does not tell."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 if __name__ == "__main__":
