@@ -106,6 +106,24 @@ def test_blocks_of_texts_are_the_lines(
     assert texts == ["a", "b", "", "c"] and skipped.count == 1
 
 
+def test_lines_are_those_of_the_bytes_and_all_before_damage_come_out(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    file = tmp_path / "t"
+    for length in (0, 1, 8191, 8192, 8193, 100_000):
+        content = b"x" + bytes(random.choice([10, 13, 97, 98], length, p=[0.01, 0.1, 0.4, 0.49]))
+        for stored in (content, gzip.compress(content)):
+            file.write_bytes(stored)
+            found = [(line.number, line.raw) for line in read_lines([str(file)])]
+            expected = [line.removesuffix(b"\r") for line in content.split(b"\n")]
+            expected = expected if expected[-1] or content[-1:] == b"\r" else expected[:-1]
+            assert found == list(enumerate(expected, start=1))
+    file.write_bytes(gzip.compress(content)[:-4])
+    lines = read_lines([str(file)])
+    before = [next(lines).number for _ in range(content.count(b"\n"))]
+    with pytest.raises(DataError, match=f":{len(before) + 1}: damaged gzip"):
+        next(lines)
+
+
 @pytest.mark.parametrize("size", [1, 5, 1 << 18])
 def test_shards_one_after_the_other_are_the_whole(
     tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import string
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from dssmcli.config import TOKENIZERS, TextConfig
 from dssmcli.errors import DataError, RunError
 from dssmcli.text.blocks import TextIndex, UnitDropout
-from dssmcli.text.normalize import normalize
+from dssmcli.text.folding import Folder
+from dssmcli.text.normalize import normalize, stands_alone
 from dssmcli.text.numbers import Numbers
 from dssmcli.text.ragged import Ragged
 from dssmcli.text.spill import RaggedFile
@@ -61,6 +63,28 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalize(once) == once
     assert once == once.strip() and "  " not in once and "\n" not in once
     assert not any(unicodedata.category(char) == "Cc" for char in once)
+
+
+ODD_SPACES = "\t\n\r\x0b\x1c\x85\xa0\u2028\u3000\u00b4\x00\ufeff𝚺ς™Ａ"
+FOLDER = Folder()
+
+
+@given(st.lists(st.text() | st.text(COMPOSING + ODD_SPACES, max_size=8), max_size=6))
+def test_many_texts_are_normalised_as_one_is(texts: list[str]) -> None:
+    assert FOLDER.normalized(texts) == list(map(normalize, texts))
+
+
+@pytest.mark.parametrize("around", ["{}", "a{}b", "e{}\u0301", "가{}", "Σ{}", " {}", "Α{}"])
+def test_every_character_is_normalised_as_it_is_alone(around: str) -> None:
+    texts = [around.format(chr(code)) for code in (*range(0x3400), *range(0xF900, 0x1F300))]
+    assert FOLDER.normalized(texts) == list(map(normalize, texts))
+
+
+def test_a_character_that_joins_the_one_before_it_never_stands_alone() -> None:
+    for code in range(0x110000):
+        parts = unicodedata.decomposition(chr(code)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            assert not stands_alone(chr(int(parts[1], 16))), hex(code)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +191,24 @@ def test_a_block_says_of_a_text_what_describing_it_says(texts: list[str], tokeni
         units = block.units[row, : block.lengths[row]]
         found = [block.features[block.starts[u] : ends[u]].tolist() for u in units]
         assert found == [described.ids for described in lookup.describe(text)]
+
+
+@given(
+    st.lists(st.text("ab#1好Ａé 😀", max_size=12) | st.text(max_size=12), max_size=8),
+    st.sampled_from(TOKENIZERS),
+)
+def test_features_are_counted_as_texts_describe_themselves(
+    texts: list[str], tokenizer: str
+) -> None:
+    index, lookup = index_of(texts, tokenizer), lookup_of(tokenizer, 8)
+    chosen = np.arange(len(texts)) % 3 > 0
+    expected = Counter(
+        feature
+        for text in itertools.compress(texts, chosen)
+        for described in lookup.describe(text)
+        for feature in described.features
+    )
+    assert index.feature_counts(chosen) == expected
 
 
 def test_what_is_too_long_is_cut_and_counted() -> None:

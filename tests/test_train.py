@@ -14,12 +14,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SMALL, TOWER, Dssm, run_command, train_wordy, write_pairs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import dssmcli
 from dssmcli.config import WORDY, LossConfig, TrainConfig
+from dssmcli.data import rows as row_files
 from dssmcli.data.batching import Batches, KnownPositives, split_by_query
 from dssmcli.data.pairs import Pairs, Texts, positive_rows, read_pairs
+from dssmcli.data.rows import RowReader
 from dssmcli.data.tsv import BadRows
+from dssmcli.errors import DssmError
 from dssmcli.training.loop import learning_rate
 
 
@@ -436,6 +441,109 @@ def test_equal_texts_share_a_number_however_they_are_written(tmp_path: Path) -> 
     met: list[str] = []
     pairs = read_pairs([str(tmp_path / "p.tsv")], None, None, BadRows(), Texts(met.extend))
     assert met == ["abc d", "x"] and pairs.texts == 2 and pairs.query.tolist() == [0, 0]
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *("a\tb\t1", "Ａ  B\tc \t0", "e\u0301\tΟΔΟΣ\t 2.5 ", "\u0301x\t\u3000y\x85z\t1e1"),
+            *("好\u2028\t\x0b1\t1", "\x00a\tb\u200d\t3", "a\tb\t1", "c\td\t0", "c\td\t1"),
+            *(
+                "a\tb",
+                "a\tb\t1\t0",
+                "a\tb\t0\t0",
+                "a\tb\t0\t2",
+                "a\tb\t1\t1\t1",
+                "a",
+                "",
+                " ",
+                "\t",
+            ),
+            *("\u200b\tb\t1", "a\t\x85\t1", "a\tb\t-1", "a\tb\t１", "a\tb\tnan", "a\tb\t1_0"),
+            *(
+                "query\ttitle\tclicks",
+                "title\tquery",
+                "query\ttitle\tlabel\timpressions",
+                "\ufeffa\tb",
+            ),
+            *("a\tb\t1\r", "a\rb\tc\t1\r\r", "\r", "\t\t", "x" * 50 + "\ty\t1", "a\tb\x1c\t-0"),
+        ]
+    ).map(str.encode)
+    | st.sampled_from([b"\xff\tb\t1", b"a\t\xed\xa0\x80\t1"]),
+    max_size=12,
+)
+FILES = st.lists(
+    st.tuples(LINES, st.booleans(), st.booleans(), st.integers(0, 9)), min_size=1, max_size=2
+)
+
+
+def file_of(lines: list[bytes], alike: bool, ended: bool, lost: int) -> bytes:
+    """Return a file of lines (if alike, after many good ones), gzipped and cut if `lost` is odd."""
+    good = [b"q%d\tt %d\t%d" % (i, i % 3, i % 2) for i in range(30)] if alike else []
+    content = b"\n".join(good + lines) + b"\n" * ended
+    if lost % 2 == 0:
+        return content
+    packed = gzip.compress(content)
+    return packed[: len(packed) - lost + 1]
+
+
+def read_all(sources: list[str], columns: str | None, skip: bool) -> list[object]:
+    """Return all that reading leaves, by rows and by columns."""
+    found: list[object] = []
+    for ask in ("rows", "pairs"):
+        bad = BadRows(skip)
+        reader = RowReader(columns, bad)
+        met: list[str] = []
+        try:
+            if ask == "rows":
+                # As text: nan is not equal to itself.
+                for row in reader.read(sources):
+                    found.append(repr(row))
+            else:
+                pairs = read_pairs(sources, columns, "clicks", bad, Texts(met.extend))
+                found += [pairs.digest, pairs.query.tolist(), pairs.value.tolist(), pairs.texts]
+        except DssmError as error:
+            found.append(str(error))
+        found += [met, reader.header, reader.layout, bad.count, str(bad.first), bad.summary]
+    return found
+
+
+@given(
+    FILES,
+    st.sampled_from([None, "query,title,clicks", "title,-,query"]),
+    st.booleans(),
+    st.sampled_from([1, 30, 1 << 18]),
+)
+@settings(max_examples=300)
+def test_rows_read_many_at_once_are_those_read_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory,
+    files: list[tuple[list[bytes], bool, bool, int]],
+    columns: str | None,
+    skip: bool,
+    size: int,
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    sources = [str(folder / f"rows{i}") for i in range(len(files))]
+    for source, file in zip(sources, files, strict=True):
+        Path(source).write_bytes(file_of(*file))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_files, "_PIECE_BYTES", size)
+        at_once = read_all(sources, columns, skip)
+        patch.setattr(row_files, "plain_columns", lambda *_: None)
+        assert read_all(sources, columns, skip) == at_once
+
+
+def test_ordinary_rows_are_read_many_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_pairs(tmp_path / "p.tsv", 9000)
+    one_by_one = []
+    row = RowReader._row
+    monkeypatch.setattr(
+        RowReader, "_row", lambda self, line: one_by_one.append(line.number) or row(self, line)
+    )
+    pairs = read_pairs([str(file)], None, None, BadRows())
+    assert len(pairs) == 9000 and one_by_one == [1]
 
 
 def test_small_logs_hold_out_enough_to_validate_on_and_say_so_when_they_cannot() -> None:

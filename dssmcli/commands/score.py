@@ -23,7 +23,7 @@ from dssmcli.commands.options import (
 from dssmcli.errors import RunError, counted
 
 if TYPE_CHECKING:
-    from dssmcli.data.pairs import Row, RowReader
+    from dssmcli.data.rows import Row, RowReader
     from dssmcli.serving.encoder import Encoder
 
 _ROWS_AT_ONCE = 4096
@@ -79,7 +79,7 @@ def command(
         click.echo(scorer.line(query, title, encoder.score(query, title), None))
         return
     encoder = load(model, **parallel(threads))
-    from dssmcli.data.pairs import RowReader
+    from dssmcli.data.rows import RowReader
     from dssmcli.data.tsv import BadRows
 
     scorer = _Scorer(encoder, _threshold(encoder, match), as_json)

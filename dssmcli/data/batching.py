@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dssmcli.config import LossConfig
 from dssmcli.data.pairs import Pairs
-from dssmcli.text.ragged import spans
+from dssmcli.text.ragged import distinct, spans
 
 Ints = npt.NDArray[np.integer[Any]]
 Bools = npt.NDArray[np.bool_]
@@ -72,7 +72,7 @@ class Batches:
     def __init__(self, pairs: Pairs, positive: Bools, loss: LossConfig, size: int, seed: int):
         self._pairs, self._loss, self._size, self._seed = pairs, loss, size, seed
         self._known = KnownPositives(pairs, positive)
-        self._titles = np.unique(pairs.title)
+        self._titles = distinct(pairs.title)
         self._chunk = _chunks(pairs.query)
         self._order: tuple[int, Ints] = (-1, np.zeros(0, np.int32))
 
@@ -149,7 +149,7 @@ def split_by_query(pairs: Pairs, share: float, seed: int) -> Split:
     a fifth of the queries has as many, and at most about 5,000. Nothing is when `share` is 0 or
     there are too few queries to split.
     """
-    queries = np.unique(pairs.query)
+    queries = distinct(pairs.query)
     a_row = len(queries) / len(pairs)  # queries
     count = max(round(share * len(queries)), min(_FEWEST_HELD * a_row, len(queries) / 5))
     count = round(min(count, max(_MOST_HELD * a_row, 1)))

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import gzip
 import os
-import zlib
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from dssmcli.data.tsv import STDIN, UTF8_MARK, BadRows, Line, name_of, opened, refuse_utf16
+from dssmcli.data.tsv import (
+    STDIN,
+    UTF8_MARK,
+    BadRows,
+    Line,
+    Piece,
+    name_of,
+    opened,
+    read_pieces,
+)
 from dssmcli.errors import DataError
 
 _BLOCK_BYTES = 1 << 17
@@ -51,35 +59,24 @@ class TextReader:
         offset = 0
         for source in self._sources:
             with opened(source) as stream:
-                name = name_of(source)
-                for piece in _pieces(name, stream):
-                    yield from self._block(name, piece, offset)
+                for piece in read_pieces(name_of(source), stream, _BLOCK_BYTES):
+                    yield from self._block(piece, offset)
                     offset += piece.size
                     if self._part is not None and offset >= self._part.stop:
                         return
 
-    def _block(self, name: str, piece: _Piece, offset: int) -> Iterator[list[str]]:
-        if piece.first == 1:
-            refuse_utf16(name, piece.content)
+    def _block(self, piece: Piece, offset: int) -> Iterator[list[str]]:
         kept = piece if self._part is None else _within(piece, offset, self._part)
         if kept is None:
             return
         self.done += kept.size
         content = kept.content.removeprefix(UTF8_MARK) if kept.first == 1 else kept.content
-        texts = _texts(name, kept.first, content, self._bad_lines)
+        texts = _texts(kept.source, kept.first, content, self._bad_lines)
         for first in range(0, len(texts), _BLOCK_LINES):
             yield texts[first : first + _BLOCK_LINES]
 
 
-class _Piece(NamedTuple):
-    """Whole lines of a source without the last one's end; `size` counts that too."""
-
-    first: int  # number of the first line
-    content: bytes
-    size: int
-
-
-def _within(piece: _Piece, offset: int, part: range) -> _Piece | None:
+def _within(piece: Piece, offset: int, part: range) -> Piece | None:
     """Return the lines of a piece, which begins at `offset`, that begin inside the part."""
     first, last = part.start - offset, part.stop - offset
     if first >= piece.size or last <= 0:
@@ -90,29 +87,7 @@ def _within(piece: _Piece, offset: int, part: range) -> _Piece | None:
         return None
     content = piece.content[begin:] if end < 0 else piece.content[begin:end]
     skipped = piece.content.count(b"\n", 0, begin)
-    return _Piece(piece.first + skipped, content, len(content) + 1)
-
-
-def _pieces(name: str, stream: BinaryIO) -> Iterator[_Piece]:
-    """Yield a stream in pieces of about _BLOCK_BYTES."""
-    kept: list[bytes] = []  # the beginning of a line that goes on
-    number = 1
-    try:
-        while read := stream.read(_BLOCK_BYTES):
-            whole, end, rest = read.rpartition(b"\n")
-            if end:
-                content = b"".join([*kept, whole])
-                yield _Piece(number, content, len(content) + 1)
-                number += content.count(b"\n") + 1
-                kept = []
-            kept.append(rest)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{name}:{number}: damaged gzip data ({error}).") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{name}: is a folder, expected a file.") from error
-    if any(kept):
-        content = b"".join(kept)
-        yield _Piece(number, content, len(content))
+    return piece._replace(first=piece.first + skipped, content=content, size=len(content) + 1)
 
 
 def _texts(name: str, number: int, raw: bytes, bad_lines: BadRows) -> list[str]:
@@ -154,4 +129,4 @@ def _content_size(source: str) -> int:
     if os.path.isfile(source) and not _is_gzip(source):
         return os.path.getsize(source)
     with opened(source) as stream:
-        return sum(piece.size for piece in _pieces(name_of(source), stream))
+        return sum(piece.size for piece in read_pieces(name_of(source), stream, _BLOCK_BYTES))

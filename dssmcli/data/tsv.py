@@ -46,6 +46,25 @@ class Line(NamedTuple):
             ) from error
 
 
+class Piece(NamedTuple):
+    """Whole lines of a source, without the last one's end; `size` counts that too.
+
+    `first` is the number of the first line, `content` what stands in the file, so the first piece
+    may begin with a byte-order mark, and a line may end with a carriage return.
+    """
+
+    source: str
+    first: int
+    content: bytes
+    size: int
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the lines, without carriage returns at their ends or a byte-order mark."""
+        for number, line in enumerate(self.content.split(b"\n"), start=self.first):
+            raw = line.removesuffix(b"\r")
+            yield Line(self.source, number, raw.removeprefix(UTF8_MARK) if number == 1 else raw)
+
+
 def read_lines(sources: Sequence[str]) -> Iterator[Line]:
     """Yield the lines of all sources in order; `-` is standard input, gzip is recognised by itself.
 
@@ -54,7 +73,8 @@ def read_lines(sources: Sequence[str]) -> Iterator[Line]:
     """
     for source in sources:
         with opened(source) as stream:
-            yield from _lines(name_of(source), stream)
+            for piece in read_pieces(name_of(source), stream, io.DEFAULT_BUFFER_SIZE):
+                yield from piece.lines()
 
 
 def name_of(source: str) -> str:
@@ -62,23 +82,56 @@ def name_of(source: str) -> str:
     return "<stdin>" if source == STDIN else source
 
 
-def _lines(name: str, stream: BinaryIO) -> Iterator[Line]:
-    number = 0
+def read_pieces(name: str, stream: BinaryIO, size: int) -> Iterator[Piece]:
+    """Yield a stream in pieces of about `size` bytes.
+
+    Raises DataError when it is damaged gzip, after all whole lines before the damage, or UTF-16.
+    """
+    kept: list[bytes] = []  # the beginning of a line that goes on
+    number = 1
     try:
-        for number, ended in enumerate(stream, start=1):
-            raw = ended.rstrip(b"\n").removesuffix(b"\r")
-            if number == 1:
-                refuse_utf16(name, raw)
-                raw = raw.removeprefix(UTF8_MARK)
-            yield Line(name, number, raw)
+        for read in _portions(cast(io.BufferedReader, stream), size):
+            whole, end, rest = read.rpartition(b"\n")
+            if end:
+                content = b"".join([*kept, whole])
+                yield _piece(name, number, content, len(content) + 1)
+                number += content.count(b"\n") + 1
+                kept = []
+            kept.append(rest)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{name}:{number + 1}: damaged gzip data ({error}).") from error
+        raise DataError(f"{name}:{number}: damaged gzip data ({error}).") from error
     except IsADirectoryError as error:
         raise DataError(f"{name}: is a folder, expected a file.") from error
+    if any(kept):
+        content = b"".join(kept)
+        yield _piece(name, number, content, len(content))
 
 
-def refuse_utf16(name: str, first: bytes) -> None:
-    """Raise DataError when a source's first line begins as UTF-16 does."""
+def _portions(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
+    """Yield what can be read, about `size` bytes at a time; what stops the reading comes last."""
+    parts: list[bytes] = []
+    missing = size
+    try:
+        # Never more than is there already: what could be read before an error would be lost.
+        while there := len(stream.peek(1)):
+            parts.append(stream.read(min(there, size)))
+            missing -= len(parts[-1])
+            if missing <= 0:
+                yield b"".join(parts)
+                parts, missing = [], size
+    except (EOFError, OSError, zlib.error):
+        yield b"".join(parts)
+        raise
+    yield b"".join(parts)
+
+
+def _piece(name: str, first: int, content: bytes, size: int) -> Piece:
+    if first == 1:
+        _refuse_utf16(name, content)
+    return Piece(name, first, content, size)
+
+
+def _refuse_utf16(name: str, first: bytes) -> None:
     if first.startswith(_UTF16_MARKS):
         raise DataError(
             f"{name}:1: looks like UTF-16, expected UTF-8. "

@@ -99,13 +99,7 @@ class TextIndex:
         counts = np.zeros(len(self._units), np.int64)
         for rows in _portions(chosen):
             counts += np.bincount(self._texts.take(rows)[0], minlength=len(counts))
-        describe = self._lookup.tokenizer.describe
-        found: Counter[str] = Counter()
-        for unit, count in zip(self._spellings.texts(), counts[1:].tolist(), strict=True):
-            if count:
-                for feature in describe(unit):
-                    found[feature] += count
-        return found
+        return self._spellings.features(self._lookup.tokenizer.describe, counts)
 
     def document_frequency(self, chosen: Bools) -> Ints:
         """Return in how many of the chosen texts, (N,) True where chosen, each feature stands."""

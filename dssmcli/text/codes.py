@@ -23,6 +23,11 @@ def code_points(text: str) -> npt.NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", _LONE), np.uint32)
 
 
+def spelling(codes: Codes) -> str:
+    """Return the text of code points: what `code_points` takes apart."""
+    return codes.astype("<u4", copy=False).tobytes().decode("utf-32-le", _LONE)
+
+
 def sizes(texts: Sequence[str]) -> Ints:
     """Return how many characters each text has, (N,)."""
     return np.fromiter(map(len, texts), np.int64, len(texts))
@@ -34,8 +39,7 @@ def texts_at(codes: Codes, starts: Ints, lengths: Ints) -> Iterator[str]:
         yield from map(chr, codes[starts].tolist())
         return
     for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
-        part = codes[start : start + length].astype("<u4")
-        yield part.tobytes().decode("utf-32-le", _LONE)
+        yield spelling(codes[start : start + length])
 
 
 def _factors() -> Hashes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from dssmcli.text.units import letter_trigrams, mixed_features
 from dssmcli.text.vocab import PAD, Vocabulary
 
 Ints = npt.NDArray[np.int64]
+AnyCodes = npt.NDArray[np.integer[Any]]
 
 PAD_UNIT = 0
 """The unit that fills up short rows. Its only feature is PAD, whose row is zero."""
@@ -27,6 +29,7 @@ PAD_UNIT = 0
 _CODE_POINTS = 0x110000
 _MARK = ord("#")
 _BY_TRIGRAMS = (mixed_features, letter_trigrams)
+_WORDS_AT_ONCE = 1 << 15
 _FEW = 64
 """So many words at most are described one by one: tables are not worth their making."""
 
@@ -89,10 +92,22 @@ class UnitSpellings(Ragged):
         """Take down further units, which stand in an array of code points."""
         self.extend(codes[spans(starts, lengths)].astype(np.int64), lengths)
 
-    def texts(self) -> list[str]:
-        """Return all units as text, padding aside."""
+    def features(self, describe: Callable[[str], list[str]], times: Ints) -> Counter[str]:
+        """Return how often each feature stands where unit i stands times[i] times, (N,)."""
         codes, limits = self.arrays()
-        return list(texts_at(codes.astype(np.uint32), limits[1:-1], np.diff(limits)[1:]))
+        starts, lengths = limits[:-1], np.diff(limits)
+        units = 1 + np.flatnonzero(times[1:])
+        at_once = (lengths[units] > 1) & (describe in _BY_TRIGRAMS)
+        words, others = units[at_once], units[~at_once]
+        found: Counter[str] = Counter()
+        for i in range(0, len(words), _WORDS_AT_ONCE):
+            some = words[i : i + _WORDS_AT_ONCE]
+            found.update(_trigrams(codes, starts[some], lengths[some], times[some]))
+        texts = texts_at(codes, starts[others], lengths[others])
+        for unit, count in zip(texts, times[others].tolist(), strict=True):
+            for feature in describe(unit):
+                found[feature] += count
+        return found
 
     def described(self, lookup: Lookup) -> UnitFeatures:
         """Return the units' features."""
@@ -181,18 +196,33 @@ class _TrigramRows:
 
     def rows(self, codes: Codes, starts: Ints, lengths: Ints) -> Ints:
         """Return the ids of the trigrams of `#word#`, as many a word as it has characters."""
-        places = spans(starts, lengths)
-        middle = codes[places].astype(np.int64)
-        before, after = np.roll(middle, 1), np.roll(middle, -1)
-        ends = np.cumsum(lengths)
-        before[ends - lengths] = _MARK
-        after[ends - 1] = _MARK
-        wanted, inverse = np.unique(_key(before, middle, after), return_inverse=True)
+        wanted, inverse = np.unique(_keys(codes, starts, lengths), return_inverse=True)
         place = np.searchsorted(self._keys, wanted)
         ids = self._ids[place]
         for i in np.flatnonzero(self._keys[place] != wanted).tolist():
             ids[i] = self._vocabulary.id(_trigram(int(wanted[i])))
         return np.asarray(ids[inverse])
+
+
+def _trigrams(codes: AnyCodes, starts: Ints, lengths: Ints, times: Ints) -> Counter[str]:
+    """Return how often each letter trigram stands in words that stand `times` times."""
+    keys = _keys(codes, starts, lengths)
+    order = np.argsort(keys)
+    keys, times = keys[order], np.repeat(times, lengths)[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    counts = np.add.reduceat(times, first).tolist()
+    return Counter(dict(zip(map(_trigram, keys[first].tolist()), counts, strict=True)))
+
+
+def _keys(codes: AnyCodes, starts: Ints, lengths: Ints) -> Ints:
+    """Return the trigrams of `#word#`, as many a word as it has characters, each as a number."""
+    places = spans(starts, lengths)
+    middle = codes[places].astype(np.int64)
+    before, after = np.roll(middle, 1), np.roll(middle, -1)
+    ends = np.cumsum(lengths)
+    before[ends - lengths] = _MARK
+    after[ends - 1] = _MARK
+    return _key(before, middle, after)
 
 
 def _key(first: Ints, second: Ints, third: Ints) -> Ints:

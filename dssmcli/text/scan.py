@@ -7,7 +7,6 @@ text through `normalize` first; all others are normalised by their table entry.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.text.codes import code_points, sizes, texts_at
-from dssmcli.text.normalize import normalize
+from dssmcli.text.normalize import is_dropped, normalize, stands_alone
 from dssmcli.text.ragged import distinct
 from dssmcli.text.units import MAX_UNIT_CHARS
 
@@ -28,7 +27,6 @@ _CODE_POINTS = 0x110000
 _UNKNOWN, _DROPPED, _GAP, _END, _JOINS, _ALONE = range(6)
 _ENTANGLED = 0x80
 """Flag of a code point whose normal form depends on its neighbours or is more than one."""
-_JAMO = ((0x1100, 0x11FF), (0xA960, 0xA97F), (0xD7B0, 0xD7FF))
 _IDEOGRAPHS = range(0x4E00, 0x9FA6)
 """The unified ideographs of Unicode 1.1, all of one kind; later ones are entered as they come."""
 
@@ -88,9 +86,9 @@ class Scanner:
     def _learn(self, code: int) -> None:
         """Enter a code point that is met for the first time."""
         char = chr(code)
-        folded = normalize(char) or ("" if _is_dropped(char) else " ")
+        folded = "" if is_dropped(char) else normalize(char) or " "
         flag = 0
-        if len(folded) > 1 or _is_entangled(char) or _is_entangled(folded):
+        if folded and not stands_alone(char):
             flag, folded = _ENTANGLED, char
         spaced = self._space[ord(folded)] if folded else ""
         bare = spaced.strip(" ")
@@ -141,19 +139,6 @@ def _joined(texts: Sequence[str]) -> str:
     if joined.count("\n") != len(texts):
         joined = "\n".join(text.replace("\n", " ") for text in texts) + "\n"
     return joined if texts else ""
-
-
-def _is_dropped(char: str) -> bool:
-    """Tell whether `normalize` takes a character out without leaving a space."""
-    return normalize(f"a{char}a") == "aa"
-
-
-def _is_entangled(char: str) -> bool:
-    """Tell whether a character's normal form depends on what stands beside it."""
-    if not char or char == "Σ":
-        return bool(char)
-    jamo = any(low <= ord(char) <= high for low, high in _JAMO)
-    return jamo or unicodedata.category(char)[0] == "M" or bool(unicodedata.combining(char))
 
 
 def shortened(found: Scanned, max_units: int) -> Scanned:

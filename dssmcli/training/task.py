@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from dssmcli.config import LossConfig, ModelConfig, TrainConfig, between, sized
 from dssmcli.data.batching import Split, split_by_query
 from dssmcli.data.pairs import (
@@ -185,8 +183,7 @@ def check_learnable(name: str, train: Pairs, match_grade: float, index: TextInde
         raise DataError(
             f"{name}: no row is a match (a click, a label 1, a high grade): nothing to learn."
         )
-    titles = len(np.unique(train.title))
-    if titles < 2:
+    if (train.title == train.title[0]).all():
         raise DataError(f"{name}: all rows have the same title: no title can stand as a negative.")
     if train.kind == "label" and positive.all():
         warnings.append("Every label is 1: other rows' titles are the only negatives.")
