@@ -533,6 +533,19 @@ def test_rows_read_many_at_once_are_those_read_one_by_one(
         assert read_all(sources, columns, skip) == at_once
 
 
+@pytest.mark.parametrize("size", range(1, 60))
+def test_blank_lines_and_rows_never_shown_are_found_wherever_a_piece_ends(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_files, "_PIECE_BYTES", size)
+    good = "a\tb\t1\t2\n" * 3
+    content = f"query\ttitle\tclicks\timpressions\n{good}\n{good}a\tb\t0\t0\n{good}\n"
+    (tmp_path / "p.tsv").write_text(content)
+    bad = BadRows(skip=True)
+    assert len(list(RowReader(None, bad).read([str(tmp_path / "p.tsv")]))) == 9
+    assert bad.count == 2 and str(bad.first).endswith("p.tsv:5: empty line.")
+
+
 def test_ordinary_rows_are_read_many_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
