@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -117,7 +118,7 @@ class _Sums(torch.autograd.Function):
         bag = torch.repeat_interleave(torch.arange(len(starts), device=starts.device), sizes)
         uses = torch.bincount(members, minlength=ctx.rows)
         found = F.embedding_bag(
-            bag[torch.argsort(members)],
+            bag[_order(members, ctx.rows)],
             gradient.detach().contiguous(),
             uses.cumsum(0) - uses,
             mode="sum",
@@ -125,6 +126,14 @@ class _Sums(torch.autograd.Function):
         if ctx.silent is not None:
             found[ctx.silent] = 0.0
         return found, None, None, None
+
+
+def _order(numbers: Tensor, limit: int) -> Tensor:
+    """Return where the numbers (M,), all below a limit, stand in their order."""
+    if limit > 1 << 16 or numbers.device.type != "cpu":
+        return torch.argsort(numbers, stable=True)
+    # numpy sorts 16 bits by their digits, ten times as fast.
+    return torch.from_numpy(np.argsort(numbers.numpy().astype(np.uint16), kind="stable"))
 
 
 _FEW_TEXTS, _WINDOWS = 64, 2048

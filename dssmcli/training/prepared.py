@@ -53,7 +53,8 @@ def encoded(model: Dssm, given: Prepared) -> tuple[Tensor, Tensor]:
     assert given.query.block is not None
     query = model.encode(given.query.block, "query")
     title = query if given.title.block is None else model.encode(given.title.block, "title")
-    return query[given.query.place], title[given.title.place]
+    # Not by brackets, whose gradient is three times as slow.
+    return query.index_select(0, given.query.place), title.index_select(0, given.title.place)
 
 
 def _prepared(task: TextTask, batch: Batch, number: int) -> Prepared:

@@ -177,12 +177,12 @@ def _loss(task: TextTask, state: TextState, given: Prepared, aims: _Aims) -> Ste
     weights, batch = task.loss, given.batch
     query, title = encoded(state.model, given)  # (R, D), (C, D)
     column = torch.from_numpy(batch.column)
-    own = (query * title[column]).sum(dim=1)  # (R,)
+    own = (query * title.index_select(0, column)).sum(dim=1)  # (R,)
     match, weight, label, grade = aims.of(batch.rows)
     losses = {}
     if weights.softmax and len(match):
         losses["softmax"] = weights.softmax * softmax_loss(
-            query[match] @ title.T,  # (M, C)
+            query.index_select(0, match) @ title.T,  # (M, C)
             column[match],
             torch.from_numpy(batch.allowed)[match],
             weights.gamma,
