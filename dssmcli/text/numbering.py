@@ -90,7 +90,7 @@ class UnitSpellings(Ragged):
 
     def meet(self, codes: Codes, starts: Ints, lengths: Ints) -> None:
         """Take down further units, which stand in an array of code points."""
-        self.extend(codes[spans(starts, lengths)].astype(np.int64), lengths)
+        self.extend(codes[spans(starts, lengths)], lengths)
 
     def features(self, describe: Callable[[str], list[str]], times: Ints) -> Counter[str]:
         """Return how often each feature stands where unit i stands times[i] times, (N,)."""
@@ -116,8 +116,9 @@ class UnitSpellings(Ragged):
         starts, lengths = limits[1:-1], np.diff(limits)[1:]
         # Words at once, characters one by one.
         edges = np.flatnonzero(np.diff(lengths > 1)) + 1
-        for some in np.split(np.arange(len(starts)), edges):
-            if len(some):
+        for alike in np.split(np.arange(len(starts)), edges):
+            for i in range(0, len(alike), _WORDS_AT_ONCE):
+                some = alike[i : i + _WORDS_AT_ONCE]
                 features.meet(codes, starts[some], lengths[some])
         return features
 

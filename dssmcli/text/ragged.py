@@ -10,38 +10,44 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 AnyInts = npt.NDArray[np.integer[Any]]
+Values = npt.NDArray[np.int32]
+
+_NO_VALUES = np.zeros(0, np.int32)
 
 
 class Ragged:
-    """A list of rows of int64 that only grows."""
+    """A list of rows of int32 that only grows, in two arrays."""
 
     def __init__(self) -> None:
-        self._values = array("q")
+        self._values = array("i")
         self._limits = array("q", [0])
-        self._frozen: tuple[Ints, Ints] | None = None
+        self._views: tuple[Values, Ints] | None = None
 
     def __len__(self) -> int:
         return len(self._limits) - 1
 
-    def extend(self, values: Ints, lengths: Ints) -> None:
+    def extend(self, values: AnyInts, lengths: Ints) -> None:
         """Add rows at the end: their values (F,) one after the other, and each one's length."""
         limits = self._limits[-1] + np.cumsum(lengths, dtype=np.int64)
-        self._values.frombytes(np.asarray(values, np.int64).tobytes())
+        self._views = None
+        self._values.frombytes(np.asarray(values, np.int32).tobytes())
         self._limits.frombytes(limits.tobytes())
-        self._frozen = None
 
     def shorten(self, count: int) -> None:
         """Take away all rows but the first `count`."""
+        self._views = None
         del self._limits[count + 1 :]
         del self._values[self._limits[-1] :]
-        self._frozen = None
 
-    def arrays(self) -> tuple[Ints, Ints]:
-        """Return all values (F,) and the rows' limits (N + 1,): row i is limits[i]:limits[i+1]."""
-        if self._frozen is None:
-            # Copies: an array whose memory numpy looks at could not grow any more.
-            self._frozen = np.array(self._values, np.int64), np.array(self._limits, np.int64)
-        return self._frozen
+    def arrays(self) -> tuple[Values, Ints]:
+        """Return all values (F,) and the rows' limits (N + 1,): row i is limits[i]:limits[i+1].
+
+        They are the list's own memory: while somebody holds them, it cannot grow.
+        """
+        if self._views is None:
+            values = np.frombuffer(self._values, np.int32) if self._values else _NO_VALUES
+            self._views = values, np.frombuffer(self._limits, np.int64)
+        return self._views
 
     def take(self, rows: AnyInts) -> tuple[Ints, Ints]:
         """Return the values of the chosen rows one after the other, and each one's length."""
