@@ -158,6 +158,8 @@ def main() -> None:
         sys.exit(shell_complete(dssm, {}, "dssm", _COMPLETE, os.environ[_COMPLETE]))
     if sys.stdout is None:  # closed by the caller: whatever is written to it fails
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:  # likewise, and nobody listens
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (until the process ends)
     for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
         # Data is UTF-8 whatever the locale says.
         if isinstance(stream, io.TextIOWrapper):

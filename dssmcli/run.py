@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -224,7 +224,7 @@ def publish(place: Workplace, contents: Mapping[str, bytes]) -> None:
         _remove(new)
         new.mkdir()
         for name, content in {**contents, MANIFEST: manifest}.items():
-            _write_flushed(new / name, content)
+            _write_flushed(new / name, [content])
         _flush_folder(new)
         if place.run.exists():
             refuse_other_than_run(place.run)
@@ -256,9 +256,9 @@ def _sibling(path: Path, role: str) -> Path:
     return whole.with_name(f"{whole.name}.{role}")
 
 
-def _write_flushed(path: Path, content: bytes) -> None:
+def _write_flushed(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     with open(path, "wb") as stream:
-        stream.write(content)
+        stream.writelines(pieces)
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -301,11 +301,11 @@ class Workplace(NamedTuple):
         """Return the one file that holds everything needed to go on."""
         return self.path / CHECKPOINT
 
-    def save(self, content: bytes) -> None:
-        """Replace the checkpoint in one step."""
+    def save(self, pieces: Iterable[bytes | memoryview]) -> None:
+        """Replace the checkpoint in one step by a file of these pieces."""
         beside = self.path / f"{CHECKPOINT}.new"
         with writing_to(self.checkpoint):
-            _write_flushed(beside, content)
+            _write_flushed(beside, pieces)
             os.replace(beside, self.checkpoint)
             _flush_folder(self.path)
 

@@ -362,6 +362,24 @@ def test_closed_and_full_streams_are_one_line(
     assert done.returncode == code and len(lines) == 1 and said in lines[0], done
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "out"),
+    [("--version", 0, "dssm "), ("score a b", 0, ""), ("score a", 2, ""), ("encode none", 3, "")],
+)
+def test_without_standard_error_the_exit_code_says_it_and_data_stays_alone(
+    run: Path, words: str, code: int, out: str
+) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(PYTHON)} {words} 2>&-"],
+        env={**os.environ, "DSSM_MODEL": str(run)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code and done.stdout.startswith(out), done
+    assert bool(done.stdout) == (code == 0)
+
+
 def test_a_misspelt_command_or_option_is_told_its_nearest(dssm: Dssm) -> None:
     assert "Did you mean 'score'?" in dssm("scor", "a", "b").err
     assert "--arch" in dssm("train", "--arhc", "cnn", "x.tsv").err

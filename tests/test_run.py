@@ -205,9 +205,15 @@ def test_weights_that_are_not_numbers_are_refused(dssm: Dssm, copy: Path) -> Non
         reseal(copy)
         result = dssm("score", "-m", copy, "a", "b")
         assert result.code == 3 and "not finite" in result.err
-    safetensors.numpy.save_file({**weights, "extra": weights["tower.bias"]}, file)
+    huge = {name: np.full_like(weight, 3e38) for name, weight in weights.items()}
+    safetensors.numpy.save_file(huge, file)
     reseal(copy)
-    assert "extra" in dssm("score", "-m", copy, "a", "b").err
+    result = dssm("score", "-m", copy, "a", "b")
+    assert result.code == 3 and "not finite" in result.err and result.err.count("\n") == 1
+    safetensors.numpy.save_file({**weights, "extra\n\x1b": weights["tower.bias"]}, file)
+    reseal(copy)
+    result = dssm("score", "-m", copy, "a", "b")
+    assert "extra\\n" in result.err and result.err.count("\n") == 1 and "\x1b" not in result.err
 
 
 def put(run: Path, text: bytes) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -69,9 +70,9 @@ def test_a_resumed_training_ends_byte_equal_to_one_never_interrupted(
 
     save, saved = Workplace.save, []
 
-    def save_and_stop(place: Workplace, content: bytes) -> None:
-        save(place, content)
-        saved.append(len(content))
+    def save_and_stop(place: Workplace, pieces: Iterable[bytes]) -> None:
+        save(place, pieces)
+        saved.append(place)
         if len(saved) in (1, 3):
             raise KeyboardInterrupt
 
@@ -95,8 +96,8 @@ def test_words_are_the_same_each_time_and_resumed_with(
     pairs, run = write_pairs(tmp_path / "p.tsv", 300), tmp_path / "r"
     save = Workplace.save
 
-    def save_and_stop(place: Workplace, content: bytes) -> None:
-        save(place, content)
+    def save_and_stop(place: Workplace, pieces: Iterable[bytes]) -> None:
+        save(place, pieces)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -557,6 +558,12 @@ def test_ordinary_rows_are_read_many_at_once(
     )
     pairs = read_pairs([str(file)], None, None, BadRows())
     assert len(pairs) == 9000 and one_by_one == [1]
+
+
+def test_a_file_that_ends_in_blank_lines_can_be_named_twice(tmp_path: Path) -> None:
+    file = tmp_path / "p.tsv"
+    file.write_text("a\tb\t1\nc\td\t0\n\n\n", "utf-8")
+    assert len(read_pairs([str(file), str(file)], None, None, BadRows())) == 4
 
 
 def test_small_logs_hold_out_enough_to_validate_on_and_say_so_when_they_cannot() -> None:

@@ -53,7 +53,7 @@ def test_tensors_are_those_that_safetensors_reads() -> None:
         (written(bias=np.array([1, np.nan, 0, 0], np.float32)), "not finite"),
         (written(bias=np.array([1, np.inf, 0, 0], np.float32)), "not finite"),
         (written(bias=np.zeros(5, np.float32)), r"bias is \(5,\), expected \(4,\)"),
-        (written(more=np.zeros(5, np.float32)), r"more is \(5,\), expected nothing"),
+        (written(more=np.zeros(5, np.float32)), r'"more" is \(5,\), expected nothing'),
         (with_header({"shape": None}), "bias is nothing"),
         (with_header({"dtype": "I32"}), "I32.*float32"),
         (with_header({"data_offsets": [0, 1 << 62]}), "bytes are not where"),

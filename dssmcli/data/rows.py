@@ -60,6 +60,7 @@ class RowReader:
     def _pieces(self, sources: Sequence[str]) -> Iterator[tuple[Piece, Columns | None]]:
         """Yield all pieces in order, with their rows where these could be read at once."""
         for source in sources:
+            self._blank = []  # what stood at the end of the file before
             with opened(source) as stream:
                 pieces = _first_line_apart(read_pieces(name_of(source), stream, _PIECE_BYTES))
                 for piece in pieces:

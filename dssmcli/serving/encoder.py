@@ -33,6 +33,9 @@ BATCH = 8192
 _UNITS_KEPT = 50_000
 """Distinct units met, after which the later ones are forgotten, so that memory stays flat."""
 
+_JUDGED_LATER: dict[str, Any] = {"over": "ignore", "invalid": "ignore"}
+"""Numbers that grow too large show in the vectors, where they are an error."""
+
 
 class Encoder:
     """A run that is ready to answer.
@@ -165,10 +168,12 @@ class Encoder:
         if len(self._index) > _UNITS_KEPT:
             self._index.forget_after(min(tower.tables.kept for tower in self._towers.values()))
         found = self._index.number(texts)
-        return self._tower(side).tables.look_up(self._features, found), found.truncated
+        with np.errstate(**_JUDGED_LATER):
+            return self._tower(side).tables.look_up(self._features, found), found.truncated
 
     def _rows(self, texts: Looked, truncated: int, side: str) -> Encoded:
-        return Encoded(_unit_rows(self._tower(side)(texts)), truncated)
+        with np.errstate(**_JUDGED_LATER):
+            return Encoded(_unit_rows(self._tower(side)(texts)), truncated)
 
     def _tower(self, side: str) -> Tower:
         return self._towers[side if self.model.separate_towers else "tower"]
@@ -180,6 +185,8 @@ def _cosines(queries: Floats, titles: Floats) -> Floats:
 
 def _unit_rows(vectors: Floats) -> Floats:
     norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    if not np.isfinite(norms).all():
+        raise RunError("The run's weights are so large that a vector is not finite.")
     vectors /= np.maximum(norms, np.float32(1e-12))[:, None]
     return vectors
 

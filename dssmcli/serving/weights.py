@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.errors import RunError
+from dssmcli.errors import RunError, shown
 
 Floats = npt.NDArray[np.float32]
 Shape = tuple[int, ...]
@@ -36,7 +36,10 @@ def tensors_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dic
         found = tuple(told["shape"]) if isinstance(told.get("shape"), list) else "nothing"
         if found != expected.get(name):
             wanted = expected.get(name, "nothing")
-            raise RunError(f"{where}: {name} is {found}, expected {wanted} as config.json says.")
+            what = name if name in expected else shown(name)
+            raise RunError(
+                f"{where}: {what} is {str(found)[:80]}, expected {wanted} as config.json says."
+            )
     return {
         name: _tensor(content, begin, header[name], shape, f"{where}: {name}")
         for name, shape in expected.items()
@@ -58,7 +61,7 @@ def _header(content: bytes, where: str) -> tuple[dict[str, dict[str, Any]], int]
 
 def _tensor(content: bytes, begin: int, told: Mapping[str, Any], shape: Shape, what: str) -> Floats:
     if told.get("dtype") != "F32":
-        raise RunError(f"{what} is {told.get('dtype')!r}, expected float32 numbers, F32.")
+        raise RunError(f"{what} is {shown(str(told.get('dtype')))}, expected float32 numbers, F32.")
     size = math.prod(shape)
     match told.get("data_offsets"):
         case [int(first), int(last)] if first >= 0 and last - first == size * _ITEM:

@@ -53,8 +53,12 @@ class RaggedFile:
     def lengths(self, rows: AnyInts) -> Ints:
         """Return the lengths of the chosen rows."""
         self._look()
-        self._release(len(rows))
-        return np.asarray(self._limits[rows + 1] - self._limits[rows])
+        found = [np.zeros(0, np.int64)]
+        for start in range(0, len(rows), _RELEASED_EVERY):
+            some = rows[start : start + _RELEASED_EVERY]
+            self._release(len(some))
+            found.append(self._limits[some + 1] - self._limits[some])
+        return np.concatenate(found)
 
     def _release(self, rows: int) -> None:
         self._taken += rows

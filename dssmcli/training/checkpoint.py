@@ -1,9 +1,9 @@
-"""A training's state as bytes, and back."""
+"""A training's state as the bytes of a file, and back."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import safetensors
@@ -16,18 +16,33 @@ from dssmcli.errors import RunError
 _STATE = "state"
 
 
-def to_bytes(groups: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> bytes:
-    """Return named groups of tensors and a JSON state as one safetensors file."""
+def to_pieces(
+    groups: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
+) -> Iterator[bytes | memoryview]:
+    """Yield named groups of float32 tensors and a JSON state as the pieces of a safetensors file.
+
+    The pieces are the tensors' own memory: the package would first make two copies of them all.
+    """
     tensors = {
-        f"{group}/{name}": tensor.detach().contiguous().clone()
+        f"{group}/{name}": tensor.detach().contiguous()
         for group, members in groups.items()
         for name, tensor in members.items()
     }
-    return safetensors.torch.save(tensors, {_STATE: json.dumps(state)})
+    header: dict[str, Any] = {"__metadata__": {_STATE: json.dumps(state)}}
+    end = 0
+    for name, tensor in tensors.items():
+        assert tensor.dtype == torch.float32, name
+        begin, end = end, end + tensor.nbytes
+        header[name] = {"dtype": "F32", "shape": [*tensor.shape], "data_offsets": [begin, end]}
+    told = json.dumps(header).encode()
+    told += b" " * (-len(told) % 8)
+    yield len(told).to_bytes(8, "little") + told
+    for tensor in tensors.values():
+        yield tensor.cpu().reshape(-1).numpy().data.cast("B")
 
 
 def from_bytes(content: bytes, where: str) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
-    """Return what `to_bytes` was given; RunError when the bytes are damaged."""
+    """Return what `to_pieces` was given; RunError when the bytes are damaged."""
     try:
         groups: dict[str, dict[str, Tensor]] = {}
         for name, tensor in safetensors.torch.load(content).items():

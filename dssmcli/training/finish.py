@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from dssmcli.training.checkpoint import (
     from_bytes,
     optimizer_tensors,
     restore_optimizer,
-    to_bytes,
+    to_pieces,
 )
 from dssmcli.training.task import TextTask
 from dssmcli.training.text import TextState, new_state
@@ -86,15 +86,15 @@ def _threshold(task: TextTask, state: TextState) -> dict[str, Any] | None:
     }
 
 
-def checkpoint(task: TextTask, state: TextState) -> bytes:
-    """Return all that is needed to go on from an evaluation."""
+def checkpoint(task: TextTask, state: TextState) -> Iterator[bytes | memoryview]:
+    """Yield the pieces of a file with all that is needed to go on from an evaluation."""
     groups = {
         "model": state.model.weights(),
         "logistic": state.logistic.state_dict(),
         "best": state.best_weights,
         "optimizer": optimizer_tensors(state.optimizer),
     }
-    return to_bytes(
+    return to_pieces(
         groups,
         {
             "settings": _settings(task),
