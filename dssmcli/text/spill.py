@@ -16,7 +16,7 @@ from dssmcli.text.ragged import taken
 Ints = npt.NDArray[np.int64]
 AnyInts = npt.NDArray[np.integer[Any]]
 
-_RELEASED_EVERY = 2048
+_RELEASED_EVERY = 1024
 """Rows taken from a large file before its pages are let go: each can bring 64 KiB into memory."""
 _LARGE = 64 << 20
 
