@@ -335,6 +335,14 @@ def test_the_python_api_is_the_commands_own(run: Path, dssm: Dssm) -> None:
         _ = dssmcli.nothing
 
 
+def in_bash(run: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell line whose commands use a run."""
+    environment = {**os.environ, "DSSM_MODEL": str(run)}
+    return subprocess.run(
+        ["bash", "-c", line], env=environment, capture_output=True, text=True, check=False
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "closed", "code", "said"),
     [
@@ -351,13 +359,7 @@ def test_the_python_api_is_the_commands_own(run: Path, dssm: Dssm) -> None:
 def test_closed_and_full_streams_are_one_line(
     run: Path, words: str, closed: str, code: int, said: str
 ) -> None:
-    done = subprocess.run(
-        ["bash", "-c", f"printf 'a\\tb\\n' | {' '.join(PYTHON)} {words} {closed}"],
-        env={**os.environ, "DSSM_MODEL": str(run)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_bash(run, f"printf 'a\\tb\\n' | {' '.join(PYTHON)} {words} {closed}")
     lines = [line for line in done.stderr.splitlines() if "every row is a click" not in line]
     assert done.returncode == code and len(lines) == 1 and said in lines[0], done
 
@@ -369,13 +371,7 @@ def test_closed_and_full_streams_are_one_line(
 def test_without_standard_error_the_exit_code_says_it_and_data_stays_alone(
     run: Path, words: str, code: int, out: str
 ) -> None:
-    done = subprocess.run(
-        ["bash", "-c", f"{' '.join(PYTHON)} {words} 2>&-"],
-        env={**os.environ, "DSSM_MODEL": str(run)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_bash(run, f"{' '.join(PYTHON)} {words} 2>&-")
     assert done.returncode == code and done.stdout.startswith(out), done
     assert bool(done.stdout) == (code == 0)
 

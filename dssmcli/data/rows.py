@@ -45,7 +45,7 @@ class RowReader:
         self.bad_rows = bad_rows or BadRows()
         self._named = columns is not None
         self._folder = Folder()
-        self._blank: list[Line] = []  # lines after the last row so far
+        self._blank: list[Line] = []  # lines of this file after its last row so far
 
     def read(self, sources: Sequence[str]) -> Iterator[Row]:
         """Yield the good rows; DataError at file:line for the first bad one unless skipped."""
@@ -66,7 +66,7 @@ class RowReader:
                 for piece in pieces:
                     plain = self._plain(piece)
                     if plain is not None:
-                        self._report_blanks(piece.source)
+                        self._report_blanks()
                     yield piece, plain
 
     def _plain(self, piece: Piece) -> Columns | None:
@@ -81,7 +81,7 @@ class RowReader:
             if not line.raw.strip():
                 self._blank.append(line)
                 continue
-            self._report_blanks(line.source)
+            self._report_blanks()
             try:
                 row = self._row(line)
             except DataError as error:
@@ -90,12 +90,11 @@ class RowReader:
             if row is not None:
                 yield row
 
-    def _report_blanks(self, source: str) -> None:
+    def _report_blanks(self) -> None:
         """Report blank lines that turn out to stand between rows; those at a file's end do not."""
         blank, self._blank = self._blank, []
         for line in blank:
-            if line.source == source:
-                self.bad_rows.take(line.raw, DataError(f"{line.place}: empty line."))
+            self.bad_rows.take(line.raw, DataError(f"{line.place}: empty line."))
 
     def _row(self, line: Line) -> Row | None:
         fields = line.decode().split("\t")
