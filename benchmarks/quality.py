@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from quality_peers import BASELINES, Learn, Learned, Lesson
+from quality_peers import BASELINES, Learn, Learned, Lesson, installed
 from quality_sets import METRICS, PLANS, Floats, Parts, Plan, judge, parts_of
 
 ARCHS = ("dnn", "cnn", "lstm")
@@ -194,6 +194,7 @@ def parser() -> argparse.ArgumentParser:
     add("--arch", nargs="*", choices=ARCHS, default=ARCHS, help="Towers; none: baselines alone.")
     add("--baselines", nargs="*", choices=BASELINES, default=list(BASELINES), help="Beside them.")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2], help="One training each.")
+    add("--minilm", type=Path, help="Folder of MiniLM, where its package is not installed.")
     add("--threads", type=int, default=2, help="Processor threads of a training.")
     add("--train", default="", help="Further options of dssm train, in quotes.")
     add("--json", type=Path, help="Also write every record here, one a line.")
@@ -206,6 +207,9 @@ def main() -> None:
     options = parser().parse_args()
     if options.resume and not options.json:
         raise SystemExit("--resume goes on with the records of a file: name it with --json.")
+    for name in [name for name in options.baselines if not installed(name, options)]:
+        sys.stderr.write(f"{name} is not installed and left out.\n")
+        options.baselines.remove(name)
     book = Book(options.json, records_of(options.json) if options.resume else [])
     for plan in PLANS:
         if plan.train in options.sets:

