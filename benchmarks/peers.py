@@ -38,6 +38,14 @@ def installed(name: str) -> bool:
     return importlib.util.find_spec(MODULES[name]) is not None
 
 
+def split(text: str) -> str:
+    """Return a text's units with spaces between, as those that learn from words need it."""
+    from dssmcli.text.normalize import normalize
+    from dssmcli.text.tokenizers import TOKENIZERS
+
+    return " ".join(TOKENIZERS["auto"].cut(normalize(text)))
+
+
 def learn(name: str, texts: Path, model: Path, epochs: int = 1) -> None:
     """Let a peer learn vectors of 128 dimensions from split texts."""
     if name == "fasttext":

@@ -14,7 +14,6 @@ from quality_sets import Floats, Pairs, Plan
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from dssmcli.text.normalize import normalize
-from dssmcli.text.tokenizers import TOKENIZERS
 
 _BATCH = 256
 
@@ -96,14 +95,10 @@ def _batches(matches: list[tuple[str, str]], seed: int) -> Iterator[list[tuple[s
 def fasttext(lesson: Lesson) -> Learned:
     """Let fastText learn words (Chinese: characters) by skip-gram; a text is their mean."""
     texts, (file, model) = texts_of(lesson.train), map(lesson.folder.joinpath, ("texts", "model"))
-    file.write_text("".join(f"{_split(text)}\n" for text in texts), "utf-8")
+    file.write_text("".join(f"{peers.split(text)}\n" for text in texts), "utf-8")
     peers.learn("fasttext", file, model, epochs_for(len(texts)))
     encode = peers.encoder("fasttext", str(model))
-    return Learned(cosines_by(lambda texts: encode([_split(text) for text in texts])), {})
-
-
-def _split(text: str) -> str:
-    return " ".join(TOKENIZERS["auto"].cut(normalize(text)))
+    return Learned(cosines_by(lambda texts: encode([peers.split(text) for text in texts])), {})
 
 
 def minilm(lesson: Lesson) -> Learned:
