@@ -16,8 +16,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
-from collections.abc import Callable, Iterator
-from itertools import cycle
+from collections.abc import Callable, Iterable, Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +38,27 @@ def installed(name: str) -> bool:
     return importlib.util.find_spec(MODULES[name]) is not None
 
 
-def learn(name: str, texts: Path, model: Path) -> None:
+def split(text: str) -> str:
+    """Return a text's units with spaces between, as those that learn from words need it."""
+    from dssmcli.text.normalize import normalize
+    from dssmcli.text.tokenizers import TOKENIZERS
+
+    return " ".join(TOKENIZERS["auto"].cut(normalize(text)))
+
+
+def learn(name: str, texts: Path, model: Path, epochs: int = 1) -> None:
     """Let a peer learn vectors of 128 dimensions from split texts."""
     if name == "fasttext":
         import fasttext
 
         fasttext.train_unsupervised(
-            str(texts), dim=_DIM, epoch=1, bucket=200_000, minCount=1, thread=2, verbose=0
+            str(texts), dim=_DIM, epoch=epochs, bucket=200_000, minCount=1, thread=2, verbose=0
         ).save_model(str(model))
     else:
         from gensim.models import Word2Vec
 
         lines = [line.split() for line in texts.read_text("utf-8").splitlines()]
-        Word2Vec(lines, vector_size=_DIM, epochs=1, min_count=1, workers=2).wv.save(str(model))
+        Word2Vec(lines, vector_size=_DIM, epochs=epochs, min_count=1, workers=2).wv.save(str(model))
 
 
 def encoder(name: str, model: str) -> Encode:
@@ -96,33 +104,43 @@ def score(name: str, model: str, first: str, second: str) -> None:
     print(float(a @ b / np.linalg.norm(a) / np.linalg.norm(b)))
 
 
-def train(file: str, steps: str) -> None:
-    """Train a StaticEmbedding on pairs whose value is above 0; print the seconds of all steps."""
-    import torch
+def static(texts: Iterable[str]) -> Any:
+    """Return an untrained StaticEmbedding whose WordPieces are learned from the texts."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.losses import MultipleNegativesRankingLoss
     from sentence_transformers.models import StaticEmbedding
     from tokenizers import BertWordPieceTokenizer
 
-    torch.set_num_threads(2)
-    rows = [line.split("\t") for line in Path(file).read_text("utf-8").splitlines()]
-    pairs = [(row[0], row[1]) for row in rows if float(row[2]) > 0]
     words = BertWordPieceTokenizer()
-    words.train_from_iterator(
-        (text for pair in pairs for text in pair), _WORDS, show_progress=False
-    )
+    words.train_from_iterator(texts, _WORDS, show_progress=False)
     words.no_padding()
-    model = SentenceTransformer(
-        modules=[StaticEmbedding(words._tokenizer, embedding_dim=_DIM)], device="cpu"
-    )
+    embedding = StaticEmbedding(words._tokenizer, embedding_dim=_DIM)
+    return SentenceTransformer(modules=[embedding], device="cpu")
+
+
+def take_steps(model: Any, batches: Iterable[list[tuple[str, str]]]) -> None:
+    """Train a model of sentence-transformers, a step a batch of matching pairs."""
+    import torch
+    from sentence_transformers.losses import MultipleNegativesRankingLoss
+
     loss_of = MultipleNegativesRankingLoss(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-    began = time.perf_counter()
-    for _, batch in zip(range(int(steps)), _batches(pairs), strict=False):
+    for batch in batches:
         features = [model.tokenize(list(side)) for side in zip(*batch, strict=True)]
         optimizer.zero_grad()
         loss_of(features, torch.empty(0)).backward()
         optimizer.step()
+
+
+def train(file: str, steps: str) -> None:
+    """Train a StaticEmbedding on pairs whose value is above 0; print the seconds of all steps."""
+    import torch
+
+    torch.set_num_threads(2)
+    rows = [line.split("\t") for line in Path(file).read_text("utf-8").splitlines()]
+    pairs = [(row[0], row[1]) for row in rows if float(row[2]) > 0]
+    model = static(text for pair in pairs for text in pair)
+    began = time.perf_counter()
+    take_steps(model, islice(_batches(pairs), int(steps)))
     print(time.perf_counter() - began)
 
 

@@ -37,8 +37,7 @@ from dssmcli.serving.encoder import Encoder
 from dssmcli.serving.loading import load
 from dssmcli.serving.tables import Looked
 from dssmcli.text.blocks import TextIndex
-from dssmcli.text.normalize import normalize
-from dssmcli.text.tokenizers import TOKENIZERS, Lookup
+from dssmcli.text.tokenizers import Lookup
 
 DSSM = str(Path(sys.executable).parent / "dssm")
 ARCHS = ("dnn", "cnn", "lstm")
@@ -117,8 +116,7 @@ def files_of(texts: list[str], folder: Path) -> Files:
     """Write the texts."""
     files = Files(folder / "texts", folder / "split", folder / "vectors.npy")
     files.plain.write_text("".join(f"{text}\n" for text in texts), "utf-8")
-    cut = TOKENIZERS["auto"].cut
-    files.split.write_text("".join(f"{' '.join(cut(normalize(t)))}\n" for t in texts), "utf-8")
+    files.split.write_text("".join(f"{peers.split(text)}\n" for text in texts), "utf-8")
     return files
 
 
