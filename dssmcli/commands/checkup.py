@@ -78,13 +78,12 @@ def report_lines(checkup: Checkup, findings: list[Finding]) -> Iterator[str]:
         yield f"  {'':<8} {finding.todo}"
 
 
-def _what(finding: Finding) -> str:
-    # An error of the whole has its number in its words.
-    whole = finding.what[:1].isupper() and finding.code in _WHOLE
-    return finding.what if whole else f"{finding.count:,} × {finding.what}"
-
-
 _WHOLE = ("unreadable", "no_rows", "values_unclear", "one_row")
+"""Findings that are not of so many things, but of one."""
+
+
+def _what(finding: Finding) -> str:
+    return finding.what if finding.code in _WHOLE else f"{finding.count:,} × {finding.what}"
 
 
 def _section(name: str, entries: Iterable[Entry]) -> Iterator[str]:
@@ -106,7 +105,7 @@ def _of_file(file: Examined, most: int) -> Iterator[Entry]:
     yield "values", _KINDS[file.meaning.kind]
     yield from _of_values(file)
     yield from _of_shape(file.figures)
-    yield from _of_repeats(file.figures)
+    yield from _of_repeats(file, file.figures)
     for name, side in (("query", file.figures.query), ("title", file.figures.title)):
         yield from _of_side(name, side, most)
     yield from _of_text(file.figures)
@@ -126,7 +125,7 @@ def _of_values(file: Examined) -> Iterator[Entry]:
         yield "", f"{_spread(values.spread)}, {values.zeros:,} are 0"
     if file.meaning.kind is None:
         return
-    matches = f"{values.matches:,} rows ({values.matches / rows:.1%})"
+    matches = f"{counted(values.matches, 'row')} ({values.matches / rows:.1%})"
     if values.match_grade is not None:
         matches += f", a grade of {values.match_grade:g} or more"
     yield "matches", matches
@@ -136,21 +135,22 @@ def _of_values(file: Examined) -> Iterator[Entry]:
 
 def _of_shape(figures: Figures) -> Iterator[Entry]:
     shape = figures.shape
-    a_query = f"median {shape.rows_median:g}, at most {shape.rows_max:,} rows each"
+    a_query = f"rows: median {shape.rows_median:g}, at most {shape.rows_max:,} a query"
     yield "distinct queries", f"{shape.queries:,}; {a_query}"
     yield "", f"the ten most frequent take {shape.top_share:.1%} of the rows"
     shared = f"{shape.shared_titles:,} stand with ten queries or more, one with"
     yield "distinct titles", f"{shape.titles:,}; {shared} {shape.widest_title:,}"
 
 
-def _of_repeats(figures: Figures) -> Iterator[Entry]:
+def _of_repeats(file: Examined, figures: Figures) -> Iterator[Entry]:
     found = figures.repeats
     yield "repeated rows", f"{found.rows:,}, byte for byte"
     again = (
         f"in {counted(found.pair_rows, 'row')} too many, {found.same_value:,} with the same value"
     )
     yield "repeated pairs", f"{found.pairs:,}, {again}"
-    yield "contradictions", counted(found.contradictions, "pair")
+    known = file.meaning.kind is not None
+    yield "contradictions", counted(found.contradictions, "pair") if known else "not known"
     yield from (("", _example(each)) for each in figures.contradictions)
     if found.mixed_clicks:
         yield "", f"{counted(found.mixed_clicks, 'pair')} with clicks here and none there"

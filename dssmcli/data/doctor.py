@@ -44,7 +44,8 @@ _UNKNOWN_SHOWN = 5
 class Request:
     """What to examine.
 
-    lookup: what cuts the texts, tokenizer its name. vocabulary: that of a run, whose features are known; or None.
+    lookup: what cuts the texts, tokenizer its name. vocabulary: that of a run, whose features are
+    known, or None.
     """
 
     sources: Sequence[str]
@@ -127,12 +128,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Checkup:
-    """Everything that was found."""
+    """Everything that was found.
+
+    long_words: texts of any file with a unit longer than is read.
+    """
 
     request: Request
     files: tuple[Examined, ...]
     groups: tuple[Group, ...]
     overlaps: tuple[Overlap, ...]
+    long_words: int
 
 
 def examine(request: Request, tell: Callable[[int], None]) -> Checkup:
@@ -154,7 +159,7 @@ def examine(request: Request, tell: Callable[[int], None]) -> Checkup:
         groups.append(examination.group(role, joined(rows), meaning))
     measured = [each.rows for each in files if each.role == "valid"]
     overlaps = examination.overlaps(groups[0].rows, measured) if groups else ()
-    return Checkup(request, tuple(files), tuple(groups), tuple(overlaps))
+    return Checkup(request, tuple(files), tuple(groups), tuple(overlaps), texts.index.truncated)
 
 
 def _settled(

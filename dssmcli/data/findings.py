@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 from dssmcli.data.doctor import Checkup, Examined, Figures, Group
 from dssmcli.data.overlap import Overlap
 from dssmcli.data.survey import TOP
+from dssmcli.text.units import MAX_UNIT_CHARS
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 LEVELS = (ERROR, WARNING, NOTE)
 
 _FEW_ROWS = 100
 _MANY_REPEATED = 0.05
-_MANY_UNKNOWN = 0.1
+_MANY_UNKNOWN, _SOME_UNKNOWN = 0.1, 0.01
 _MANY_TRUNCATED = 0.01
 _TOP_HEAVY = 0.5
 _MOST_OF = 0.5
 
 _WORDS = {
-    "unreadable": ("{problem}", "What stands after that is missing here."),
+    "unreadable": ("{problem}", "Mend or replace the file: nothing after that was looked at."),
     "bad_rows": (
         "Rows that cannot be used.",
         "Mend them, or train with --bad-rows skip; --rejects FILE keeps them.",
@@ -45,8 +46,12 @@ _WORDS = {
         "Give texts that have some.",
     ),
     "few_rows": ("Few rows to learn from.", "Expect little of the model."),
+    "long_words": (
+        "texts with a word of more than {most} characters.",
+        "Of such a word only the beginning is read.",
+    ),
     "contradictions": (
-        "Pairs that are a match in one row and none in another.",
+        "{what}.",
         "Look at the examples; keep one row of each pair, or none.",
     ),
     "mixed_clicks": (
@@ -75,7 +80,7 @@ _WORDS = {
     ),
     "queries_without_match": (
         "Queries without a match: {share:.1%} of all.",
-        "The softmax learns from the others only; labels and grades count all the same.",
+        "Their rows are negatives only: nothing is learned of what does match them.",
     ),
     "truncated": (
         "{role} longer than {most} units.",
@@ -106,6 +111,10 @@ _WORDS = {
         "A model knows them by their letters only, or not at all.",
     ),
 }
+_OPPOSITES = {
+    "label": "Pairs that are a match in one row and none in another",
+    "grade": "Pairs whose grades differ by more than half of the range",
+}
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,9 @@ def findings_of(checkup: Checkup) -> list[Finding]:
         found += _named(group.rows.file, _of_group(group))
     for overlap in checkup.overlaps:
         found += _named(overlap.file, _of_overlap(overlap))
+    names = ", ".join(file.rows.file for file in checkup.files)
+    long = _found(NOTE, "long_words", checkup.long_words, most=MAX_UNIT_CHARS)
+    found += _named(names, iter([long]))
     return sorted(found, key=lambda each: LEVELS.index(each.level))
 
 
@@ -146,7 +158,7 @@ def _of_group(group: Group) -> Iterator[Finding]:
     """Yield whether a training could learn from, or be measured on, these rows."""
     rows, kind, size = group.rows, group.meaning.kind, len(group.rows)
     if not size:
-        yield _found(ERROR, "no_rows", 1)
+        yield _found(ERROR, "no_rows", int(rows.broken is None))
     elif group.meaning.problem is not None:
         problem = group.meaning.problem.removeprefix(f"{rows.file}: ")
         yield _found(ERROR, "values_unclear", size, problem=problem[:1].upper() + problem[1:])
@@ -181,8 +193,8 @@ def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
     yield _found(ERROR, "bad_rows", rows.bad)
     if file.figures is None:
         return
-    yield from _of_repeats(file.figures, len(rows))
-    yield from _of_queries(file.figures)
+    yield from _of_repeats(file, file.figures)
+    yield from _of_queries(file.meaning.kind, file.figures)
     yield from _of_texts(file.figures, checkup.request.lookup.max_units)
     suited, tokenizer = file.figures.suited, checkup.request.tokenizer
     if tokenizer not in suited.tokenizers:
@@ -190,15 +202,16 @@ def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
         found = {"script": suited.script, "suited": " or ".join(suited.tokenizers[:2])}
         yield _found(NOTE, "tokenizer", texts, tokenizer=tokenizer, **found)
     unknown = file.figures.unknown
-    if unknown is not None:
+    if unknown is not None and unknown.share >= _SOME_UNKNOWN:
         level = WARNING if unknown.share >= _MANY_UNKNOWN else NOTE
         yield _found(level, "unknown_features", unknown.features, share=unknown.share)
 
 
-def _of_repeats(figures: Figures, rows: int) -> Iterator[Finding]:
+def _of_repeats(file: Examined, figures: Figures) -> Iterator[Finding]:
     found = figures.repeats
-    many = found.same_value >= _MANY_REPEATED * rows
-    yield _found(WARNING, "contradictions", found.contradictions)
+    many = found.same_value >= _MANY_REPEATED * len(file.rows)
+    what = _OPPOSITES.get(file.meaning.kind or "", "")
+    yield _found(WARNING, "contradictions", found.contradictions, what=what)
     yield _found(NOTE, "mixed_clicks", found.mixed_clicks)
     yield _found(WARNING if many else NOTE, "repeated_rows", found.same_value)
     yield _found(NOTE, "swapped_pairs", found.swapped)
@@ -212,12 +225,12 @@ def _self_no_match(figures: Figures) -> int:
     return figures.repeats.self_pairs - figures.repeats.self_matches if known else 0
 
 
-def _of_queries(figures: Figures) -> Iterator[Finding]:
+def _of_queries(kind: str | None, figures: Figures) -> Iterator[Finding]:
     shape, values = figures.shape, figures.values
     if shape.top_share > _TOP_HEAVY and shape.queries > TOP:
         yield _found(NOTE, "frequent_queries", TOP, share=shape.top_share)
     without = values.queries_without_match
-    if values.matches and without > _MOST_OF * shape.queries:
+    if kind == "clicks" and values.matches and without > _MOST_OF * shape.queries:
         yield _found(NOTE, "queries_without_match", without, share=without / shape.queries)
 
 
@@ -235,5 +248,6 @@ def _of_overlap(overlap: Overlap) -> Iterator[Finding]:
         share = shared.count / shared.of
         yield _found(WARNING, code, shared.count, share=share, other=overlap.other)
     share = overlap.unseen_share
-    level = WARNING if share >= _MANY_UNKNOWN else NOTE
-    yield _found(level, "unseen_units", overlap.unseen_units, share=share, other=overlap.other)
+    if share >= _SOME_UNKNOWN:
+        level = WARNING if share >= _MANY_UNKNOWN else NOTE
+        yield _found(level, "unseen_units", overlap.unseen_units, share=share, other=overlap.other)
