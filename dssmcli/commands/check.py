@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -11,8 +11,8 @@ from dssmcli.config import TOKENIZERS, TextConfig
 from dssmcli.errors import EXIT_BAD_DATA
 
 if TYPE_CHECKING:
-    from dssmcli.data.doctor import Request
     from dssmcli.text.tokenizers import Lookup
+    from dssmcli.text.vocab import Vocabulary
 
 _EPILOG = """\b
 Example:
@@ -67,13 +67,14 @@ def command(
     Exit code 3 when `dssm train` would refuse the rows or could learn nothing from them; warnings
     and notes leave it at 0.
     """
-    request = _request(files, valid, columns, kind, (tokenizer, max_units, model))
+    cutter = _cutter(tokenizer, max_units, model)
     from dssmcli.commands.checkup import json_lines, report_lines
-    from dssmcli.data.doctor import examine
+    from dssmcli.data.doctor import Request, examine
     from dssmcli.data.findings import ERROR, findings_of
     from dssmcli.pace import Pace
 
     pace = Pace(quiet)
+    request = Request(files, valid, columns, kind, *cutter)
     checkup = examine(request, lambda rows: pace.lines(rows, None))
     pace.clear()
     findings = findings_of(checkup)
@@ -83,27 +84,24 @@ def command(
         click.get_current_context().exit(EXIT_BAD_DATA)
 
 
-def _request(
-    files: tuple[str, ...],
-    valid: tuple[str, ...],
-    columns: str | None,
-    kind: str | None,
-    text: tuple[str | None, int | None, str | None],
-) -> Request:
-    """Return what to examine; `text` is the tokenizer, how much is read, and the run."""
-    from dssmcli.data.doctor import Request
+class _Cutter(NamedTuple):
+    """What cuts the texts: a tokenizer's name, itself, and what a run knows, if there is one."""
 
-    tokenizer, max_units, model = text
+    tokenizer: str
+    lookup: Lookup
+    vocabulary: Vocabulary | None
+
+
+def _cutter(tokenizer: str | None, max_units: int | None, model: str | None) -> _Cutter:
     if model is None:
         config = TextConfig(tokenizer or "auto", max_units or TextConfig.max_units)
-        return Request(files, valid, columns, kind, config.tokenizer, _lookup(config), None)
+        return _Cutter(config.tokenizer, _lookup(config), None)
     if tokenizer or max_units:
         raise click.UsageError("-m brings its --tokenizer and --max-units: leave these out.")
     from dssmcli.serving.loading import load
 
     encoder = load(model)
-    lookup, name = encoder.lookup, encoder.model.text.tokenizer
-    return Request(files, valid, columns, kind, name, lookup, lookup.vocabulary)
+    return _Cutter(encoder.model.text.tokenizer, encoder.lookup, encoder.lookup.vocabulary)
 
 
 def _lookup(config: TextConfig) -> Lookup:

@@ -62,9 +62,11 @@ def baseline_of(
     query, title = np.searchsorted(used, some.query), np.searchsorted(used, some.title)
     vectors = TfIdf(list(texts(used)), lookup)
     cosines = vectors.cosines(query, title)
-    if metric == "spearman":
-        return Baseline(metric, spearman(cosines, some.value), len(query))
-    return Baseline(metric, auc(cosines, some.positive), len(query))
+    if metric == "auc":
+        return Baseline(metric, auc(cosines, some.positive), len(query))
+    if (cosines == cosines[0]).all():  # no rank differs, so nothing agrees
+        return Baseline(metric, 0.0, len(query))
+    return Baseline(metric, spearman(cosines, some.value), len(query))
 
 
 def _drawn(rows: Located, positive: Bools) -> Rows:
