@@ -143,7 +143,17 @@ def test_a_vocabulary_of_one_s_own_is_checked(tmp_path) -> None:
     file = tmp_path / "v.txt"
     file.write_text("手\n机\n", "utf-8")
     assert read_features(file) == ["手", "机"]
-    for content, said in ((b"a\na\n", ":2:"), (b"", "no features"), (b"\xff\n", "UTF-8")):
+    file.write_text("手\t12\n机\n#a#\t0\n", "utf-8")
+    assert read_features(file) == ["手", "机", "#a#"]
+    for content, said in (
+        (b"a\na\n", ":2:"),
+        (b"a\nb\t1\na\t2\n", ":3:.*repeated"),
+        (b"a\tb\n", ":1:.*white space"),
+        (b"\t3\n", ":1:.*white space"),
+        (b"a\t1\t2\n", ":1:.*white space"),
+        (b"", "no features"),
+        (b"\xff\n", "UTF-8"),
+    ):
         file.write_bytes(content)
         with pytest.raises(DataError, match=said):
             read_features(file)

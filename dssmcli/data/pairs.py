@@ -95,7 +95,11 @@ class Texts:
         return numbers
 
 
-def _kind_of(value: Floats, kind: str | None, name: str) -> str:
+def kind_of(value: Floats, kind: str | None, name: str) -> str:
+    """Return what values (N,) mean, nan where a row has none; DataError unless it is plain.
+
+    `kind` is what the user or a column's name says, `name` what the error calls the rows.
+    """
     if np.isnan(value).all():
         if kind not in (None, "click"):
             raise DataError(f"{name}: two columns, but --value {kind} needs a third.")
@@ -174,7 +178,7 @@ class PairsReader:
             )
         value = np.frombuffer(self._values, np.float64)
         layout = self._rows.layout
-        kind = _kind_of(value, self._kind or (layout.kind if layout else None), name)
+        kind = kind_of(value, self._kind or (layout.kind if layout else None), name)
         # The same bytes read otherwise are other data.
         self._digest.update(f"{kind} {layout}".encode())
         if kind == "click":

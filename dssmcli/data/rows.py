@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from dssmcli.data.layout import HEADERLESS, Layout, is_header, layout_of
 from dssmcli.data.plain import Columns, number_in, plain_columns
@@ -14,6 +15,8 @@ from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import ConfigError, DataError, shown
 from dssmcli.text.folding import Folder
 from dssmcli.text.normalize import normalize
+
+Ints = npt.NDArray[np.int64]
 
 _PIECE_BYTES = 1 << 18
 
@@ -54,8 +57,17 @@ class RowReader:
 
     def columns(self, sources: Sequence[str]) -> Iterator[Columns]:
         """Yield the same rows column by column, some thousand at a time."""
+        for columns, _ in self.located(sources):
+            yield columns
+
+    def located(self, sources: Sequence[str]) -> Iterator[tuple[Columns, Ints]]:
+        """Yield the same columns, each with the numbers of its rows' lines, (N,)."""
         for piece, plain in self._pieces(sources):
-            yield _columns_of(list(self._rows(piece))) if plain is None else plain
+            if plain is None:
+                rows = list(self._rows(piece))
+                yield _columns_of(rows), np.array([row.line.number for row in rows], np.int64)
+            else:
+                yield plain, piece.first + np.arange(len(plain.values))
 
     def _pieces(self, sources: Sequence[str]) -> Iterator[tuple[Piece, Columns | None]]:
         """Yield all pieces in order, with their rows where these could be read at once."""

@@ -96,10 +96,14 @@ class TextIndex:
 
     def feature_counts(self, chosen: Bools) -> Counter[str]:
         """Return how often each feature stands in the chosen texts, (N,) True where chosen."""
+        return self._spellings.features(self._lookup.tokenizer.describe, self.unit_counts(chosen))
+
+    def unit_counts(self, chosen: Bools) -> Ints:
+        """Return how often each unit stands in the chosen texts, (U,), by the units' numbers."""
         counts = np.zeros(len(self._units), np.int64)
         for rows in _portions(chosen):
             counts += np.bincount(self._texts.take(rows)[0], minlength=len(counts))
-        return self._spellings.features(self._lookup.tokenizer.describe, counts)
+        return counts
 
     def document_frequency(self, chosen: Bools) -> Ints:
         """Return in how many of the chosen texts, (N,) True where chosen, each feature stands."""

@@ -89,21 +89,28 @@ def _shipped_file(name: str) -> Path:
 
 
 def read_features(path: Path) -> list[str]:
-    """Read a user's own vocabulary, a feature a line; DataError says which line is wrong."""
+    """Read a user's own vocabulary, a feature a line; DataError says which line is wrong.
+
+    A tab and a count may follow the feature, as `dssm vocab` writes them.
+    """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not valid UTF-8 at byte {error.start}.") from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}.") from error
-    seen: set[str] = set()
+    features: dict[str, None] = {}
     for number, line in enumerate(lines, start=1):
-        if not line or line.split() != [line] or line in seen:
-            found = "repeated" if line in seen else "empty or with white space"
+        feature, tab, count = line.partition("\t")
+        if tab and not (count.isascii() and count.isdigit()):
+            feature = line
+        if feature.split() != [feature] or feature in features:
+            found = "repeated" if feature in features else "empty or with white space"
             raise DataError(
-                f"{path}:{number}: {shown(line)} is {found}, expected a feature a line, each once."
+                f"{path}:{number}: {shown(line)} is {found}, expected a feature a line, each once "
+                "(a tab and its count may follow)."
             )
-        seen.add(line)
-    if not lines:
+        features[feature] = None
+    if not features:
         raise DataError(f"{path}: no features, expected one a line.")
-    return lines
+    return list(features)

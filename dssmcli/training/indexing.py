@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import TextConfig
+from dssmcli.errors import ConfigError
 from dssmcli.text.blocks import TextIndex
-from dssmcli.text.codes import code_points, sizes, texts_at
 from dssmcli.text.dictionary import stock_dictionary, with_own
 from dssmcli.text.scan import Scanned
 from dssmcli.text.segment import CHARS_A_UNIT, BestPath, WordSegmenter
-from dssmcli.text.spill import RaggedFile
+from dssmcli.text.spool import SpooledTexts
 from dssmcli.text.tokenizers import TOKENIZERS, Lookup
 from dssmcli.text.vocab import Vocabulary
 from dssmcli.text.words import Words
-from dssmcli.training.pieces import sampled, trained_pieces
+from dssmcli.training.pieces import PIECES, sampled, trained_pieces
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -120,7 +119,7 @@ class PieceIndexing:
 
     def __init__(self, text: TextConfig, pieces: int, seed: int, scratch: Path | None) -> None:
         self._text, self._pieces, self._seed, self._scratch = text, pieces, seed, scratch
-        self._texts = _SpooledTexts(scratch)
+        self._texts = SpooledTexts(scratch)
 
     def add(self, texts: list[str]) -> None:
         """Take further texts."""
@@ -140,18 +139,21 @@ class PieceIndexing:
         return Indexed(index, words)
 
 
-class _SpooledTexts:
-    """Texts in an unnamed file: a log may be larger than memory, and a pipe is read only once."""
+def indexing_of(
+    text: TextConfig, own: Path | None, pieces: int | None, seed: int, scratch: Path | None
+) -> Indexing:
+    """Return what cuts the texts; ConfigError for an option that is another tokenizer's.
 
-    def __init__(self, scratch: Path | None) -> None:
-        self._codes = RaggedFile(scratch)
-
-    def add(self, texts: list[str]) -> None:
-        """Append texts."""
-        self._codes.extend(code_points("".join(texts)).astype(np.int64), sizes(texts))
-
-    def of(self, rows: Ints) -> Iterator[str]:
-        """Yield the chosen texts."""
-        for start in range(0, len(rows), _AT_ONCE):
-            codes, lengths = self._codes.take(rows[start : start + _AT_ONCE])
-            yield from texts_at(codes, np.cumsum(lengths) - lengths, lengths)
+    own: a user's dictionary, for jieba. pieces: how many, for sentencepiece.
+    """
+    for option, value, tokenizer in (
+        ("--dictionary", own, "jieba"),
+        ("--pieces", pieces, "sentencepiece"),
+    ):
+        if value is not None and text.tokenizer != tokenizer:
+            raise ConfigError(f"{option} is for --tokenizer {tokenizer}, not for {text.tokenizer}.")
+    if text.tokenizer == "jieba":
+        return WordIndexing(text, own, scratch)
+    if text.tokenizer == "sentencepiece":
+        return PieceIndexing(text, pieces or PIECES, seed, scratch)
+    return PlainIndexing(text, scratch)

@@ -18,12 +18,12 @@ from dssmcli.data.pairs import (
     read_pairs,
 )
 from dssmcli.data.tsv import BadRows, name_of
-from dssmcli.errors import ConfigError, DataError, counted
+from dssmcli.errors import DataError, counted
 from dssmcli.presets import Settings
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.vocab import Vocabulary, frequent_features, read_features, shipped_features
 from dssmcli.text.words import Words
-from dssmcli.training.indexing import Indexing, PieceIndexing, PlainIndexing, WordIndexing
+from dssmcli.training.indexing import indexing_of
 from dssmcli.training.pieces import PIECES
 
 Say = Callable[[str], None]
@@ -84,7 +84,8 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
 
     `say` gets a line for everything that was understood or decided, and every warning.
     """
-    texts = _indexing(given, settings)
+    text, seed = settings.model.text, settings.train.seed
+    texts = indexing_of(text, given.dictionary, given.pieces, seed, given.scratch)
     rows = _read(given, settings.train, texts.add, bad_rows, say)
     indexed = texts.finish(rows.train.used_texts())
     index, words = indexed.index, indexed.words
@@ -110,22 +111,6 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     config = sized(settings.train, len(rows.train))
     say(f"{model.arch}, {config.epochs} epochs of batches of {config.batch_size}.")
     return TextTask(model, loss, config, *rows, vocabulary, index, words)
-
-
-def _indexing(given: PairsInput, settings: Settings) -> Indexing:
-    """Return what cuts the texts; ConfigError for an option that is another tokenizer's."""
-    text = settings.model.text
-    for option, value, tokenizer in (
-        ("--dictionary", given.dictionary, "jieba"),
-        ("--pieces", given.pieces, "sentencepiece"),
-    ):
-        if value is not None and text.tokenizer != tokenizer:
-            raise ConfigError(f"{option} is for --tokenizer {tokenizer}, not for {text.tokenizer}.")
-    if text.tokenizer == "jieba":
-        return WordIndexing(text, given.dictionary, given.scratch)
-    if text.tokenizer == "sentencepiece":
-        return PieceIndexing(text, given.pieces or PIECES, settings.train.seed, given.scratch)
-    return PlainIndexing(text, given.scratch)
 
 
 class _Rows(NamedTuple):

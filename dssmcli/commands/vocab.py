@@ -1,0 +1,197 @@
+"""`dssm vocab`: the features, or the words, that a model of some texts would know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dssmcli.commands.options import (
+    CONTEXT,
+    bad_rows_options,
+    checked_rejects,
+    json_option,
+    quiet_option,
+)
+from dssmcli.config import TOKENIZERS, WORDY, TextConfig
+from dssmcli.errors import ConfigError, counted
+
+if TYPE_CHECKING:
+    from dssmcli.text.words import Words
+    from dssmcli.training.vocabulary import Counted
+
+_AT_ONCE = 8192
+_MOST = (1_000, 10_000)
+_EPILOG = """\b
+Example:
+  dssm vocab --pairs pairs.tsv > vocab.tsv
+  dssm vocab --tokenizer jieba --words titles.txt | head
+"""
+
+
+@click.command(
+    "vocab",
+    short_help="Show or build a vocabulary.",
+    context_settings=CONTEXT,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
+@click.argument("files", nargs=-1, metavar="[TEXTS...|-]")
+@click.option("--pairs", is_flag=True, help="TEXTS are files of pairs, as `dssm train` reads them.")
+@click.option("--columns", metavar="NAMES", help="With --pairs: what the columns hold.")
+@click.option(
+    "--tokenizer",
+    type=click.Choice(TOKENIZERS),
+    help="How texts become units.  [default: auto]",
+)
+@click.option(
+    "--dictionary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="jieba: words of your own, `word [frequency] [tag]` a line.",
+)
+@click.option(
+    "--pieces",
+    type=click.IntRange(2, 1_000_000),
+    help="sentencepiece: pieces that are learned.  [default: 8000]",
+)
+@click.option(
+    "--min-count",
+    type=click.IntRange(1),
+    default=1,
+    help="Only features that stand in the texts so often at least.",
+)
+@click.option("--words", is_flag=True, help="The list of words instead (jieba, sentencepiece).")
+@click.option("-m", "--model", metavar="DIR", help="Show this run's vocabulary; no TEXTS then.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write, whole or not at all.  [default: standard output]",
+)
+@json_option
+@bad_rows_options
+@quiet_option
+def command(
+    files: tuple[str, ...],
+    pairs: bool,
+    columns: str | None,
+    tokenizer: str | None,
+    dictionary: Path | None,
+    pieces: int | None,
+    min_count: int,
+    words: bool,
+    model: str | None,
+    output: Path | None,
+    as_json: bool,
+    bad_rows: str,
+    rejects: Path | None,
+    quiet: bool,
+) -> None:
+    """Print the features of TEXTS (one a line), `feature<TAB>count`, the most frequent first.
+
+    Each distinct text counts once, as in `dssm train`, and what is printed can be its --vocab. With
+    --words: the list of words that the run would carry, `word<TAB>score`. With -m: the features or
+    the words of a run.
+    """
+    checked_rejects(bad_rows, rejects)
+    if columns is not None and not pairs:
+        raise click.UsageError("--columns goes with --pairs.")
+    if model is not None:
+        if files or tokenizer or dictionary or pieces or pairs or min_count > 1:
+            raise click.UsageError("-m shows a run as it is: leave out TEXTS and how to read them.")
+        _write(_of_run_words(model) if words else _of_run(model), output, as_json)
+        return
+    if not files:
+        raise click.UsageError("Missing argument: TEXTS, - for standard input, or -m RUN.")
+    text = TextConfig(tokenizer=tokenizer or "auto")
+    if words and text.tokenizer not in WORDY:
+        raise click.UsageError(f"--words is for {' and '.join(WORDY)}, not for {text.tokenizer}.")
+    from dssmcli.data.tsv import BadRows
+    from dssmcli.training.indexing import indexing_of
+    from dssmcli.training.vocabulary import counted_features, lines_of, texts_of_pairs
+
+    skipped = BadRows(bad_rows == "skip", rejects)
+    texts = texts_of_pairs(files, columns, skipped) if pairs else lines_of(files, skipped)
+    indexing = indexing_of(text, dictionary, pieces, 1, None)
+    found = counted_features(texts, indexing, min_count)
+    skipped.write_rejects()
+    _write(_words(found.words) if found.words and words else _features(found), output, as_json)
+    if not quiet:
+        for line in filter(None, (skipped.summary, _summary(found))):
+            click.echo(line, err=True)
+
+
+def _of_run(model: str) -> Iterator[dict[str, object]]:
+    from dssmcli.run import VOCABULARY, find_run, open_run
+    from dssmcli.text.vocab import vocabulary_from_text
+
+    run = open_run(find_run(model))
+    where = str(run.path / VOCABULARY)
+    for feature in vocabulary_from_text(run.read_text(VOCABULARY), 1, where).features:
+        yield {"feature": feature}
+
+
+def _of_run_words(model: str) -> Iterator[dict[str, object]]:
+    from dssmcli.run import WORDS, find_run, open_run
+    from dssmcli.text.words import words_from_text
+
+    run = open_run(find_run(model))
+    if WORDS not in run.files:
+        raise ConfigError(f"{run.path}: its tokenizer has no list of words. Leave out --words.")
+    yield from _words(words_from_text(run.read_text(WORDS), str(run.path / WORDS)))
+
+
+def _features(found: Counted) -> Iterator[dict[str, object]]:
+    for feature, count in found.features.items():
+        yield {"feature": feature, "count": count}
+
+
+def _words(words: Words) -> Iterator[dict[str, object]]:
+    """Yield words as a run lists them: first of all the score of a character that is not listed."""
+    yield {"word": "", "score": words.unlisted}
+    for word, score in zip(words.spellings, words.scores, strict=True):
+        yield {"word": word, "score": score}
+
+
+def _write(entries: Iterator[dict[str, object]], output: Path | None, as_json: bool) -> None:
+    lines = (
+        json.dumps(entry, ensure_ascii=False) if as_json else "\t".join(map(str, entry.values()))
+        for entry in entries
+    )
+    if output is None:
+        for some in _some(lines):
+            click.echo(some, nl=False)
+        return
+    from dssmcli.atomic import replacing
+
+    with replacing(output) as stream:
+        for some in _some(lines):
+            stream.write(some.encode())
+
+
+def _some(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines many at a time: a write for each takes longer than all else."""
+    from itertools import islice
+
+    lines = iter(lines)
+    while some := list(islice(lines, _AT_ONCE)):
+        yield "".join(f"{line}\n" for line in some)
+
+
+def _summary(found: Counted) -> str:
+    listed = f"{len(found.features):,}"
+    if len(found.features) < found.all_features:
+        listed += f" of {found.all_features:,}"
+    covered = ", ".join(
+        f"the most frequent {most:,} take {found.coverage(most):.1%}"
+        for most in _MOST
+        if most < len(found.features)
+    )
+    return (
+        f"{counted(found.texts, 'distinct text')}, {counted(found.units, 'distinct unit')}, "
+        f"{listed} features{'; of the text ' if covered else ''}{covered}."
+    )
