@@ -60,6 +60,11 @@ class Scores(NamedTuple):
     positive: npt.NDArray[np.bool_]
     negatives: str
 
+    @property
+    def have_both_classes(self) -> bool:
+        """Tell whether there is anything to set apart."""
+        return bool(self.positive.any() and not self.positive.all())
+
 
 def threshold_scores(task: TextTask, model: Dssm) -> Scores:
     """Return the scored pairs that a threshold is chosen on: validation rows, or else training's.
