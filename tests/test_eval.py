@@ -341,3 +341,12 @@ def test_what_cannot_be_calibrated_is_not(dssm: Dssm, tmp_path: Path) -> None:
     assert config["calibration"] is None and config["threshold"] is None
     refused = dssm("score", "-m", tmp_path / "r", "--prob", "a", "b")
     assert refused.code == 3 and "no calibration" in refused.err
+
+
+def test_cosines_that_are_no_numbers_or_of_one_class_tell_nothing_apart() -> None:
+    from dssmcli.training.validation import Scores
+
+    cosines, both = np.array([0.5, 0.1]), np.array([True, False])
+    assert Scores(cosines, both, "labelled").can_be_told_apart
+    assert not Scores(cosines, np.array([True, True]), "labelled").can_be_told_apart
+    assert not Scores(np.array([math.nan, 0.1]), both, "labelled").can_be_told_apart

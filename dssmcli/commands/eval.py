@@ -103,13 +103,15 @@ def command(
     from dssmcli.serving.evaluation import KeptTexts, evaluate
 
     skipped = BadRows(bad_rows == "skip", rejects)
-    found = []
-    for file in files:
+
+    def evaluated(file: str) -> Evaluated:
         texts = KeptTexts()
         reader = PairsReader([file], columns, kind, skipped, texts.numbers)
         say = _silent if quiet else _speaker(name_of(file))
         reports = evaluate(encoders, reader, texts, Plan(draws, seed), say)
-        found.append(Evaluated(name_of(file), reports))
+        return Evaluated(name_of(file), reports)
+
+    found = [evaluated(file) for file in files]
     skipped.write_rejects()
     if skipped.summary and not quiet:
         click.echo(skipped.summary, err=True)

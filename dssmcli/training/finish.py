@@ -76,8 +76,8 @@ def _settings(task: TextTask) -> dict[str, Any]:
 
 
 def _threshold(task: TextTask, scores: Scores) -> dict[str, Any] | None:
-    """Choose the cosine from which a pair is a match; None where there is one class only."""
-    if not scores.have_both_classes:
+    """Choose the cosine from which a pair is a match; None where nothing can be told apart."""
+    if not scores.can_be_told_apart:
         return None
     value = metrics.best_threshold(scores.cosines, scores.positive)
     report = metrics.at_threshold(scores.cosines, scores.positive, value)
@@ -91,8 +91,8 @@ def _threshold(task: TextTask, scores: Scores) -> dict[str, Any] | None:
 
 
 def _calibration(task: TextTask, scores: Scores) -> dict[str, Any] | None:
-    """Fit probabilities to the rows of the threshold; None where there is one class only."""
-    if not scores.have_both_classes or not np.isfinite(scores.cosines).all():
+    """Fit probabilities to the rows of the threshold; None where nothing can be told apart."""
+    if not scores.can_be_told_apart:
         return None
     found = calibration.fit_calibration(scores.cosines, scores.positive)
     chance = found.probability(scores.cosines)

@@ -61,9 +61,10 @@ class Scores(NamedTuple):
     negatives: str
 
     @property
-    def have_both_classes(self) -> bool:
-        """Tell whether there is anything to set apart."""
-        return bool(self.positive.any() and not self.positive.all())
+    def can_be_told_apart(self) -> bool:
+        """Tell whether there are both classes, and cosines that are numbers."""
+        both = self.positive.any() and not self.positive.all()
+        return bool(both and np.isfinite(self.cosines).all())
 
 
 def threshold_scores(task: TextTask, model: Dssm) -> Scores:
