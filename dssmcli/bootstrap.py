@@ -37,7 +37,8 @@ class Interval(NamedTuple):
 class Difference(NamedTuple):
     """One figure of a run less the same of another; without draws only `value` is known.
 
-    p: two-sided, of no difference. With n draws it is no less than 1 / n.
+    p: two-sided, of no difference. With n draws it is no less than 1 / n, nor, with C queries, than
+    the chance 2 / 2^C that all of them fall on the same side by luck.
     """
 
     value: float
@@ -85,11 +86,12 @@ def interval(values: Floats) -> Interval | None:
     return Interval(float(known[outside]), float(known[-1 - outside]))
 
 
-def difference(value: float, first: Floats, second: Floats) -> Difference:
-    """Judge a difference by the same draws (n,) of two figures: second less first."""
+def difference(value: float, first: Floats, second: Floats, queries: int) -> Difference:
+    """Judge a difference by the same draws (n,) of so many queries: second figure less first."""
     both = np.isfinite(first) & np.isfinite(second)
     gained = second[both] - first[both]
     if not len(gained):
         return Difference(value)
     tail = min(int((gained <= 0).sum()), int((gained >= 0).sum()))
-    return Difference(value, interval(gained), min(1.0, max(2 * tail, 1) / len(gained)))
+    p = max(2 * tail / len(gained), 1 / len(gained), 2.0 ** (1 - queries))
+    return Difference(value, interval(gained), min(1.0, p))

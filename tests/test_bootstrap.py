@@ -195,29 +195,37 @@ def test_an_interval_is_the_middle_of_what_is_defined() -> None:
 
 def test_no_difference_is_zero_with_p_one() -> None:
     values = np.random.default_rng(0).random(100)
-    found = difference(0.0, values, values)
+    found = difference(0.0, values, values, 100)
     assert found == Difference(0.0, Interval(0.0, 0.0), 1.0) and not found.beyond_chance
 
 
 def test_p_is_twice_the_smaller_tail_and_at_least_one_draw() -> None:
     zeros = np.zeros(200)
     gained = np.arange(200.0) - 3.5  # 4 draws below 0
-    assert difference(1.0, zeros, gained).p == pytest.approx(2 * 4 / 200)
-    assert difference(1.0, gained, zeros).p == pytest.approx(2 * 4 / 200)
-    assert difference(1.0, zeros, zeros + 1).p == pytest.approx(1 / 200)
+    assert difference(1.0, zeros, gained, 50).p == pytest.approx(2 * 4 / 200)
+    assert difference(1.0, gained, zeros, 50).p == pytest.approx(2 * 4 / 200)
+    assert difference(1.0, zeros, zeros + 1, 50).p == pytest.approx(1 / 200)
+
+
+def test_few_queries_can_all_fall_on_one_side_by_luck() -> None:
+    zeros = np.zeros(200)
+    assert [difference(1.0, zeros, zeros + 1, count).p for count in (1, 2, 5)] == [1.0, 0.5, 0.0625]
+    assert not difference(1.0, zeros, zeros + 1, 5).beyond_chance
+    assert difference(1.0, zeros, zeros + 1, 6).beyond_chance
+    assert difference(1.0, zeros, zeros + 1, 10_000).p == 1 / 200
 
 
 @pytest.mark.parametrize("below", range(12))
 def test_a_difference_is_beyond_chance_just_when_its_interval_leaves_zero_out(below: int) -> None:
-    found = difference(1.0, np.zeros(200), np.arange(200.0) - below + 0.5)
+    found = difference(1.0, np.zeros(200), np.arange(200.0) - below + 0.5, 50)
     assert found.interval is not None
     assert found.beyond_chance == (found.interval.low > 0) == (below <= 5)
 
 
 def test_a_difference_without_draws_has_no_p() -> None:
-    assert difference(0.5, np.zeros(0), np.zeros(0)) == Difference(0.5)
+    assert difference(0.5, np.zeros(0), np.zeros(0), 50) == Difference(0.5)
     undefined = np.full(3, math.inf)
-    assert difference(0.5, undefined, np.zeros(3)) == Difference(0.5)
+    assert difference(0.5, undefined, np.zeros(3), 50) == Difference(0.5)
 
 
 def test_p_values_of_equal_models_are_spread_evenly() -> None:
@@ -225,6 +233,6 @@ def test_p_values_of_equal_models_are_spread_evenly() -> None:
     for seed in range(300):
         first, second = random.normal(size=(2, 100))
         draws = [resampled([mean_of(x)], np.arange(100), Plan(200, seed)) for x in (first, second)]
-        found = difference(second.mean() - first.mean(), *(each["mean"] for each in draws))
+        found = difference(second.mean() - first.mean(), *(each["mean"] for each in draws), 100)
         small += found.beyond_chance
     assert 3 <= small <= 30, small

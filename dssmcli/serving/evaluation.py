@@ -41,10 +41,12 @@ _SLOW_ROWS = 1_000_000
 class Report:
     """The figures of one run on one set of pairs, by name; one that has no meaning is absent.
 
-    intervals: of the figures that have one. draws: (n,) what such a figure was in each draw.
+    queries: how many distinct ones the rows have. intervals: of the figures that have one. draws:
+    (n,) what such a figure was in each draw.
     """
 
     rows: int
+    queries: int
     kind: str
     figures: dict[str, float]
     intervals: dict[str, Interval]
@@ -111,6 +113,7 @@ def _report(rows: Judged, plan: Plan) -> Report:
     intervals = {name: interval(drawn) for name, drawn in draws.items()}
     return Report(
         rows=len(rows.pairs),
+        queries=int(rows.query.max()) + 1,
         kind=rows.pairs.kind,
         figures=known,
         intervals={name: found for name, found in intervals.items() if found is not None},
@@ -125,6 +128,7 @@ def compare(first: Report, second: Report) -> dict[str, Difference]:
             second.figures[name] - value,
             first.draws.get(name, np.zeros(0)),
             second.draws.get(name, np.zeros(0)),
+            first.queries,
         )
         for name, value in first.figures.items()
         if name in second.figures and name not in DESCRIPTIVE
