@@ -21,7 +21,7 @@ from dssmcli.metrics import Bools, Floats, Ints, as_floats, check_aligned
 
 @dataclass(frozen=True)
 class RankingReport:
-    """Means over the used queries; `mean_pool` is the size of the pool that every @k is drawn from.
+    """Means over the used queries; a query's pool are its titles, of which every @k takes k.
 
     `queries` were used; `skipped` had no positive title, or no relevance above 0.
     """
@@ -35,6 +35,18 @@ class RankingReport:
     mrr: float
 
 
+class QueryFigures(NamedTuple):
+    """The figures of Q used queries one by one, each (Q,); `skipped` more could not be judged."""
+
+    queries: Ints  # their names, in order
+    skipped: int
+    pools: Ints  # titles
+    ndcg: dict[int, Floats]
+    recall: dict[int, Floats]
+    average_precision: Floats
+    reciprocal_rank: Floats
+
+
 def ranking(
     scores: ArrayLike,
     relevance: ArrayLike,
@@ -42,22 +54,41 @@ def ranking(
     queries: ArrayLike,
     ks: Sequence[int],
 ) -> RankingReport:
-    """Rank each query's titles by score and report how early the right ones come.
+    """Rank each query's titles by score and report how early the right ones come, on average."""
+    found = query_figures(scores, relevance, positive, queries, ks)
+    return RankingReport(
+        queries=len(found.pools),
+        skipped=found.skipped,
+        mean_pool=_mean(found.pools),
+        ndcg={k: _mean(values) for k, values in found.ndcg.items()},
+        recall={k: _mean(values) for k, values in found.recall.items()},
+        map=_mean(found.average_precision),
+        mrr=_mean(found.reciprocal_rank),
+    )
+
+
+def query_figures(
+    scores: ArrayLike,
+    relevance: ArrayLike,
+    positive: ArrayLike,
+    queries: ArrayLike,
+    ks: Sequence[int],
+) -> QueryFigures:
+    """Rank each query's titles by score and say how early the right ones come.
 
     All arrays are (N,), rows in any order. `relevance` >= 0 grades a title for NDCG, `positive`
     says which titles count as right for the others, `queries` are whole numbers that name the row's
     query. Every title given is in the pool; a positive that is not given cannot be missed.
     """
     rows, asked = _ranked(scores, relevance, positive, queries)
-    used = len(rows.pools)
-    return RankingReport(
-        queries=used,
-        skipped=asked - used,
-        mean_pool=_mean(rows.pools),
-        ndcg={k: _mean(_ndcg(rows, k)) for k in ks},
-        recall={k: _mean(_recall(rows, k)) for k in ks},
-        map=_mean(_average_precisions(rows)),
-        mrr=_mean(_reciprocal_ranks(rows)),
+    return QueryFigures(
+        queries=rows.names,
+        skipped=asked - len(rows.pools),
+        pools=rows.pools,
+        ndcg={k: _ndcg(rows, k) for k in ks},
+        recall={k: _recall(rows, k) for k in ks},
+        average_precision=_average_precisions(rows),
+        reciprocal_rank=_reciprocal_ranks(rows),
     )
 
 
@@ -68,6 +99,7 @@ def _mean(values: NDArray[Any]) -> float:
 class _Ranked(NamedTuple):
     """The titles of Q used queries, sorted by query and then from the highest score (R rows)."""
 
+    names: Ints  # (Q,)
     pools: Ints  # (Q,) titles a query
     query: Ints  # (R,) 0..Q-1
     rank: Ints  # (R,) 1..pool
@@ -91,7 +123,8 @@ def _ranked(
     query = (np.cumsum(used) - 1)[query[kept]]
     order = np.lexsort((-values[kept], query))
     query, kept = query[order], kept[order]
-    return _sorted_rows(values[kept], query, grades[kept], right[kept]), len(names)
+    rows = _sorted_rows(values[kept], query, grades[kept], right[kept])
+    return rows._replace(names=names[used]), len(names)
 
 
 def _any(flags: Bools, query: Ints, count: int) -> Bools:
@@ -106,6 +139,7 @@ def _sorted_rows(values: Floats, query: Ints, relevance: Floats, positive: Bools
     starts = np.cumsum(pools) - pools
     differs = (query[1:] != query[:-1]) | (values[1:] != values[:-1])
     return _Ranked(
+        names=np.arange(len(pools)),
         pools=pools,
         query=query,
         rank=np.arange(1, len(query) + 1) - starts[query],
@@ -202,6 +236,66 @@ def _log_factorials(n: int) -> Floats:
     return np.cumsum(np.log(np.maximum(np.arange(n + 1), 1)))
 
 
+# Pairs of titles of one query: is the better one above?
+
+
+class PairOrders(NamedTuple):
+    """How many pairs of titles of each query (Q,) are in the right order and in the wrong one."""
+
+    queries: Ints  # their names, in order; only those with titles of different values
+    concordant: Floats
+    discordant: Floats
+
+
+def pair_orders(scores: ArrayLike, values: ArrayLike, queries: ArrayLike) -> PairOrders:
+    """Count pairs of rows of one query with different values: does the higher one score higher?
+
+    All (N,), rows in any order, no nan. Equal scores are half right, half wrong. The ratio of both
+    counts, over all queries, is the positive/negative ratio (PNR).
+    """
+    score, names = as_floats(scores), np.asarray(queries)
+    check_aligned(score, names, np.asarray(values))
+    names, query = np.unique(names, return_inverse=True)
+    level = _levels(as_floats(values), query)
+    right, wrong = np.zeros(len(names)), np.zeros(len(names))
+    # Two levels differ first at one of their binary digits: so each pair is counted once, where
+    # rows that are equal down to that digit are split by it in two classes.
+    for digit in range(int(level.max(initial=0)).bit_length()):
+        counted = _split_orders(score, level >> digit, query, len(names))
+        right, wrong = right + counted[0], wrong + counted[1]
+    told = right + wrong > 0
+    return PairOrders(names[told], right[told], wrong[told])
+
+
+def _levels(values: Floats, query: Ints) -> Ints:
+    """Number the distinct values of each query from 0, (N,)."""
+    order = np.lexsort((values, query))
+    values, query = values[order], query[order]
+    first = np.append(True, query[1:] != query[:-1])[: len(query)]
+    rises = np.append(True, values[1:] != values[:-1])[: len(query)] | first
+    steps = np.cumsum(rises)
+    level = np.empty(len(query), np.int64)
+    level[order] = steps - steps[first][np.cumsum(first) - 1]
+    return level
+
+
+def _split_orders(score: Floats, level: Ints, query: Ints, count: int) -> tuple[Floats, Floats]:
+    """Count, for each query, pairs of levels that differ in the last binary digit only."""
+    order = np.lexsort((score, level >> 1, query))
+    score, block, query = score[order], level[order] >> 1, query[order]
+    upper = (level[order] & 1).astype(np.float64)
+    begins = np.append(True, (block[1:] != block[:-1]) | (query[1:] != query[:-1]))[: len(query)]
+    differs = begins | np.append(True, score[1:] != score[:-1])[: len(query)]
+    group = np.cumsum(differs) - 1  # rows with equal scores
+    high, low = _totals(upper, group), _totals(1 - upper, group)
+    place = (np.cumsum(begins) - 1)[differs]  # the block of each group
+    lows = _totals(low, place)
+    below = np.cumsum(low) - low - (np.cumsum(lows) - lows)[place]
+    right = high * (below + low / 2)
+    owner = query[differs]
+    return _totals(right, owner, count), _totals(high * lows[place] - right, owner, count)
+
+
 # Retrieval: all queries share one pool of titles
 
 
@@ -230,8 +324,22 @@ def places_in_pool(
     return ((values > own) & others).sum(axis=1), ((values == own) & others).sum(axis=1)
 
 
+class PoolFigures(NamedTuple):
+    """The figures of Q searches one by one, each (Q,)."""
+
+    reciprocal_rank: Floats
+    recall: dict[int, Floats]
+
+
 def pool_report(higher: ArrayLike, ties: ArrayLike, pool: int, ks: Sequence[int]) -> PoolReport:
-    """Report how early each query's best positive comes in a pool shared by all queries.
+    """Report how early each query's best positive comes in a shared pool, on average."""
+    found = pool_figures(higher, ties, pool, ks)
+    recall = {k: _mean(values) for k, values in found.recall.items()}
+    return PoolReport(mrr=_mean(found.reciprocal_rank), recall=recall, pool=pool)
+
+
+def pool_figures(higher: ArrayLike, ties: ArrayLike, pool: int, ks: Sequence[int]) -> PoolFigures:
+    """Say how early each query's best positive comes in a pool shared by all queries.
 
     higher: (Q,) titles of the pool that score strictly higher than the best positive; ties: (Q,)
     other titles that score the same (leave the query's own positives out of both), in random order
@@ -243,8 +351,7 @@ def pool_report(higher: ArrayLike, ties: ArrayLike, pool: int, ks: Sequence[int]
     places = equal + 1
     last = int((above + places).max(initial=0))
     harmonic = np.append(0.0, np.cumsum(1 / np.arange(1, last + 1)))
-    return PoolReport(
-        mrr=_mean((harmonic[above + places] - harmonic[above]) / places),
-        recall={k: _mean(np.clip(k - above, 0, places) / places) for k in ks},
-        pool=pool,
+    return PoolFigures(
+        reciprocal_rank=as_floats((harmonic[above + places] - harmonic[above]) / places),
+        recall={k: as_floats(np.clip(k - above, 0, places) / places) for k in ks},
     )

@@ -11,7 +11,14 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from dssmcli.rankings import PoolReport, RankingReport, pool_report, ranking
+from dssmcli.rankings import (
+    PoolReport,
+    RankingReport,
+    pair_orders,
+    pool_report,
+    query_figures,
+    ranking,
+)
 
 SEEDS = range(8)
 KS = (1, 2, 3, 10)
@@ -204,6 +211,67 @@ def test_a_nan_score_makes_a_ranking_nan() -> None:
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(AssertionError):
         ranking([1, 2], [1, 0], [True, False], [0], KS)
+
+
+def test_the_figures_of_single_queries_are_those_of_the_query_alone() -> None:
+    rows = random_rows(5)
+    each = query_figures(*rows, KS)
+    assert len(each.queries) >= 3
+    for i, name in enumerate(each.queries):
+        alone = rows.taken(np.flatnonzero(rows.queries == name))
+        found = [values[i] for values in (*each.ndcg.values(), *each.recall.values())]
+        found += [each.average_precision[i], each.reciprocal_rank[i]]
+        assert found == pytest.approx(figures(ranking(*alone, KS)))
+        assert each.pools[i] == len(alone.scores)
+
+
+# Pairs of titles in order
+
+
+def counted_pairs(rows: Rows) -> dict[int, tuple[float, float]]:
+    """Concordant and discordant pairs of each query, one pair after the other."""
+    found = {}
+    for name in np.unique(rows.queries):
+        query = rows.taken(np.flatnonzero(rows.queries == name))
+        right = wrong = 0.0
+        for score, value in zip(query.scores, query.relevance, strict=True):
+            for other, lower in zip(query.scores, query.relevance, strict=True):
+                if value > lower:
+                    right += (score > other) + 0.5 * (score == other)
+                    wrong += (score < other) + 0.5 * (score == other)
+        if right + wrong:
+            found[int(name)] = (right, wrong)
+    return found
+
+
+@pytest.mark.parametrize("grades", [2, 3, 4, 9, 1000])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_pairs_in_order_are_those_counted_one_by_one(seed: int, grades: int) -> None:
+    rows = random_rows(seed, queries=6, longest=25)
+    values = np.random.default_rng(seed).integers(0, grades, len(rows.scores)) / 4
+    found = pair_orders(rows.scores, values, rows.queries)
+    pairs = zip(found.concordant, found.discordant, strict=True)
+    expected = counted_pairs(rows._replace(relevance=values))
+    assert dict(zip(found.queries, pairs, strict=True)) == expected
+
+
+def test_pairs_in_order_by_hand() -> None:
+    # 3 above 1 and 2 is right twice, 1 above 2 wrong; the second query says nothing.
+    found = pair_orders([0.9, 0.5, 0.4, 0.1, 0.2], [3, 1, 2, 1, 1], [7, 7, 7, 8, 8])
+    assert [column.tolist() for column in found] == [[7], [2.0], [1.0]]
+    assert pair_orders([1, 1], [0, 1], [0, 0]).concordant.tolist() == [0.5]
+
+
+def test_pairs_of_nothing_or_of_equal_values_are_none() -> None:
+    assert [len(column) for column in pair_orders([], [], [])] == [0, 0, 0]
+    assert [len(column) for column in pair_orders([1, 2], [3, 3], [0, 0])] == [0, 0, 0]
+
+
+def test_a_long_query_of_many_values_is_counted_exactly() -> None:
+    values = np.random.default_rng(1).permutation(50_000)
+    found = pair_orders(values, values, np.zeros(50_000, int))
+    assert found.concordant.tolist() == [50_000 * 49_999 / 2]
+    assert found.discordant.tolist() == [0.0]
 
 
 # One shared pool

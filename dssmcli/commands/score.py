@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +31,7 @@ _EPILOG = """\b
 Example:
   dssm score "cheap flights" "low-cost air tickets"
   dssm score --pairs candidates.tsv --match > scored.tsv
+  dssm score --pairs candidates.tsv --prob --json
 """
 
 
@@ -41,6 +42,12 @@ Example:
 @click.option("--pairs", metavar="FILE|-", help="Score every row of a TSV file of query and title.")
 @click.option("--columns", metavar="NAMES", help="With --pairs: what the columns hold.")
 @click.option("--match", is_flag=True, help="Add yes or no: is the score at the run's threshold?")
+@click.option(
+    "--prob",
+    is_flag=True,
+    help="Add the probability of a match, as calibrated on the run's validation rows; trained on "
+    "clicks alone: against a random title.",
+)
 @json_option
 @threads_option
 @model_option
@@ -51,6 +58,7 @@ def command(
     pairs: str | None,
     columns: str | None,
     match: bool,
+    prob: bool,
     as_json: bool,
     threads: int | None,
     model: str | None,
@@ -75,14 +83,15 @@ def command(
     if pairs is None:
         query, title = checked_text("query", texts[0]), checked_text("title", texts[1])
         encoder = load(model)
-        scorer = _Scorer(encoder, _threshold(encoder, match), as_json)
-        click.echo(scorer.line(query, title, encoder.score(query, title), None))
+        scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
+        score = encoder.score(query, title)
+        click.echo(scorer.line(query, title, score, scorer.chances([score])[0], None))
         return
     encoder = load(model, **parallel(threads))
     from dssmcli.data.rows import RowReader
     from dssmcli.data.tsv import BadRows
 
-    scorer = _Scorer(encoder, _threshold(encoder, match), as_json)
+    scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
     skipped = BadRows(bad_rows == "skip", rejects)
     _score_file(pairs, RowReader(columns, skipped), scorer)
     skipped.write_rejects()
@@ -95,10 +104,26 @@ class _Scorer(NamedTuple):
 
     encoder: Encoder
     threshold: float | None
+    probable: bool
     as_json: bool
 
-    def line(self, query: str, title: str, score: float, row: str | None) -> str:
-        """Return the line for one pair: JSON, or the row (if any) with its score and match."""
+    @property
+    def columns(self) -> list[str]:
+        """Return the names of the columns that are added to a row."""
+        match = [] if self.threshold is None else ["match"]
+        return ["score", *match, *(["prob"] if self.probable else [])]
+
+    def chances(self, scores: Sequence[float]) -> Sequence[float | None]:
+        """Return the probability of each score, or None for each; RunError if it is not known."""
+        if not self.probable:
+            return [None] * len(scores)
+        chances: list[float] = self.encoder.probability(scores).tolist()
+        return chances
+
+    def line(
+        self, query: str, title: str, score: float, chance: float | None, row: str | None
+    ) -> str:
+        """Return the line for one pair: JSON, or the row (if any) with what is known of it."""
         matched = None if self.threshold is None else score >= self.threshold
         if self.as_json:
             import json
@@ -106,11 +131,15 @@ class _Scorer(NamedTuple):
             said: dict[str, Any] = {"query": query, "title": title, "score": round(score, 6)}
             if matched is not None:
                 said["match"] = matched
+            if chance is not None:
+                said["prob"] = round(chance, 6)
             return json.dumps(said, ensure_ascii=False)
         columns = [] if row is None else [row]
         columns.append(f"{score:.4f}")
         if matched is not None:
             columns.append("yes" if matched else "no")
+        if chance is not None:
+            columns.append(f"{chance:.4f}")
         return "\t".join(columns)
 
 
@@ -128,8 +157,7 @@ def _score_file(source: str, reader: RowReader, scorer: _Scorer) -> None:
     header_due = not scorer.as_json
     for rows, scores in _scored(reader.read([source]), scorer.encoder):
         if header_due and reader.header:
-            added = ["score"] if scorer.threshold is None else ["score", "match"]
-            click.echo("\t".join([*reader.header, *added]))
+            click.echo("\t".join([*reader.header, *scorer.columns]))
         header_due = False
         _print_rows(rows, scores, scorer)
 
@@ -148,8 +176,8 @@ def _scored(rows: Iterator[Row], encoder: Encoder) -> Iterator[tuple[list[Row], 
 
 def _print_rows(rows: list[Row], scores: list[float], scorer: _Scorer) -> None:
     lines = (
-        scorer.line(row.query, row.title, score, row.line.decode())
-        for row, score in zip(rows, scores, strict=True)
+        scorer.line(row.query, row.title, score, chance, row.line.decode())
+        for row, score, chance in zip(rows, scores, scorer.chances(scores), strict=True)
     )
     click.echo("\n".join(lines))
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import ArrayLike
 
+from dssmcli.calibration import Calibration
 from dssmcli.config import SIDES, WORDY, ModelConfig, model_from_dict, one_of
 from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import ConfigError, RunError
@@ -26,12 +28,16 @@ if TYPE_CHECKING:
     from dssmcli.text.words import Words
 
 Floats = npt.NDArray[np.float32]
+Rows = tuple[Sequence[str], Sequence[str]]
+"""Queries, and as many titles."""
 
 BATCH = 8192
 """So many texts are encoded at once."""
 
 _UNITS_KEPT = 50_000
 """Distinct units met, after which the later ones are forgotten, so that memory stays flat."""
+
+_LARGEST = float(np.finfo(np.float64).max)
 
 _JUDGED_LATER: dict[str, Any] = {"over": "ignore", "invalid": "ignore"}
 """Numbers that grow too large show in the vectors, where they are an error."""
@@ -85,9 +91,27 @@ class Encoder:
     @property
     def threshold(self) -> float | None:
         """Return the cosine from which a pair is a match, chosen on validation rows."""
-        found = self.config.get("threshold")
-        value = found.get("value") if isinstance(found, dict) else None
-        return float(value) if isinstance(value, (int, float)) else None
+        return stored_number(self.config, "threshold", "value")
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Return how cosines become probabilities; None for a run that was not calibrated."""
+        scale = stored_number(self.config, "calibration", "scale")
+        shift = stored_number(self.config, "calibration", "shift")
+        return None if scale is None or shift is None or scale < 0 else Calibration(scale, shift)
+
+    def probability(self, cosines: ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the calibrated probability of a match for cosines of any shape.
+
+        Raises RunError when the run has no calibration: what its config.json says cannot be used,
+        or it was trained without pairs of both kinds, or by a version that fitted none.
+        """
+        if self.calibration is None:
+            raise RunError(
+                "This run has no calibration: it was trained by an older dssm, or without anything "
+                "to fit one on. Train it anew, or leave out --prob."
+            )
+        return self.calibration.probability(cosines)
 
     def encode(self, texts: Sequence[str], side: str = "query") -> Floats:
         """Return unit rows (N, D) float32, in the order of the texts.
@@ -123,7 +147,7 @@ class Encoder:
             # While `threads` blocks go through the tower, the next are cut into units.
             prepared = (self._prepared(texts, side) for texts in blocks)
             return in_threads(lambda found: self._rows(*found, side), prepared, self._threads)
-        return self._parallel(lambda texts: self._block(texts, side), blocks)
+        return self.parallel(lambda texts: self._block(texts, side), blocks)
 
     def score(self, query: str, title: str) -> float:
         """Return the cosine of a query and a title, from -1 to 1; 0 when one says nothing."""
@@ -134,28 +158,21 @@ class Encoder:
         rows = self.encode(queries, "query"), self.encode(titles, "title")
         return _cosines(*rows)
 
-    def score_blocks(
-        self, blocks: Iterable[tuple[Sequence[str], Sequence[str]]]
-    ) -> Iterator[Floats]:
+    def score_blocks(self, blocks: Iterable[Rows]) -> Iterator[Floats]:
         """Yield the cosines (n,) of each block of n queries and n titles, in order."""
-
-        def texts() -> Iterator[Sequence[str]]:
-            # As one block, so that both halves of a row are in the same process.
-            for queries, titles in blocks:
-                yield [*queries, *titles]
-
-        for found in self._parallel(self._scored, texts()):
+        for found in score_together([self], blocks):
             self._truncated += found.truncated
             yield found.rows[:, 0]
 
-    def _scored(self, texts: Sequence[str]) -> Encoded:
+    def scored(self, texts: Sequence[str]) -> Encoded:
         """Return the cosines, (n, 1), of the first half of texts with the second."""
         half = len(texts) // 2
         queries, titles = self._block(texts[:half], "query"), self._block(texts[half:], "title")
         truncated = queries.truncated + titles.truncated
         return Encoded(_cosines(queries.rows, titles.rows)[:, None], truncated)
 
-    def _parallel(self, function: Encode, blocks: Iterable[Sequence[str]]) -> Iterator[Encoded]:
+    def parallel(self, function: Encode, blocks: Iterable[Sequence[str]]) -> Iterator[Encoded]:
+        """Yield function(block) in order, in as many processes as the encoder has."""
         if self._processes > 1:
             return in_processes(function, blocks, self._processes)
         return map(function, blocks)
@@ -177,6 +194,36 @@ class Encoder:
 
     def _tower(self, side: str) -> Tower:
         return self._towers[side if self.model.separate_towers else "tower"]
+
+
+def score_together(encoders: Sequence[Encoder], blocks: Iterable[Rows]) -> Iterator[Encoded]:
+    """Yield the cosines (n, K) of each block of n rows by each of K encoders, in order.
+
+    They are read once, whatever the number of encoders, in the processes of the first. `truncated`
+    counts the texts that were cut by any.
+    """
+
+    def texts() -> Iterator[Sequence[str]]:
+        # As one block, so that both halves of a row are in the same process.
+        for queries, titles in blocks:
+            yield [*queries, *titles]
+
+    def scored(texts: Sequence[str]) -> Encoded:
+        found = [encoder.scored(texts) for encoder in encoders]
+        columns = np.concatenate([each.rows for each in found], axis=1)
+        return Encoded(columns, sum(each.truncated for each in found))
+
+    return encoders[0].parallel(scored, texts())
+
+
+def stored_number(config: Mapping[str, Any], section: str, name: str) -> float | None:
+    """Return a finite number that a run's config.json holds; None where there is none."""
+    found = config.get(section)
+    value = found.get(name) if isinstance(found, dict) else None
+    # Whole numbers have no limit in JSON, floats have.
+    if not isinstance(value, (int, float)) or not abs(value) <= _LARGEST:
+        return None
+    return float(value)
 
 
 def _cosines(queries: Floats, titles: Floats) -> Floats:

@@ -1,16 +1,15 @@
-"""How well an encoder's cosines agree with what pairs say of themselves."""
+"""How well the cosines of one run, or of several, agree with what pairs say of themselves."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli import metrics, rankings
-from dssmcli.data.batching import KnownPositives
+from dssmcli.bootstrap import Difference, Interval, Plan, difference, interval, resampled
 from dssmcli.data.pairs import (
     Pairs,
     PairsReader,
@@ -19,47 +18,121 @@ from dssmcli.data.pairs import (
     interpretation,
     positive_rows,
 )
-from dssmcli.serving.encoder import Encoder
+from dssmcli.serving.encoder import Encoder, score_together, stored_number
+from dssmcli.serving.figures import Judged, figures_of
 
-RANKS = (1, 3, 5, 10)
-RECALL_RANKS = (1, 10)
-_SCORED_AT_ONCE = 1024
+Floats = npt.NDArray[np.float64]
+
+DESCRIPTIVE = frozenset(
+    (
+        *("positive_share", "threshold", "queries", "queries_skipped", "pool"),
+        *("titles_per_query", "titles_per_query_median", "titles_per_query_max"),
+    )
+)
+"""What is said beside the figures: it does not tell a good run from a bad one."""
+
+LOWER_IS_BETTER = frozenset(("log_loss", "brier", "ece"))
+
+_SLOW_ROWS = 1_000_000
+"""So many rows take some seconds to draw anew as often as it is usual."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of one set of pairs, by name; a figure that has no meaning there is absent.
+    """The figures of one run on one set of pairs, by name; one that has no meaning is absent.
 
-    said: how the rows were understood, in a line.
+    queries: how many distinct ones the rows have. intervals: of the figures that have one. draws:
+    (n,) what such a figure was in each draw.
     """
 
     rows: int
+    queries: int
     kind: str
-    said: str
-    figures: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, float]
+    intervals: dict[str, Interval]
+    draws: dict[str, Floats]
 
 
-def evaluate(encoder: Encoder, reader: PairsReader, texts: KeptTexts) -> Report:
-    """Score rows while they are read, then compare with their values.
+def evaluate(
+    encoders: Sequence[Encoder],
+    reader: PairsReader,
+    texts: KeptTexts,
+    plan: Plan,
+    say: Callable[[str], None],
+) -> list[Report]:
+    """Score rows while they are read, then compare with their values: a report an encoder.
 
-    `texts` are those that the reader numbers.
+    `texts` are those that the reader numbers. `say` gets a line about how the rows were understood.
+    Which grades are matches is the same for all encoders: what the first one's run says.
     """
-    parts = [np.zeros(0, np.float32), *encoder.score_blocks(texts.watched(reader))]
-    cosines = np.concatenate(parts).astype(np.float64)
+    parts = [np.zeros((0, len(encoders)), np.float32)]
+    parts += [found.rows for found in score_together(encoders, texts.watched(reader))]
     pairs = reader.pairs()
-    positive = positive_rows(pairs, match_grade(encoder, pairs))
-    figures: dict[str, float] = {}
-    if positive.any() and not positive.all():
-        figures |= _classes(cosines, positive, encoder.threshold)
-    if len(np.unique(pairs.value)) > 1:
-        figures["spearman"] = metrics.spearman(cosines, pairs.value)
-        figures["pearson"] = metrics.pearson(cosines, pairs.value)
-    if positive.all() and texts.kept is not None:
-        figures |= _pool(encoder, texts.kept, pairs)
-    elif len(np.unique(pairs.query)) < len(pairs):
-        figures |= _rankings(cosines, positive, pairs)
-    defined = {name: value for name, value in figures.items() if not math.isnan(value)}
-    return Report(len(pairs), pairs.kind, interpretation(pairs), defined)
+    say(f"{interpretation(pairs)}.")
+    if plan.draws and len(pairs) > _SLOW_ROWS:
+        say(f"drawing {len(pairs):,} rows anew {plan.draws} times (--bootstrap 0: not at all).")
+    cosines = np.concatenate(parts)
+    grade = match_grade(encoders[0], pairs)
+    return [
+        _report(_judged(encoder, pairs, cosines[:, i], grade, texts.kept), plan)
+        for i, encoder in enumerate(encoders)
+    ]
+
+
+def _judged(
+    encoder: Encoder,
+    pairs: Pairs,
+    cosines: npt.NDArray[np.float32],
+    grade: float,
+    texts: list[str] | None,
+) -> Judged:
+    order = np.argsort(-cosines, kind="stable")
+    columns = (pairs.query[order], pairs.title[order], pairs.value[order])
+    query, title, value = columns
+    ordered = replace(pairs, query=query, title=title, value=value)
+    return Judged(
+        encoder,
+        ordered,
+        cosines[order].astype(np.float64),
+        positive_rows(ordered, grade),
+        np.unique(query, return_inverse=True)[1],
+        texts,
+    )
+
+
+def _report(rows: Judged, plan: Plan) -> Report:
+    found = figures_of(rows)
+    values = {name: value for each in found for name, value in each.values.items()}
+    known = {name: value for name, value in values.items() if not math.isnan(value)}
+    measures = [measure for each in found for measure in each.measures]
+    draws = {
+        name: drawn
+        for name, drawn in resampled(measures, rows.query, plan).items()
+        if name in known
+    }
+    intervals = {name: interval(drawn) for name, drawn in draws.items()}
+    return Report(
+        rows=len(rows.pairs),
+        queries=int(rows.query.max()) + 1,
+        kind=rows.pairs.kind,
+        figures=known,
+        intervals={name: found for name, found in intervals.items() if found is not None},
+        draws=draws,
+    )
+
+
+def compare(first: Report, second: Report) -> dict[str, Difference]:
+    """Return by how much figures of two runs on the same rows differ: second less first."""
+    return {
+        name: difference(
+            second.figures[name] - value,
+            first.draws.get(name, np.zeros(0)),
+            second.draws.get(name, np.zeros(0)),
+            first.queries,
+        )
+        for name, value in first.figures.items()
+        if name in second.figures and name not in DESCRIPTIVE
+    }
 
 
 class KeptTexts:
@@ -83,58 +156,5 @@ class KeptTexts:
 
 def match_grade(encoder: Encoder, pairs: Pairs) -> float:
     """Return the grade from which a row is a match: the run's own, or the middle of the range."""
-    data = encoder.config.get("data")
-    stored = data.get("match_grade") if isinstance(data, dict) else None
-    return float(stored) if isinstance(stored, (int, float)) else default_match_grade(pairs)
-
-
-def _classes(
-    cosines: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_], threshold: float | None
-) -> dict[str, float]:
-    figures = {
-        "auc": metrics.auc(cosines, positive),
-        "average_precision": metrics.average_precision(cosines, positive),
-        "positive_share": float(positive.mean()),
-    }
-    if threshold is not None:
-        report = metrics.at_threshold(cosines, positive, threshold)
-        figures |= {**report._asdict(), "threshold": threshold}
-    return figures
-
-
-def _rankings(
-    cosines: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_], pairs: Pairs
-) -> dict[str, float]:
-    relevance = pairs.value if pairs.kind == "grade" else np.minimum(pairs.value, 1.0)
-    # A query with a single title cannot be ranked wrongly: it would only flatter the figures.
-    several = np.bincount(pairs.query)[pairs.query] > 1
-    report = rankings.ranking(
-        cosines[several], relevance[several], positive[several], pairs.query[several], RANKS
-    )
-    if not report.queries:
-        return {}
-    figures = {f"ndcg@{k}": value for k, value in report.ndcg.items()}
-    figures |= {"map": report.map, "mrr": report.mrr}
-    figures |= {f"recall@{k}": report.recall[k] for k in RECALL_RANKS}
-    figures |= {"queries": report.queries, "queries_skipped": report.skipped}
-    return figures | {"titles_per_query": report.mean_pool}
-
-
-def _pool(encoder: Encoder, texts: list[str], pairs: Pairs) -> dict[str, float]:
-    """Rank every row's title among all titles of the file."""
-    used, place = np.unique(pairs.query, return_inverse=True)
-    numbers, column = np.unique(pairs.title, return_inverse=True)
-    if len(numbers) < 2:
-        return {}
-    queries = encoder.encode([texts[i] for i in used], "query")
-    titles = encoder.encode([texts[i] for i in numbers], "title")
-    known = KnownPositives(pairs, np.ones(len(pairs), np.bool_))
-    higher, ties = np.zeros(len(pairs), np.int64), np.zeros(len(pairs), np.int64)
-    for start in range(0, len(pairs), _SCORED_AT_ONCE):
-        rows = slice(start, start + _SCORED_AT_ONCE)
-        scores = queries[place[rows]] @ titles.T
-        matches = known.mask(pairs.query[rows], numbers)
-        higher[rows], ties[rows] = rankings.places_in_pool(scores, column[rows], matches)
-    report = rankings.pool_report(higher, ties, len(titles), RECALL_RANKS)
-    figures = {"mrr": report.mrr, **{f"recall@{k}": v for k, v in report.recall.items()}}
-    return figures | {"pool": float(report.pool)}
+    stored = stored_number(encoder.config, "data", "match_grade")
+    return default_match_grade(pairs) if stored is None else stored

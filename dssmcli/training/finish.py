@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import dssmcli
-from dssmcli import metrics
+from dssmcli import calibration, metrics
 from dssmcli.config import to_dict
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import CONFIG, FORMAT, METRICS, VOCABULARY, WEIGHTS, WORDS, to_json
@@ -25,7 +25,10 @@ from dssmcli.training.checkpoint import (
 )
 from dssmcli.training.task import TextTask
 from dssmcli.training.text import TextState, new_state
-from dssmcli.training.validation import threshold_scores
+from dssmcli.training.validation import Scores, threshold_scores
+
+_AGAINST = {"labelled": "labelled rows that are no match"}
+"""What a calibrated probability sets a match against, where the negatives' name does not say it."""
 
 
 def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
@@ -33,11 +36,13 @@ def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
     state.model.load_weights(state.best_weights)
     weights = {name: tensor.contiguous() for name, tensor in state.best_weights.items()}
     best: dict[str, Any] = next((line for line in reversed(state.history) if line["best"]), {})
+    scores = threshold_scores(task, state.model)
     config = {
         "format": FORMAT,
         "version": dssmcli.__version__,
         **_settings(task),
-        "threshold": _threshold(task, state),
+        "threshold": _threshold(task, scores),
+        "calibration": _calibration(task, scores),
         "validation": {name: value for name, value in best.items() if name != "best"},
         "made_with": {"torch": torch.__version__, "python": platform.python_version()},
     }
@@ -70,20 +75,39 @@ def _settings(task: TextTask) -> dict[str, Any]:
     }
 
 
-def _threshold(task: TextTask, state: TextState) -> dict[str, Any] | None:
-    """Choose the cosine from which a pair is a match; None where there is one class only."""
-    scores = threshold_scores(task, state.model)
-    if scores.positive.all() or not scores.positive.any():
+def _threshold(task: TextTask, scores: Scores) -> dict[str, Any] | None:
+    """Choose the cosine from which a pair is a match; None where nothing can be told apart."""
+    if not scores.can_be_told_apart:
         return None
     value = metrics.best_threshold(scores.cosines, scores.positive)
     report = metrics.at_threshold(scores.cosines, scores.positive, value)
     return {
         "value": float(np.clip(value, -1.0, 1.0)),
-        "chosen_on": "validation" if task.valid is not None else "training",
+        "chosen_on": _chosen_on(task),
         "negatives": scores.negatives,
         "accuracy": round(report.accuracy, 6),
         "f1": round(report.f1, 6),
     }
+
+
+def _calibration(task: TextTask, scores: Scores) -> dict[str, Any] | None:
+    """Fit probabilities to the rows of the threshold; None where nothing can be told apart."""
+    if not scores.can_be_told_apart:
+        return None
+    found = calibration.fit_calibration(scores.cosines, scores.positive)
+    chance = found.probability(scores.cosines)
+    losses = calibration.log_losses(chance, scores.positive)
+    return {
+        **found._asdict(),
+        "fitted_on": _chosen_on(task),
+        "against": _AGAINST.get(scores.negatives, scores.negatives),
+        "log_loss": round(float(losses.mean()), 6),
+        "ece": round(calibration.calibration_error(chance, scores.positive), 6),
+    }
+
+
+def _chosen_on(task: TextTask) -> str:
+    return "validation" if task.valid is not None else "training"
 
 
 def checkpoint(task: TextTask, state: TextState) -> Iterator[bytes | memoryview]:

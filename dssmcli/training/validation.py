@@ -60,6 +60,12 @@ class Scores(NamedTuple):
     positive: npt.NDArray[np.bool_]
     negatives: str
 
+    @property
+    def can_be_told_apart(self) -> bool:
+        """Tell whether there are both classes, and cosines that are numbers."""
+        both = self.positive.any() and not self.positive.all()
+        return bool(both and np.isfinite(self.cosines).all())
+
 
 def threshold_scores(task: TextTask, model: Dssm) -> Scores:
     """Return the scored pairs that a threshold is chosen on: validation rows, or else training's.
