@@ -32,8 +32,8 @@ from dssmcli import rankings
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-TYPES, PROPERTIES, WORDINGS = 60, 40, 3
-TITLES, QUERIES, HELDOUT, SESSIONS = 2000, 3000, 400, 20_000
+TYPES, PROPERTIES, WORDINGS = 60, 12, 3
+TITLES, QUERIES, HELDOUT, SESSIONS = 1500, 2000, 400, 12_000
 SHOWN, FALSE_CLICKS = 10, 0.01
 CLICKED = np.array([0.0, 0.12, 0.5])  # by relevance, if looked at
 LOOKED_AT = 1 / np.arange(1, SHOWN + 1) ** 0.8
@@ -41,7 +41,7 @@ NO_PROPERTY = -1
 
 
 class World(NamedTuple):
-    """Texts, and the relevance (Q, T) of each title for each query: 0, 1 or 2.
+    """Texts; the relevance (Q, T) of each title for each query: 0, 1 or 2; what they share (Q, T).
 
     The last HELDOUT queries are not in the log.
     """
@@ -49,6 +49,7 @@ class World(NamedTuple):
     queries: list[str]
     titles: list[str]
     relevance: Ints
+    likeness: Floats
 
 
 class Log(NamedTuple):
@@ -75,7 +76,7 @@ def world(random: np.random.Generator) -> World:
     return World(
         [_text(random, meaning, spoken, fillers[:20], 1) for meaning in asked],
         [_text(random, meaning, written, fillers[20:], 3) for meaning in titles],
-        _relevance(asked, titles),
+        *_relevance(asked, titles),
     )
 
 
@@ -106,15 +107,19 @@ def _text(
     return " ".join(chosen[i] for i in random.permutation(len(chosen)))
 
 
-def _relevance(asked: Ints, titles: Ints) -> Ints:
-    """Return 2 where type and all properties agree, 1 where type and half of them do, else 0."""
+def _relevance(asked: Ints, titles: Ints) -> tuple[Ints, Floats]:
+    """Return 2 where type and all properties agree, 1 where type and half of them do, else 0.
+
+    Also return the share of type and properties that agree.
+    """
     wanted, met = np.zeros((len(asked), 1)), np.zeros((len(asked), len(titles)))
     for place in (1, 2):
         wish = asked[:, place][:, None]
         wanted += wish != NO_PROPERTY
         met += (wish == titles[:, 1]) | (wish == titles[:, 2])
     same = asked[:, 0][:, None] == titles[:, 0]
-    return np.where(same & (met >= wanted), 2, np.where(same & (2 * met >= wanted), 1, 0))
+    relevance = np.where(same & (met >= wanted), 2, np.where(same & (2 * met >= wanted), 1, 0))
+    return relevance, (same + met) / (1 + wanted)
 
 
 def click_log(random: np.random.Generator, known: World) -> Log:
@@ -122,11 +127,12 @@ def click_log(random: np.random.Generator, known: World) -> Log:
     logged = QUERIES - HELDOUT
     share = 1 / np.arange(1, logged + 1)
     asked = random.choice(logged, SESSIONS, p=share / share.sum())
-    # The ranker's opinion is wrong in the same way each time, and wavers a little.
-    opinion = known.relevance[:logged] + random.normal(0, 0.9, (logged, TITLES))
+    # The ranker sees what a title shares with the query, is wrong in the same way each time, and
+    # wavers a little.
+    opinion = 2 * known.likeness[:logged] + random.normal(0, 0.6, (logged, TITLES))
     rows = []
     for query, times in zip(*np.unique(asked, return_counts=True), strict=True):
-        wavers = opinion[query] + random.normal(0, 0.4, (min(times, 200), TITLES))
+        wavers = opinion[query] + random.normal(0, 0.3, (min(times, 200), TITLES))
         shown = np.argsort(-wavers, axis=1)[:, :SHOWN][np.arange(times) % len(wavers)]
         chance = np.maximum(CLICKED[known.relevance[query][shown]], FALSE_CLICKS)
         clicked = random.random(shown.shape) < LOOKED_AT * chance
@@ -140,26 +146,26 @@ class Variant(NamedTuple):
     """A way to learn from the log."""
 
     name: str
-    columns: str  # which rows and columns: clicked, all, shown (with impressions), mined
+    columns: str  # which rows and columns of the log: one of the names below
     options: str
 
 
 CLICKED_ROWS, ALL_ROWS, IMPRESSIONS, MINED = "clicked", "all", "impressions", "mined"
 VARIANTS = (
-    Variant("clicked rows, no weights", CLICKED_ROWS, "--click-weight none"),
-    Variant("weights by log(1 + clicks)", CLICKED_ROWS, "--click-weight log"),
-    Variant("weights linear in clicks", CLICKED_ROWS, "--click-weight linear"),
-    Variant("log, unclicked rows, no candidates (0)", ALL_ROWS, "--unclicked-weight 0"),
-    Variant("log, unclicked titles weigh .3", ALL_ROWS, "--unclicked-weight .3"),
-    Variant("log, unclicked titles weigh 1", ALL_ROWS, "--unclicked-weight 1"),
-    Variant("log, unclicked titles weigh 3", ALL_ROWS, "--unclicked-weight 3"),
-    Variant("the same (.3), by impressions", IMPRESSIONS, "--unclicked-weight .3"),
-    Variant("the same (1), by impressions", IMPRESSIONS, "--unclicked-weight 1"),
-    Variant("the same (3), by impressions", IMPRESSIONS, "--unclicked-weight 3"),
-    Variant("by impressions (1), query cap 5", IMPRESSIONS, "--query-cap 5"),
-    Variant("by impressions (1), query cap 20", IMPRESSIONS, "--query-cap 20"),
-    Variant("by impressions (1), negative power .75", IMPRESSIONS, "--negative-power .75"),
-    Variant("by impressions (1), and mined negatives", MINED, ""),
+    Variant("clicked rows, all alike", CLICKED_ROWS, "--click-weight none"),
+    Variant("clicked rows, weights log(1 + clicks)", CLICKED_ROWS, ""),
+    Variant("clicked rows, weights linear in clicks", CLICKED_ROWS, "--click-weight linear"),
+    Variant("all rows, log, unclicked titles weigh 0", ALL_ROWS, "--unclicked-weight 0"),
+    Variant("all rows, log, unclicked titles weigh .1", ALL_ROWS, "--unclicked-weight .1"),
+    Variant("all rows, log, unclicked titles weigh 1", ALL_ROWS, "--unclicked-weight 1"),
+    Variant("by impressions, weight .3", IMPRESSIONS, "--unclicked-weight .3"),
+    Variant("by impressions, weight 1", IMPRESSIONS, "--unclicked-weight 1"),
+    Variant("by impressions, weight 3", IMPRESSIONS, "--unclicked-weight 3"),
+    Variant("clicked rows, log, query cap 5", CLICKED_ROWS, "--query-cap 5"),
+    Variant("by impressions, weight 1, query cap 5", IMPRESSIONS, "--query-cap 5"),
+    Variant("by impressions, weight 1, query cap 20", IMPRESSIONS, "--query-cap 20"),
+    Variant("by impressions, negative power .75", IMPRESSIONS, "--negative-power .75"),
+    Variant("by impressions, weight 1, and mined negatives", MINED, ""),
 )
 
 
@@ -211,7 +217,17 @@ def measure(seed: int, options: argparse.Namespace) -> list[dict[str, Any]]:
                 continue
             pairs, run = Path(folder) / "pairs.tsv", Path(folder) / "run"
             write_log(pairs, known, log, variant.columns)
-            words = ["-q", "--threads", "1", "--seed", str(seed), "--value", "clicks", "-o", run]
+            words: list[str | Path] = [
+                "-q",
+                "--threads",
+                "1",
+                "--seed",
+                str(seed),
+                "--value",
+                "clicks",
+                "-o",
+                run,
+            ]
             words += shlex.split(f"{variant.options} {options.train}")
             dssm("train", pairs, "--overwrite", *words)
             if variant.columns == MINED:
@@ -242,7 +258,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", help="Variants whose names hold one of these.")
-    parser.add_argument("--train", default="", help="Further options of dssm train, in quotes.")
+    parser.add_argument("--train", default="--arch dnn", help="Options of dssm train, in quotes.")
     options = parser.parse_args()
     print(table([record for seed in options.seeds for record in measure(seed, options)]))
 

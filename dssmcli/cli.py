@@ -23,7 +23,7 @@ from dssmcli.errors import (
     nearest,
 )
 
-COMMANDS = ("train", "encode", "score", "eval", "tokenize", "info")
+COMMANDS = ("train", "encode", "score", "eval", "mine", "tokenize", "info")
 
 _COMPLETE = "_DSSM_COMPLETE"
 _EPILOG = """\b

@@ -45,21 +45,29 @@ def _sums(numbers: Floats, place: Ints) -> Floats:
     return np.asarray(np.bincount(place, numbers)[place], np.float64)
 
 
-def unclicked_weights(pairs: Pairs, rows: Ints, weight: float) -> Floats:
-    """Return what unclicked rows (U,) weigh: `weight` on average, by log(1 + impressions)."""
-    if pairs.impressions is None or not len(rows):
-        return np.full(len(rows), weight)
-    shown = np.log1p(pairs.impressions[rows])
-    return np.asarray(weight * shown / shown.mean())
+def unclicked_weights(pairs: Pairs, positive: Bools, weight: float) -> Floats:
+    """Return what the rows that are no match weigh, (U,).
+
+    All `weight`, but where impressions are known, this times 1 - (1 - rate)^impressions, with the
+    rate at which clicked titles are clicked: the chance that by now a match would have been.
+    """
+    if pairs.impressions is None:
+        return np.full(int((~positive).sum()), weight)
+    shown = pairs.impressions
+    rate = min(1.0, pairs.value[positive].sum() / max(shown[positive].sum(), 1e-12))
+    return np.asarray(weight * (1 - (1 - rate) ** shown[~positive]))
 
 
 class Unclicked:
     """For every query, what the titles shown for it and not clicked weigh as candidates."""
 
-    def __init__(self, pairs: Pairs, rows: Ints, weight: float) -> None:
+    def __init__(self, pairs: Pairs, positive: Bools, weight: float) -> None:
+        rows = rows_by_query(pairs, ~positive)
+        weights = np.zeros(len(pairs), np.float32)
+        weights[~positive] = unclicked_weights(pairs, positive, weight)
         self._shown = TitlesOfQueries(pairs.query[rows], pairs.title[rows])
         with np.errstate(divide="ignore"):
-            self._log_weight = np.log(unclicked_weights(pairs, rows, weight)).astype(np.float32)
+            self._log_weight = np.log(weights[rows])
 
     def log_weights(self, queries: Ints, candidates: Ints) -> Floats32:
         """Return (R, C): the logarithm of each candidate's weight, -inf where that is 0.
@@ -78,4 +86,4 @@ def unclicked_of(pairs: Pairs, positive: Bools, loss: LossConfig) -> Unclicked |
     weight = loss.unclicked_weight
     if pairs.kind != "clicks" or positive.all() or (weight == 1 and pairs.impressions is None):
         return None
-    return Unclicked(pairs, rows_by_query(pairs, ~positive), weight)
+    return Unclicked(pairs, positive, weight)

@@ -159,9 +159,8 @@ class _Aims:
         self._weight = np.ones(len(train), np.float32)
         self._weight[positive] = _relative(self._weights(train.value[positive]))
         if train.kind == "clicks":
-            unclicked = np.flatnonzero(~positive)
-            weights = unclicked_weights(train, unclicked, task.loss.unclicked_weight)
-            self._weight[unclicked] = weights
+            unclicked = unclicked_weights(train, positive, task.loss.unclicked_weight)
+            self._weight[~positive] = unclicked
 
     def of(self, rows: Ints) -> _Targets:
         """Return the targets of rows (R,)."""
