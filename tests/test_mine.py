@@ -230,6 +230,11 @@ def test_a_file_may_add_clicks_to_two_columns_but_nothing_else(dssm: Dssm, tmp_p
     good = [str(tmp_path / "two.tsv"), str(tmp_path / "good.tsv")]
     pairs = read_pairs(good, None, None, BadRows())
     assert pairs.kind == "clicks" and pairs.value.tolist() == [1, 1, 1, 0, 4]
+    (tmp_path / "two.tsv").write_text("query\ttitle\na\tb\n", "utf-8")
+    assert read_pairs(good, None, None, BadRows()).value.tolist() == [1, 0, 4]
+    assert read_pairs(good, "query,title", None, BadRows()).value.tolist() == [1, 0, 4]
+    alone = dssm("train", good[1], "--columns", "query,title", *SMALL)
+    assert alone.code == 3 and "3 columns, expected 2" in alone.err
     for head in (
         "query\ttitle\tlabel",
         "title\tquery\tclicks",

@@ -174,7 +174,7 @@ def _turn(pairs: Pairs, positive: Bools, rows: Ints) -> Ints:
 
     Like it: matches of the same query, or other rows of it.
     """
-    kind = 2 * pairs.query[rows].astype(np.int64) + positive[rows]
+    kind = 2 * pairs.query[rows] + positive[rows]
     order = np.argsort(kind, kind="stable").astype(np.int32)
     turn = np.empty(len(rows), np.int32)
     turn[order] = _places(kind[order])

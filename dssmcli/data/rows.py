@@ -53,7 +53,7 @@ class RowReader:
         self.header: list[str] | None = None
         self.bad_rows = bad_rows or BadRows()
         self._named, self._kind = columns is not None, kind
-        self._begun = False  # whether a row of any file has been read
+        self._later = False  # whether this is not the first file
         self._folder = Folder()
         self._blank: list[Line] = []  # lines of this file after its last row so far
 
@@ -69,7 +69,8 @@ class RowReader:
 
     def _pieces(self, sources: Sequence[str]) -> Iterator[tuple[Piece, Columns | None]]:
         """Yield all pieces in order, with their rows where these could be read at once."""
-        for source in sources:
+        for number, source in enumerate(sources):
+            self._later = number > 0
             self._blank = []  # what stood at the end of the file before
             with opened(source) as stream:
                 pieces = _first_line_apart(read_pieces(name_of(source), stream, _PIECE_BYTES))
@@ -113,7 +114,6 @@ class RowReader:
             return None
         if self.layout is None:
             self.layout = self._layout_of_first(line, fields)
-        self._begun = True
         return _parsed(line, fields, self.layout, self._kind or self.layout.kind)
 
     def _use_header(self, line: Line, fields: list[str]) -> None:
@@ -121,7 +121,7 @@ class RowReader:
             layout = layout_of(fields)
         except ConfigError as error:
             raise DataError(f"{line.place}: {error}") from error
-        joins = self._begun and self.layout is not None and _adds_clicks(self.layout, layout)
+        joins = self._later and self.layout is not None and _adds_clicks(self.layout, layout)
         if self._named and not joins:
             return
         if not joins and self.layout is not None and self.layout[:4] != layout[:4]:
