@@ -23,7 +23,17 @@ from dssmcli.errors import (
     nearest,
 )
 
-COMMANDS = ("train", "encode", "score", "eval", "check", "tokenize", "vocab", "info")
+COMMANDS = (
+    "train",
+    "encode",
+    "score",
+    "eval",
+    "check",
+    "mine",
+    "tokenize",
+    "vocab",
+    "info",
+)
 
 _COMPLETE = "_DSSM_COMPLETE"
 _EPILOG = """\b

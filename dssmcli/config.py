@@ -150,7 +150,12 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What is minimised: a weighted sum of losses, and the negatives of the softmax."""
+    """What is minimised: a weighted sum of losses, and the negatives of the softmax.
+
+    `unclicked_weight` is what a title shown for a query and not clicked weighs beside the other
+    negatives. `query_cap`, unless 0, is how many rows of a query an epoch draws. Random negatives
+    are drawn in proportion to their frequency to the power of `negative_power`.
+    """
 
     gamma: float = 20.0
     softmax: float = 1.0
@@ -159,6 +164,9 @@ class LossConfig:
     in_batch: bool = True
     random_negatives: int = 128
     click_weight: str = "log"
+    unclicked_weight: float = 1.0
+    query_cap: int = 0
+    negative_power: float = 0.0
 
     def __post_init__(self) -> None:
         between("gamma", self.gamma, 1e-3, 1000)
@@ -170,6 +178,9 @@ class LossConfig:
         if self.softmax and not self.in_batch and not self.random_negatives:
             raise ConfigError("no negatives: give --random-negatives, or leave --in-batch on.")
         one_of("click_weight", self.click_weight, CLICK_WEIGHTS)
+        between("unclicked_weight", self.unclicked_weight, 0, 1e6)
+        between("query_cap", self.query_cap, 0)
+        between("negative_power", self.negative_power, 0, 10)
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,15 @@ _loss_options = together(
     _setting("--cosent", float, "Weight of the CoSENT loss on grades."),
     _setting("--in-batch/--no-in-batch", bool, "Titles of other rows as negatives."),
     _setting("--random-negatives", int, "Titles drawn afresh at each step."),
+    _setting("--negative-power", float, "They are drawn as frequency to this power: 0 all alike."),
     _setting("--click-weight", click.Choice(CLICK_WEIGHTS), "Weight of a row by its clicks."),
+    _setting(
+        "--unclicked-weight",
+        float,
+        "clicks: weight, beside other negatives, of a title shown for the query and not clicked; "
+        "0 for none.",
+    ),
+    _setting("--query-cap", int, "Matches of one query drawn for an epoch at most, 0 for all."),
 )
 _train_options = together(
     _setting(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import VALUE_KINDS, one_of
+from dssmcli.data.layout import Layout
 from dssmcli.data.rows import RowReader
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
@@ -39,6 +40,7 @@ class Pairs:
     value: (N,) float64: 1 for a click; a count of clicks, a label or a grade, as `kind` says.
     kind: one of config.VALUE_KINDS.
     digest: SHA-256 of the rows as they were read.
+    impressions: (N,) float64, how often each was shown; None where the file does not say.
     """
 
     texts: int
@@ -47,6 +49,7 @@ class Pairs:
     value: Floats
     kind: str
     digest: str
+    impressions: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -67,6 +70,7 @@ class Pairs:
             self.value[chosen],
             self.kind,
             self.digest,
+            None if self.impressions is None else self.impressions[chosen],
         )
 
 
@@ -104,6 +108,11 @@ def kind_of(value: Floats, kind: str | None, name: str) -> str:
         if kind not in (None, "click"):
             raise DataError(f"{name}: two columns, but --value {kind} needs a third.")
         return "click"
+    if kind == "click" and np.isnan(value).any():
+        raise DataError(
+            f"{name}: some rows have clicks and some none: leave out --value click, which takes "
+            "every row as a click."
+        )
     several = distinct(value)
     binary = set(several.tolist()) <= {0.0, 1.0}
     if kind is None and binary:
@@ -138,9 +147,10 @@ class PairsReader:
         if kind is not None:
             one_of("--value", kind, VALUE_KINDS)
         self._sources, self._kind, self._bad_rows = sources, kind, bad_rows
-        self._rows = RowReader(columns, bad_rows)
+        self._rows = RowReader(columns, bad_rows, kind)
         self._texts = Texts() if texts is None else texts
-        self._query, self._title, self._values = array("i"), array("i"), array("d")
+        self._query, self._title = array("i"), array("i")
+        self._values, self._impressions = array("d"), array("d")
         self._digest = hashlib.sha256()
         #: Whether any row so far has the value 0, so is no match.
         self.zeros = False
@@ -148,8 +158,11 @@ class PairsReader:
     def blocks(self) -> Iterator[tuple[list[str], list[str]]]:
         """Yield the normalised queries and titles of some thousand rows at a time."""
         texts: list[str] = []
-        for raw, normal, values in self._rows.columns(self._sources):
+        for raw, normal, values, impressions in self._rows.columns(self._sources):
             self._digest.update(raw)
+            if impressions is not None:
+                self._fill_impressions()
+                self._impressions.frombytes(impressions.tobytes())
             self._values.frombytes(values.tobytes())
             self.zeros = self.zeros or not values.all()
             texts += normal
@@ -159,6 +172,11 @@ class PairsReader:
                 del texts[: 2 * _ROWS_AT_ONCE]
         if texts:
             yield self._numbered(texts)
+
+    def _fill_impressions(self) -> None:
+        """Take the rows so far as shown an unknown number of times where they do not say it."""
+        missing = len(self._values) - len(self._impressions)
+        self._impressions.frombytes(np.full(missing, np.nan).tobytes())
 
     def _numbered(self, texts: list[str]) -> tuple[list[str], list[str]]:
         """Number the queries and titles, which stand in turn; return both."""
@@ -185,7 +203,22 @@ class PairsReader:
             value[:] = 1.0
         value[np.isnan(value)] = 1.0
         query, title = (np.frombuffer(each, np.int32) for each in (self._query, self._title))
-        return Pairs(len(self._texts), query, title, value, kind, self._digest.hexdigest())
+        digest, shown = self._digest.hexdigest(), self._shown(value)
+        return Pairs(len(self._texts), query, title, value, kind, digest, shown)
+
+    @property
+    def layout(self) -> Layout | None:
+        """Return which column holds what, once rows have been read."""
+        return self._rows.layout
+
+    def _shown(self, value: Floats) -> Floats | None:
+        """Return how often each row was shown: at least as often as it was clicked."""
+        if not self._impressions:
+            return None
+        self._fill_impressions()
+        shown = np.frombuffer(self._impressions, np.float64)
+        np.copyto(shown, np.maximum(value, 1.0), where=np.isnan(shown))
+        return shown
 
 
 def read_pairs(
@@ -209,6 +242,7 @@ def interpretation(pairs: Pairs) -> str:
         said += f": {int(pairs.value.sum()):,} are 1"
     elif pairs.kind == "clicks":
         said += f": {int((pairs.value > 0).sum()):,} with clicks"
+        said += "" if pairs.impressions is None else ", and how often each was shown"
     elif pairs.kind == "grade":
         said += f": {pairs.value.min():g} to {pairs.value.max():g}"
     return said

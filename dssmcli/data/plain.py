@@ -19,19 +19,20 @@ class Columns(NamedTuple):
 
     raw: the lines as they stand in the file, without carriage returns, each with a line feed.
     normal: the 2 N normalised texts, query and title in turn. values: (N,) float64, nan where
-    there is none.
+    there is none. impressions: (N,) float64, None where the rows have none.
     """
 
     raw: bytes
     normal: list[str]
     values: Floats
+    impressions: Floats | None
 
 
 def plain_columns(content: bytes, layout: Layout, folder: Folder) -> Columns | None:
     """Return the rows of whole lines; None if there is anything that may be wrong with one.
 
     Anything: not UTF-8, columns too many or too few, an empty text, a value that is no number of 0
-    or more, a row that was never shown.
+    or more, a row that was never shown, or clicked more often than that.
     """
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
@@ -43,13 +44,18 @@ def plain_columns(content: bytes, layout: Layout, folder: Folder) -> Columns | N
         return None
     values = _numbers(fields, layout.value, layout.width)
     impressions = _numbers(fields, layout.impressions, layout.width)
-    if values is None or impressions is None or ((values == 0) & (impressions == 0)).any():
+    if values is None or impressions is None:
+        return None
+    if ((values == 0) & (impressions == 0)).any() or (values > impressions).any():
         return None
     texts = [""] * (2 * len(values))
     texts[0::2] = fields[layout.query :: layout.width]
     texts[1::2] = fields[layout.title :: layout.width]
     normal = folder.normalized(texts)
-    return Columns(content + b"\n", normal, values) if all(normal) else None
+    if not all(normal):
+        return None
+    shown = None if layout.impressions is None else impressions
+    return Columns(content + b"\n", normal, values, shown)
 
 
 def _has_width(content: bytes, width: int) -> bool:

@@ -22,7 +22,7 @@ _PIECE_BYTES = 1 << 18
 
 
 class Row(NamedTuple):
-    """One row: the texts as they stand in the file, the value nan where there is none.
+    """One row: the texts as they stand in the file, the numbers nan where there are none.
 
     normal: the query and the title, normalised.
     """
@@ -32,21 +32,31 @@ class Row(NamedTuple):
     title: str
     value: float
     normal: tuple[str, str]
+    impressions: float
 
 
 class RowReader:
     """Reads rows of pairs from files, one layout for all of them.
+
+    But a file that names its columns may add clicks to the two columns of the files before it, as
+    `dssm mine` does: a row without a value is a click. `kind` is what the user says of the values.
 
     After reading, `layout` is the one in use, and `header` the fields of the first header or None.
     Rows are read row by row, which alone knows what is wrong with one; but a piece of a file in
     which nothing is unusual is read at once.
     """
 
-    def __init__(self, columns: str | None = None, bad_rows: BadRows | None = None) -> None:
+    def __init__(
+        self,
+        columns: str | None = None,
+        bad_rows: BadRows | None = None,
+        kind: str | None = None,
+    ) -> None:
         self.layout = layout_of(columns.split(",")) if columns else None
         self.header: list[str] | None = None
         self.bad_rows = bad_rows or BadRows()
-        self._named = columns is not None
+        self._named, self._kind = columns is not None, kind
+        self._later = False  # whether this is not the first file
         self._folder = Folder()
         self._blank: list[Line] = []  # lines of this file after its last row so far
 
@@ -71,7 +81,8 @@ class RowReader:
 
     def _pieces(self, sources: Sequence[str]) -> Iterator[tuple[Piece, Columns | None]]:
         """Yield all pieces in order, with their rows where these could be read at once."""
-        for source in sources:
+        for number, source in enumerate(sources):
+            self._later = number > 0
             self._blank = []  # what stood at the end of the file before
             with opened(source) as stream:
                 pieces = _first_line_apart(read_pieces(name_of(source), stream, _PIECE_BYTES))
@@ -115,16 +126,17 @@ class RowReader:
             return None
         if self.layout is None:
             self.layout = self._layout_of_first(line, fields)
-        return _parsed(line, fields, self.layout)
+        return _parsed(line, fields, self.layout, self._kind or self.layout.kind)
 
     def _use_header(self, line: Line, fields: list[str]) -> None:
         try:
             layout = layout_of(fields)
         except ConfigError as error:
             raise DataError(f"{line.place}: {error}") from error
-        if self._named:
+        joins = self._later and self.layout is not None and _adds_clicks(self.layout, layout)
+        if self._named and not joins:
             return
-        if self.layout is not None and self.layout[:4] != layout[:4]:
+        if not joins and self.layout is not None and self.layout[:4] != layout[:4]:
             raise DataError(f"{line.place}: other columns than the file before, expected the same.")
         self.layout = layout
         self.header = self.header or fields
@@ -133,6 +145,12 @@ class RowReader:
     def _layout_of_first(line: Line, fields: list[str]) -> Layout:
         _check_width(line, fields, 2, len(HEADERLESS))
         return layout_of(HEADERLESS[: len(fields)])
+
+
+def _adds_clicks(before: Layout, layout: Layout) -> bool:
+    """Tell whether a layout is the one before with a column of clicks behind it."""
+    added = before._replace(value=before.width, kind="clicks", width=before.width + 1)
+    return before.value is None and layout == added
 
 
 def _check_width(line: Line, fields: list[str], low: int, high: int) -> None:
@@ -146,7 +164,7 @@ def _check_width(line: Line, fields: list[str], low: int, high: int) -> None:
     )
 
 
-def _parsed(line: Line, fields: list[str], layout: Layout) -> Row:
+def _parsed(line: Line, fields: list[str], layout: Layout, kind: str | None) -> Row:
     _check_width(line, fields, layout.width, layout.width)
     query, title = fields[layout.query], fields[layout.title]
     normal = normalize(query), normalize(title)
@@ -157,7 +175,12 @@ def _parsed(line: Line, fields: list[str], layout: Layout) -> Row:
     impressions = _number(line, fields, layout.impressions, "impressions")
     if value == 0 and impressions == 0:
         raise DataError(f"{line.place}: never shown (0 impressions), so it says nothing.")
-    return Row(line, query, title, value, normal)
+    if kind == "clicks" and value > impressions:
+        raise DataError(
+            f"{line.place}: {value:g} clicks of {impressions:g} impressions, expected no more "
+            "clicks than impressions. Skip such rows with --bad-rows skip."
+        )
+    return Row(line, query, title, value, normal, impressions)
 
 
 def _number(line: Line, fields: list[str], column: int | None, name: str) -> float:
@@ -186,13 +209,21 @@ def _first_line_apart(pieces: Iterator[Piece]) -> Iterator[Piece]:
 def _columns_of(rows: list[Row]) -> Columns:
     raw = b"".join([row.line.raw + b"\n" for row in rows])
     normal = [text for row in rows for text in row.normal]
-    return Columns(raw, normal, np.array([row.value for row in rows], np.float64))
+    values = np.array([row.value for row in rows], np.float64)
+    shown = np.array([row.impressions for row in rows], np.float64)
+    return Columns(raw, normal, values, None if np.isnan(shown).all() else shown)
 
 
 def _rows_of(piece: Piece, columns: Columns, layout: Layout | None) -> Iterator[Row]:
     """Yield the rows of a piece that was read at once."""
     assert layout is not None
     normal = zip(columns.normal[0::2], columns.normal[1::2], strict=True)
-    for line, value, texts in zip(piece.lines(), columns.values.tolist(), normal, strict=True):
+    shown = columns.impressions
+    numbers = zip(
+        columns.values.tolist(),
+        [math.nan] * len(columns.values) if shown is None else shown.tolist(),
+        strict=True,
+    )
+    for line, (value, times), texts in zip(piece.lines(), numbers, normal, strict=True):
         fields = line.decode().split("\t")
-        yield Row(line, fields[layout.query], fields[layout.title], value, texts)
+        yield Row(line, fields[layout.query], fields[layout.title], value, texts, times)

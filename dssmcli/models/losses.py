@@ -15,6 +15,7 @@ def softmax_loss(
     gamma: float,
     weight: Tensor,
     log_q: Tensor | None = None,
+    log_weight: Tensor | None = None,
 ) -> Tensor:
     """Return -log P(clicked | query) with P = softmax(gamma cos) (Huang et al. 2013, eq. 4 and 5).
 
@@ -23,9 +24,12 @@ def softmax_loss(
     weight: (B,) >= 0, the mean over rows is weighted by it. log_q: (C,) log of the probability
     that a candidate was drawn; subtracted after gamma, it makes the sampled softmax learn
     log p(title | query); without it the loss learns the pointwise mutual information, which
-    suits relevance (Yi et al., RecSys 2019).
+    suits relevance (Yi et al., RecSys 2019). log_weight: (B, C), added to the logits of negatives:
+    one of weight w counts as w negatives would.
     """
     logits = gamma * cosines
+    if log_weight is not None:
+        logits = logits + log_weight
     if log_q is not None:
         logits = logits - log_q
     logits = logits.masked_fill(~allowed, -torch.inf)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dssmcli.config import LossConfig, ModelConfig, TrainConfig, between, sized
-from dssmcli.data.batching import Split, split_by_query
+from dssmcli.data.batching import Split, epoch_rows, split_by_query
+from dssmcli.data.clicks import added_up
 from dssmcli.data.pairs import (
     Pairs,
     Texts,
@@ -108,7 +109,8 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
             "chosen on training rows, so it says little."
         )
     loss = replace(default_loss(rows.train.kind), **settings.loss)
-    config = sized(settings.train, len(rows.train))
+    positive = positive_rows(rows.train, rows.match_grade)
+    config = sized(settings.train, epoch_rows(rows.train, positive, loss.query_cap))
     say(f"{model.arch}, {config.epochs} epochs of batches of {config.batch_size}.")
     return TextTask(model, loss, config, *rows, vocabulary, index, words)
 
@@ -124,6 +126,7 @@ def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, s
     texts = Texts(met)
     pairs = read_pairs(given.sources, given.columns, given.kind, bad_rows, texts)
     say(f"Read {interpretation(pairs)}.")
+    pairs = _each_once(pairs, say)
     if given.valid_sources:
         valid = read_pairs(given.valid_sources, given.columns, given.kind, bad_rows, texts)
         say(f"Validating on {interpretation(valid)}.")
@@ -143,6 +146,13 @@ def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, s
     if graded.kind == "grade":
         say(f"A grade of {match_grade:g} or more counts as a match.")
     return _Rows(*split, match_grade)
+
+
+def _each_once(pairs: Pairs, say: Say) -> Pairs:
+    once = added_up(pairs)
+    if len(once) < len(pairs):
+        say(f"Clicks of rows with the same pair are added up: {counted(len(once), 'pair')}.")
+    return once
 
 
 def _vocabulary(

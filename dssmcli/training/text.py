@@ -12,7 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dssmcli.data.batching import Batches
+from dssmcli.data.batching import Batches, epoch_rows
+from dssmcli.data.clicks import unclicked_weights
 from dssmcli.data.pairs import positive_rows
 from dssmcli.models.dssm import Dssm
 from dssmcli.models.losses import LogisticLoss, cosent_loss, softmax_loss
@@ -131,7 +132,9 @@ def train_text(task: TextTask, state: TextState) -> Iterator[Step | Evaluation]:
 
 def steps_in_all(task: TextTask) -> int:
     """Return the number of steps when nothing stops the training early."""
-    return task.config.epochs * -(-len(task.train) // task.config.batch_size)
+    positive = positive_rows(task.train, task.match_grade)
+    rows = epoch_rows(task.train, positive, task.loss.query_cap)
+    return task.config.epochs * -(-rows // task.config.batch_size)
 
 
 class _Targets(NamedTuple):
@@ -153,14 +156,17 @@ class _Aims:
         self._graded = train.kind == "grade"
         self._low, self._high = float(train.value.min()), float(train.value.max())
         self._clicks = task.loss.click_weight if train.kind == "clicks" else "none"
-        self._mean = float(self._weights(train.value[positive]).mean())
+        self._weight = np.ones(len(train), np.float32)
+        self._weight[positive] = _relative(self._weights(train.value[positive]))
+        if train.kind == "clicks":
+            unclicked = unclicked_weights(train, positive, task.loss.unclicked_weight)
+            self._weight[~positive] = unclicked
 
     def of(self, rows: Ints) -> _Targets:
         """Return the targets of rows (R,)."""
         value, positive = self._value[rows], self._positive[rows]
         label = (value - self._low) / (self._high - self._low) if self._graded else positive
-        weight = np.where(positive, self._weights(value) / self._mean, 1.0)
-        parts = (weight, label, value)
+        parts = (self._weight[rows], label, value)
         return _Targets(
             torch.from_numpy(np.flatnonzero(positive)),
             *(torch.from_numpy(p.astype(np.float32)) for p in parts),
@@ -170,6 +176,11 @@ class _Aims:
         if self._clicks == "none":
             return np.ones_like(value)
         return np.log1p(value) if self._clicks == "log" else value
+
+
+def _relative(weights: Floats) -> Floats:
+    """Return weights that are 1 on average."""
+    return weights / max(float(weights.mean()), 1e-12)
 
 
 def _loss(task: TextTask, state: TextState, given: Prepared, aims: _Aims) -> StepLoss:
@@ -187,6 +198,9 @@ def _loss(task: TextTask, state: TextState, given: Prepared, aims: _Aims) -> Ste
             torch.from_numpy(batch.allowed)[match],
             weights.gamma,
             weight[match],
+            log_weight=None
+            if batch.log_weight is None
+            else torch.from_numpy(batch.log_weight)[match],
         )
     if weights.logistic:
         losses["logistic"] = weights.logistic * state.logistic(own, label, weight)
