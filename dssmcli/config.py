@@ -164,7 +164,7 @@ class LossConfig:
     in_batch: bool = True
     random_negatives: int = 128
     click_weight: str = "log"
-    unclicked_weight: float = 1.0
+    unclicked_weight: float = 0.3
     query_cap: int = 0
     negative_power: float = 0.0
 

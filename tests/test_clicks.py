@@ -206,7 +206,8 @@ def test_every_setting_of_click_logs_counts(dssm: Dssm, tmp_path: Path, option: 
     for name, more in (("a", []), ("b", option)):
         made = dssm(
             *("train", tmp_path / "p.tsv", "--arch", "dnn", *TOWER["dnn"], "--epochs", "2", "-q"),
-            *("--random-negatives", "3", "--threads", "1", *more, "-o", tmp_path / name),
+            *("--random-negatives", "3", "--batch-size", "8", "--threads", "1", *more),
+            *("-o", tmp_path / name),
         )
         assert made.code == 0, made.err
         found.append((tmp_path / name / "weights.safetensors").read_bytes())
