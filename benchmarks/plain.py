@@ -19,6 +19,7 @@ from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, TowerConfig
 from dssmcli.data.batching import Batches
 from dssmcli.data.pairs import positive_rows
 from dssmcli.models.layers import TorchBlock, to_torch
+from dssmcli.models.losses import LogisticLoss
 from dssmcli.training.task import TextTask
 from dssmcli.training.text import new_state
 
@@ -102,7 +103,8 @@ def plain_losses(task: TextTask) -> Iterator[float]:
     torch.set_num_threads(task.config.threads)
     fresh = new_state(task)
     weights = {k.removeprefix("tower."): w.detach() for k, w in fresh.model.weights().items()}
-    tower, logistic = PlainTower(task.model.tower, weights), fresh.logistic
+    tower, logistic = PlainTower(task.model.tower, weights), fresh.heads["logistic"]
+    assert isinstance(logistic, LogisticLoss)
     optimizer = torch.optim.Adam(tower.parameters(), lr=task.config.learning_rate)
     optimizer.add_param_group({"params": [*logistic.parameters()]})
     positive = positive_rows(task.train, task.match_grade)

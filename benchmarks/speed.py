@@ -33,9 +33,8 @@ from training import values_of
 
 from dssmcli.config import WORDY
 from dssmcli.models.layers import TorchBlock, to_torch
-from dssmcli.serving.encoder import Encoder
+from dssmcli.serving.encoder import Encoder, Prepared
 from dssmcli.serving.loading import load
-from dssmcli.serving.tables import Looked
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.tokenizers import Lookup
 
@@ -74,6 +73,10 @@ def run_of(run: Path, file: Path, *chosen: str) -> Path:
         words = ["train", "--epochs", "1", "-q", "-o", str(run), *chosen]
         subprocess.run([DSSM, *words, *values_of(file), str(file)], check=True)
     return run
+
+
+ALONE = ("--lexical", "off")
+"""A tower as the plain one is."""
 
 
 class Options(NamedTuple):
@@ -189,14 +192,14 @@ def kernel_part(run: Path, texts: list[str], times: int) -> list[Taken]:
     return in_turns({"serving tower": ours, "plain torch forward": theirs}, len(texts), times)
 
 
-def _encoding(encoder: Encoder, blocks: list[tuple[Looked, int]]) -> int:
+def _encoding(encoder: Encoder, blocks: list[Prepared]) -> int:
     """Start a process that puts blocks through the tower; return its number."""
     child = os.fork()
     if not child:
         status = 1
         try:
             for found in blocks:
-                encoder._rows(*found, "query")
+                encoder._rows(found, "query")
             status = 0
         finally:
             os._exit(status)
@@ -302,7 +305,8 @@ def measured(options: Options, name: str, models: Path) -> list[dict[str, Any]]:
             records += show(f"{name}: {len(texts):,} lines, whole process", "lines/s", found)
     for arch, run in runs.items():
         if "kernel" in options.parts:
-            found = kernel_part(run, texts, options.runs)
+            alone = run_of(run.with_name(f"{run.name}-alone"), file, "--arch", arch, *ALONE)
+            found = kernel_part(alone, texts, options.runs)
             records += show(f"{name}: {arch}, the tower alone", "texts/s", found)
         if "train" in options.parts:
             found = train_part(arch, file, options.runs)

@@ -34,6 +34,7 @@ def losses(how: str, arch: str, file: Path, threads: int) -> Iterator[float]:
     from dssmcli.training.task import PairsInput, build_task
 
     chosen = {"threads": threads, "valid_share": 0.0, "epochs": 100}
+    chosen |= {"lexical": 0, "vector_dropout": 0.0, "averaging": 0.0}  # which the plain loop lacks
     given = PairsInput([str(file)], kind=next(iter(values_of(file)[1:]), None))
     task = build_task(given, settings_of(chosen, arch, "default"), BadRows(), lambda _: None)
     if how == "plain":

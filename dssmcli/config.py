@@ -136,16 +136,32 @@ def arch_of(tower: TowerConfig) -> str:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What is needed to build the towers and to turn a text into a vector."""
+    """What is needed to build the towers and to turn a text into a vector.
+
+    `lexical` is how many dimensions the lexical part of a vector has, 0 for none.
+    """
 
     text: TextConfig = field(default_factory=TextConfig)
     tower: TowerConfig = field(default_factory=CnnConfig)
     separate_towers: bool = False
+    lexical: int = 256
+
+    def __post_init__(self) -> None:
+        between("lexical", self.lexical, 0, 4096)
+        if self.lexical & (self.lexical - 1) or self.lexical == 1:
+            raise ConfigError(
+                f"lexical is {self.lexical}, expected a power of two such as 256, or 0 for none."
+            )
 
     @property
     def arch(self) -> str:
         """Return the name of the towers' architecture."""
         return arch_of(self.tower)
+
+    @property
+    def dim(self) -> int:
+        """Return the length of a vector, see models.lexical."""
+        return self.tower.dim + (self.lexical + len(SIDES) if self.lexical else 0)
 
 
 @dataclass(frozen=True)
@@ -161,6 +177,7 @@ class LossConfig:
     softmax: float = 1.0
     logistic: float = 0.0
     cosent: float = 0.0
+    regression: float = 0.0
     in_batch: bool = True
     random_negatives: int = 128
     click_weight: str = "log"
@@ -170,9 +187,9 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         between("gamma", self.gamma, 1e-3, 1000)
-        for name in ("softmax", "logistic", "cosent"):
+        for name in ("softmax", "logistic", "cosent", "regression"):
             between(f"the weight of {name}", getattr(self, name), 0, 1e6)
-        if not self.softmax + self.logistic + self.cosent:
+        if not self.softmax + self.logistic + self.cosent + self.regression:
             raise ConfigError("every loss has weight 0, expected one above.")
         between("random_negatives", self.random_negatives, 0, 1_000_000)
         if self.softmax and not self.in_batch and not self.random_negatives:
@@ -187,7 +204,8 @@ class LossConfig:
 class TrainConfig:
     """How the losses are minimised. Shares are of 1; `eval_steps` 0 means once an epoch.
 
-    `epochs` and `batch_size` 0 mean what `sized` makes of the number of rows.
+    `epochs` and `batch_size` 0 mean what `sized` makes of the number of rows. `averaging` is the
+    decay of the running mean of the weights, which is what is kept; 0 keeps the last weights.
     """
 
     epochs: int = 0
@@ -198,6 +216,8 @@ class TrainConfig:
     decay: str = "linear"
     clip_norm: float = 1.0
     unit_dropout: float = 0.0
+    vector_dropout: float = 0.2
+    averaging: float = 0.999
     patience: int = 3
     eval_steps: int = 0
     valid_share: float = 0.05
@@ -213,6 +233,8 @@ class TrainConfig:
         one_of("decay", self.decay, DECAYS)
         between("clip_norm", self.clip_norm, 0)
         between("unit_dropout", self.unit_dropout, 0, 0.95)
+        between("vector_dropout", self.vector_dropout, 0, 0.95)
+        between("averaging", self.averaging, 0, 0.999999)
         between("patience", self.patience, 1)
         between("eval_steps", self.eval_steps, 0)
         between("valid_share", self.valid_share, 0, 0.9)
@@ -282,18 +304,23 @@ def _typed(value: object, declared: str, where: str) -> object:
     return value
 
 
+_MODEL_FIELDS = dataclasses.fields(ModelConfig)
+
+
 def model_from_dict(plain: object, where: str) -> ModelConfig:
     """Build a ModelConfig from what `to_dict` gave."""
-    if not isinstance(plain, dict) or set(plain) != {"text", "tower", "separate_towers"}:
-        raise ConfigError(f"{where}: expected text, tower and separate_towers.")
+    if not isinstance(plain, dict) or set(plain) != {each.name for each in _MODEL_FIELDS}:
+        raise ConfigError(f"{where}: expected text, tower, separate_towers and lexical.")
     tower = plain["tower"]
     if not isinstance(tower, dict):
         raise ConfigError(f"{where}: tower is {tower!r}, expected an object.")
     one_of(f"{where}: arch", tower.get("arch"), TOWERS)
     settings = {name: value for name, value in tower.items() if name != "arch"}
     separate = _typed(plain["separate_towers"], "bool", f"{where}: separate_towers")
+    lexical = _typed(plain["lexical"], "int", f"{where}: lexical")
     return ModelConfig(
         text=from_dict(TextConfig, plain["text"], f"{where}: text"),
         tower=from_dict(TOWERS[tower["arch"]], settings, f"{where}: tower"),
         separate_towers=bool(separate),
+        lexical=int(str(lexical)),
     )

@@ -128,6 +128,9 @@ class TrainingDisplay:
         left = (self._total - found.step) * self._elapsed() / max(1, self._steps)
         score = "" if found.metric == "none" else f"  valid {found.metric} {found.score:.4f}"
         mark = "  best so far" if found.best and score else ""
+        if not found.step:
+            self.say(f"untrained{score}: what the words in common say")
+            return
         self.say(
             f"epoch {found.epoch:4.1f}  step {found.step}/{self._total}  loss {found.loss:.4f}"
             f"{score}  {self._speed():,.0f} pairs/s  {clock(left)} left{mark}"

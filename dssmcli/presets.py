@@ -35,6 +35,7 @@ class Preset:
     towers: Mapping[str, TowerConfig]
     loss: Mapping[str, Any]
     train: TrainConfig
+    lexical: int = ModelConfig.lexical
 
 
 PRESETS = {
@@ -50,7 +51,9 @@ PRESETS = {
         },
         {
             "gamma": 10.0,
+            "softmax": 1.0,
             "logistic": 0.0,
+            "regression": 0.0,
             "in_batch": False,
             "random_negatives": 4,
             "click_weight": "none",
@@ -62,7 +65,10 @@ PRESETS = {
             learning_rate=1.0,
             warmup=0.0,
             decay="none",
+            vector_dropout=0.0,
+            averaging=0.0,
         ),
+        lexical=0,
     ),
 }
 
@@ -87,7 +93,7 @@ def settings_of(given: Mapping[str, Any], arch: str, preset: str) -> Settings:
     tower, text = base.towers[arch], TextConfig()
     known = {name for part in (tower, text, LossConfig, base.train) for name in _names(part)}
     for name in given:
-        if name not in known | {"separate_towers"}:
+        if name not in known | {"separate_towers", "lexical"}:
             owners = [other for other, config in TOWERS.items() if name in _names(config)]
             flag = "--" + name.replace("_", "-")
             raise ConfigError(f"{flag} is for {' and '.join(owners)}, not for {arch}.")
@@ -95,6 +101,7 @@ def settings_of(given: Mapping[str, Any], arch: str, preset: str) -> Settings:
         text=_replaced(text, given),
         tower=_replaced(tower, given),
         separate_towers=bool(given.get("separate_towers", False)),
+        lexical=given.get("lexical", base.lexical),
     )
     loss = {**base.loss, **{name: given[name] for name in _names(LossConfig) if name in given}}
     # A bad value is an error now, not when the rows have been read. The default weight of the

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from dssmcli.atomic import lock
 from dssmcli.errors import DssmError, OutputError, RunError
 
-FORMAT = 1
+FORMAT = 2
 DEFAULT_NAME = "dssm-model"
 ENVIRONMENT_VARIABLE = "DSSM_MODEL"
 
@@ -85,8 +85,16 @@ class Run(NamedTuple):
             raise RunError(f"{self.path / name}: not valid UTF-8.") from error
 
     def config(self) -> dict[str, Any]:
-        """Return config.json."""
-        return parse_object(self.read_text(CONFIG), self.path / CONFIG)
+        """Return config.json, as this format has it."""
+        return _migrated(parse_object(self.read_text(CONFIG), self.path / CONFIG))
+
+
+def _migrated(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config of a run of any format with what later formats added to it."""
+    model = config.get("model")
+    if config.get("format") == 1 and isinstance(model, dict):
+        model.setdefault("lexical", 0)
+    return config
 
 
 def read_ahead(run: Run, name: str) -> Callable[[], bytes]:

@@ -55,6 +55,14 @@ def _widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[i
         raise click.BadParameter(f"{value!r}, expected widths such as 300,300.") from error
 
 
+def _lexical(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    if value is None or value == "off":
+        return None if value is None else 0
+    if not value.isdecimal():
+        raise click.BadParameter(f"{value!r}, expected dimensions such as 256, or off.")
+    return int(value)
+
+
 def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
     """Return an option without a default of its own: the preset's stands unless it is given."""
     if "[default" not in text:
@@ -66,7 +74,13 @@ def _default(option: str) -> str:
     """Return how the default preset sets an option, as the user would write it."""
     on, _, off = option.partition("/")
     base = PRESETS["default"]
-    parts: tuple[object, ...] = (TextConfig(), *base.towers.values(), LossConfig(), base.train)
+    parts: tuple[object, ...] = (
+        TextConfig(),
+        *base.towers.values(),
+        LossConfig(),
+        base.train,
+        base,
+    )
     name = on.removeprefix("--").replace("-", "_")
     value = next(getattr(part, name) for part in parts if hasattr(part, name))
     if off:
@@ -115,6 +129,14 @@ _tower_options = together(
     _setting("--peepholes/--no-peepholes", bool, "lstm: gates that look at the cell."),
     _setting("--bidirectional/--one-way", bool, "lstm: read in both directions."),
     _setting("--skip/--no-skip", bool, "A linear path around the tower."),
+    _setting(
+        "--lexical",
+        str,
+        "Further dimensions of a vector, for the words and characters that texts share: a power "
+        "of two. Validation chooses their share, and leaves them out where that is 0.",
+        metavar="DIMS|off",
+        callback=_lexical,
+    ),
 )
 _loss_options = together(
     _setting("--gamma", float, "Smoothing factor of the softmax over cosines."),
@@ -125,6 +147,12 @@ _loss_options = together(
         "Weight of the logistic loss on a cosine.  [default: 3 for labels, 1 for grades, else 0]",
     ),
     _setting("--cosent", float, "Weight of the CoSENT loss on grades."),
+    _setting(
+        "--regression",
+        float,
+        "Weight of the squared error of grades.  [default: 10 for grades of pairs that are not "
+        "titles of a query (then --softmax and --logistic are 0), else 0]",
+    ),
     _setting("--in-batch/--no-in-batch", bool, "Titles of other rows as negatives."),
     _setting("--random-negatives", int, "Titles drawn afresh at each step."),
     _setting("--negative-power", float, "They are drawn as frequency to this power: 0 all alike."),
@@ -148,6 +176,8 @@ _train_options = together(
     _setting("--decay", click.Choice(DECAYS), "How the rate falls after that."),
     _setting("--clip-norm", float, "Longest gradient, 0 for no limit."),
     _setting("--unit-dropout", float, "Share of units left out at each step."),
+    _setting("--vector-dropout", float, "Share of a vector's dimensions left out at each step."),
+    _setting("--averaging", float, "Decay of the running mean of the weights, 0 for none."),
     _setting("--patience", int, "Evaluations without a better one before stopping."),
     _setting("--eval-steps", int, "Steps between evaluations, 0 for once an epoch."),
     _setting("--seed", int, "One seed sets everything."),

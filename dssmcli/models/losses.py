@@ -63,6 +63,19 @@ class LogisticLoss(nn.Module):
         return (losses * weight).sum() / weight.sum().clamp(min=1e-12)
 
 
+class GradeLoss(nn.Module):
+    """Squared error of grades from 0 to 1 against scale * cos + shift, both learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(1.0))
+        self.shift = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, cosines: Tensor, grades: Tensor) -> Tensor:
+        """Return the mean loss. cosines and grades in [0, 1] are (B,)."""
+        return F.mse_loss(self.scale * cosines + self.shift, grades)
+
+
 def cosent_loss(cosines: Tensor, grades: Tensor, gamma: float) -> Tensor:
     """Return log(1 + sum of exp(gamma (cos_low - cos_high))) over all pairs of unequal grades.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,14 @@ _JUDGED_LATER: dict[str, Any] = {"over": "ignore", "invalid": "ignore"}
 """Numbers that grow too large show in the vectors, where they are an error."""
 
 
+class Prepared(NamedTuple):
+    """Texts found in the tables of a tower and (if any) of the lexical part."""
+
+    semantic: Looked
+    lexical: Looked | None
+    truncated: int
+
+
 class Encoder:
     """A run that is ready to answer.
 
@@ -74,6 +82,12 @@ class Encoder:
         self._towers = {
             name: build_tower(model.tower, _own(name, weights), under_way) for name in names
         }
+        self._lexical = None
+        if model.lexical:
+            # Here and not above: a run without this part need not wait for the code.
+            from dssmcli.serving.lexical import NAME, Lexical
+
+            self._lexical = Lexical(model.lexical, _own(NAME, weights), under_way)
         self._features = UnitFeatures(self.lookup)
         self._index = UnitIndex(self.lookup, self._features)
         self._truncated = 0
@@ -81,7 +95,7 @@ class Encoder:
     @property
     def dim(self) -> int:
         """Return D, the length of a vector."""
-        return self.model.tower.dim
+        return self.model.dim
 
     @property
     def truncated(self) -> int:
@@ -146,7 +160,7 @@ class Encoder:
         if self._threads > 1:
             # While `threads` blocks go through the tower, the next are cut into units.
             prepared = (self._prepared(texts, side) for texts in blocks)
-            return in_threads(lambda found: self._rows(*found, side), prepared, self._threads)
+            return in_threads(lambda found: self._rows(found, side), prepared, self._threads)
         return self.parallel(lambda texts: self._block(texts, side), blocks)
 
     def score(self, query: str, title: str) -> float:
@@ -178,19 +192,28 @@ class Encoder:
         return map(function, blocks)
 
     def _block(self, texts: Sequence[str], side: str) -> Encoded:
-        return self._rows(*self._prepared(texts, side), side)
+        return self._rows(self._prepared(texts, side), side)
 
-    def _prepared(self, texts: Sequence[str], side: str) -> tuple[Looked, int]:
-        """Cut texts into units and find these in the tower's tables; count the texts cut short."""
+    def _prepared(self, texts: Sequence[str], side: str) -> Prepared:
+        """Cut texts into units and find these in all tables; count the texts cut short."""
+        tables = [tower.tables for tower in self._towers.values()]
+        tables += [] if self._lexical is None else [self._lexical.tables]
         if len(self._index) > _UNITS_KEPT:
-            self._index.forget_after(min(tower.tables.kept for tower in self._towers.values()))
+            self._index.forget_after(min(each.kept for each in tables))
         found = self._index.number(texts)
         with np.errstate(**_JUDGED_LATER):
-            return self._tower(side).tables.look_up(self._features, found), found.truncated
+            semantic = self._tower(side).tables.look_up(self._features, found)
+            lexical = None
+            if self._lexical is not None:
+                lexical = self._lexical.tables.look_up(self._features, found)
+            return Prepared(semantic, lexical, found.truncated)
 
-    def _rows(self, texts: Looked, truncated: int, side: str) -> Encoded:
+    def _rows(self, found: Prepared, side: str) -> Encoded:
         with np.errstate(**_JUDGED_LATER):
-            return Encoded(_unit_rows(self._tower(side)(texts)), truncated)
+            rows = unit_rows(self._tower(side)(found.semantic))
+            if self._lexical is not None and found.lexical is not None:
+                rows = self._lexical.joined(found.lexical, rows, side)
+            return Encoded(checked(rows), found.truncated)
 
     def _tower(self, side: str) -> Tower:
         return self._towers[side if self.model.separate_towers else "tower"]
@@ -230,12 +253,18 @@ def _cosines(queries: Floats, titles: Floats) -> Floats:
     return np.asarray(np.einsum("nd,nd->n", queries, titles).clip(-1.0, 1.0))
 
 
-def _unit_rows(vectors: Floats) -> Floats:
+def unit_rows(vectors: Floats) -> Floats:
+    """Return rows of length 1, in place; a row of zeros stays."""
     norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
-    if not np.isfinite(norms).all():
-        raise RunError("The run's weights are so large that a vector is not finite.")
     vectors /= np.maximum(norms, np.float32(1e-12))[:, None]
     return vectors
+
+
+def checked(rows: Floats) -> Floats:
+    """Return the rows; RunError when one is not finite."""
+    if not np.isfinite(rows.sum(axis=1)).all():
+        raise RunError("The run's weights are so large that a vector is not finite.")
+    return rows
 
 
 def _own(name: str, weights: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -259,6 +288,11 @@ def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1
     names = SIDES if model.separate_towers else ("tower",)
     shapes = weight_shapes(model.tower, len(vocabulary))
     expected = {f"{side}.{name}": shape for side in names for name, shape in shapes.items()}
+    if model.lexical:
+        from dssmcli.serving.lexical import NAME, lexical_shapes
+
+        shapes = lexical_shapes(len(vocabulary))
+        expected |= {f"{NAME}.{name}": shape for name, shape in shapes.items()}
     arrays = tensors_in(weights, expected, str(run.path / WEIGHTS))
     digest = hashlib.sha256(run.manifest.encode()).hexdigest()
     words = _words(run) if model.text.tokenizer in WORDY else None

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from dssmcli.text.numbering import PAD_UNIT, Numbered
 from dssmcli.text.ragged import Ragged, distinct
+from dssmcli.text.vocab import PAD
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-KEPT_BYTES = 40 << 20
-"""Memory of the kept rows at most; those of other units are made anew for every block."""
+KEPT_BYTES = 28 << 20
+"""Memory of a tower's kept rows at most; those of other units are made anew for every block."""
 GUEST_BYTES = 8 << 20
 """Memory of the other units' rows of a block at most; with more of them it has tables apart."""
 _MADE_AT_ONCE = 1024
@@ -39,20 +40,22 @@ class Looked(NamedTuple):
 class UnitTables:
     """Rows of units, by their numbers.
 
-    `project` makes the tables' rows, each (n, W), of the summed feature rows (n, E) of units. What
-    was looked up stays valid until `lent` further calls of `look_up`.
+    `rows` makes the rows (n, E) of features by their ids (n,), and `project` the tables' rows, each
+    (n, W), of the summed feature rows of units: these themselves, unless it is given. What was
+    looked up stays valid until `lent` further calls of `look_up`.
     """
 
     def __init__(
         self,
-        rows: Floats,
+        rows: Callable[[Ints], Floats],
         widths: Sequence[int],
-        project: Callable[[Floats], tuple[Floats, ...]],
         lent: int,
+        project: Callable[[Floats], tuple[Floats, ...]] = lambda sums: (sums,),
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._rows, self._project = rows, project
         #: How many units, padding included, have rows that are kept.
-        self.kept = max(1024, KEPT_BYTES // (4 * sum(widths)))
+        self.kept = max(1024, kept_bytes // (4 * sum(widths)))
         self._known = np.zeros(self.kept, np.bool_)
         self._known[PAD_UNIT] = True
         # Behind the kept rows, one place after another for the other units of a block. Memory
@@ -101,10 +104,13 @@ class UnitTables:
     def _made(self, units: Ints, features: Ragged) -> tuple[Floats, ...]:
         ids, counts = features.take(units)
         if len(ids) == len(units):
-            return self._project(self._rows[ids])
-        sums = np.zeros((len(units), self._rows.shape[1]), np.float32)
-        for chunk in chunks(Looked((self._rows,), ids, counts)):
-            sums[chunk.rows] = bag(self._rows, chunk)
+            return self._project(self._rows(ids))
+        # Words share their features: each one's row is made once.
+        used, places = np.unique(np.append(ids, PAD), return_inverse=True)
+        rows = self._rows(used)
+        sums = np.zeros((len(units), rows.shape[1]), np.float32)
+        for chunk in chunks(Looked((rows,), places[:-1], counts)):
+            sums[chunk.rows] = bag(rows, chunk)
         return self._project(sums)
 
 

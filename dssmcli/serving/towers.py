@@ -86,7 +86,7 @@ class DnnTower:
         self._layers = [_layer(weights, name) for name in (*hidden, "output")]
         self._skip = _skip_weight(config, weights)
         rows = weights["rows.weight"]
-        self.tables = UnitTables(rows, rows.shape[1:], lambda units: (units,), lent)
+        self.tables = UnitTables(rows.__getitem__, rows.shape[1:], lent)
 
     def __call__(self, texts: Looked) -> Floats:
         """Return (N, D)."""
@@ -112,7 +112,7 @@ class CnnTower:
         self._output = _layer(weights, "output")
         self._skip = _skip_weight(config, weights)
         widths = [config.filters] * config.window + [config.dim] * config.skip
-        self.tables = UnitTables(weights["rows.weight"], widths, self._project, lent)
+        self.tables = UnitTables(weights["rows.weight"].__getitem__, widths, lent, self._project)
 
     def _project(self, units: Floats) -> tuple[Floats, ...]:
         """Return a table (n, F) for each offset of the window, and one of the path around."""
@@ -158,7 +158,7 @@ class LstmTower:
         self._skip = _skip_weight(config, weights)
         self._dim = config.dim
         widths = [config.dim // len(names)] * (_GATES * len(names)) + [config.dim] * config.skip
-        self.tables = UnitTables(weights["rows.weight"], widths, self._project, lent)
+        self.tables = UnitTables(weights["rows.weight"].__getitem__, widths, lent, self._project)
 
     def _project(self, units: Floats) -> tuple[Floats, ...]:
         """Return each gate's input (n, H) for each direction, and the path around."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from dssmcli.training.task import TextTask
 from dssmcli.training.text import TextState, new_state
 from dssmcli.training.validation import Scores, threshold_scores
 
+_LEXICAL = "lexical."
 _AGAINST = {"labelled": "labelled rows that are no match"}
 """What a calibrated probability sets a match against, where the negatives' name does not say it."""
 
@@ -35,12 +37,17 @@ def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
     """Return the files of the run: the weights that validated best, and all that goes with them."""
     state.model.load_weights(state.best_weights)
     weights = {name: tensor.contiguous() for name, tensor in state.best_weights.items()}
+    settings = _settings(task)
+    if _says_nothing(weights):
+        # Vectors without it are shorter, and compare alike.
+        weights = {name: w for name, w in weights.items() if not name.startswith(_LEXICAL)}
+        settings["model"] = to_dict(replace(task.model, lexical=0))
     best: dict[str, Any] = next((line for line in reversed(state.history) if line["best"]), {})
     scores = threshold_scores(task, state.model)
     config = {
         "format": FORMAT,
         "version": dssmcli.__version__,
-        **_settings(task),
+        **settings,
         "threshold": _threshold(task, scores),
         "calibration": _calibration(task, scores),
         "validation": {name: value for name, value in best.items() if name != "best"},
@@ -53,6 +60,12 @@ def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
         **({} if task.words is None else {WORDS: task.words.to_text().encode()}),
         METRICS: "".join(f"{json.dumps(line)}\n" for line in state.history).encode(),
     }
+
+
+def _says_nothing(weights: Mapping[str, Tensor]) -> bool:
+    """Tell whether there is a lexical part, of no consequence to any cosine."""
+    share, powers = weights.get(f"{_LEXICAL}share"), weights.get(f"{_LEXICAL}powers")
+    return share is not None and powers is not None and not share.any() and not powers.any()
 
 
 def _settings(task: TextTask) -> dict[str, Any]:
@@ -114,7 +127,8 @@ def checkpoint(task: TextTask, state: TextState) -> Iterator[bytes | memoryview]
     """Yield the pieces of a file with all that is needed to go on from an evaluation."""
     groups = {
         "model": state.model.weights(),
-        "logistic": state.logistic.state_dict(),
+        "heads": state.heads.state_dict(),
+        "average": state.average.means,
         "best": state.best_weights,
         "optimizer": optimizer_tensors(state.optimizer),
     }
@@ -152,7 +166,8 @@ def _restored(
 ) -> TextState:
     state = new_state(task)
     state.model.load_weights(groups["model"])
-    state.logistic.load_state_dict(groups["logistic"])
+    state.heads.load_state_dict(groups["heads"])
+    state.average.restore(groups.get("average", {}))
     restore_optimizer(state.optimizer, groups.get("optimizer", {}))
     state.best_weights = groups["best"]
     state.step, state.waited = saved["step"], saved["waited"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from dssmcli.config import LossConfig, ModelConfig, TrainConfig, between, sized
 from dssmcli.data.batching import Split, epoch_rows, split_by_query
 from dssmcli.data.clicks import added_up
@@ -29,6 +31,9 @@ from dssmcli.training.pieces import PIECES
 
 Say = Callable[[str], None]
 Met = Callable[[list[str]], None]
+
+_OWN_QUERIES = 0.5
+"""From so many queries a row on, rows are pairs of their own, not titles of queries."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,17 @@ class PairsInput:
         between("pieces", PIECES if self.pieces is None else self.pieces, 2, 1_000_000)
 
 
-def default_loss(kind: str) -> LossConfig:
-    """Return the loss that did best on the development sets for a kind of value.
+def default_loss(train: Pairs) -> LossConfig:
+    """Return the loss that did best on the development sets for rows of this kind.
 
     Labels and grades say where a match begins, which a softmax over titles does not learn, so a
-    logistic loss on the cosine joins it. See docs/lab-notes.md.
+    logistic loss on the cosine joins it. Grades of pairs that are not titles of a query, each text
+    standing with one other, are learned by their squared error alone: other rows' texts are no
+    worse than these, and as negatives they mislead. See docs/lab-notes.md.
     """
-    logistic = {"label": 3.0, "grade": 1.0}.get(kind, 0.0)
+    if train.kind == "grade" and len(np.unique(train.query)) > _OWN_QUERIES * len(train):
+        return LossConfig(softmax=0.0, regression=10.0)
+    logistic = {"label": 3.0, "grade": 1.0}.get(train.kind, 0.0)
     return LossConfig(logistic=logistic)
 
 
@@ -108,7 +117,7 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
             "Warning: nothing to validate on: the last weights are kept, and the threshold is "
             "chosen on training rows, so it says little."
         )
-    loss = replace(default_loss(rows.train.kind), **settings.loss)
+    loss = replace(default_loss(rows.train), **settings.loss)
     positive = positive_rows(rows.train, rows.match_grade)
     config = sized(settings.train, epoch_rows(rows.train, positive, loss.query_cap))
     say(f"{model.arch}, {config.epochs} epochs of batches of {config.batch_size}.")

@@ -10,27 +10,33 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dssmcli.data.batching import Batches, epoch_rows
 from dssmcli.data.clicks import unclicked_weights
 from dssmcli.data.pairs import positive_rows
 from dssmcli.models.dssm import Dssm
-from dssmcli.models.losses import LogisticLoss, cosent_loss, softmax_loss
+from dssmcli.models.losses import GradeLoss, LogisticLoss, cosent_loss, softmax_loss
+from dssmcli.training.averaging import WeightAverage
+from dssmcli.training.lexical import fit_lexical
 from dssmcli.training.loop import Step, StepLoss, optimizer_for, train
 from dssmcli.training.prepared import Prepared, encoded, prepared
 from dssmcli.training.task import TextTask
-from dssmcli.training.validation import validation_score
+from dssmcli.training.validation import Validation, validated
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
 Floats32 = npt.NDArray[np.float32]
 
+_LEAST_SHARE = 0.03
+"""Of each part of the vectors, while they are learned."""
+
 
 class Evaluation(NamedTuple):
     """A look at the validation rows; `loss` is the mean training loss since the look before.
 
-    `parts` has the means of each weighted loss, and of the known matches masked a row.
+    `parts` has the means of each weighted loss, and of the known matches masked a row. At step 0
+    there is neither: the model is untrained. `share` is the lexical share that was chosen.
     """
 
     step: int
@@ -39,6 +45,7 @@ class Evaluation(NamedTuple):
     parts: dict[str, float]
     metric: str
     score: float
+    share: float | None
     best: bool
 
     def to_json(self) -> dict[str, Any]:
@@ -46,9 +53,10 @@ class Evaluation(NamedTuple):
         return {
             "step": self.step,
             "epoch": round(self.epoch, 4),
-            "loss": round(self.loss, 6),
+            "loss": _finite(self.loss),
             **{name: round(value, 6) for name, value in self.parts.items()},
             **({} if self.metric == "none" else {self.metric: _finite(self.score)}),
+            **({} if self.share is None else {"share": round(self.share, 4)}),
             "best": self.best,
         }
 
@@ -62,8 +70,9 @@ class TextState:
     """What changes while a text model is trained, and all that is needed to go on."""
 
     model: Dssm
-    logistic: LogisticLoss
+    heads: nn.ModuleDict
     optimizer: torch.optim.Optimizer
+    average: WeightAverage
     step: int = 0
     waited: int = 0
     sums: dict[str, float] = field(default_factory=dict)
@@ -77,12 +86,15 @@ def new_state(task: TextTask) -> TextState:
     """Return a fresh model and optimiser, a function of the seed and the texts' frequencies."""
     torch.manual_seed(task.config.seed)
     model = Dssm(task.model, len(task.vocabulary))
-    model.weigh_features(torch.from_numpy(_feature_weights(task)))
-    logistic = LogisticLoss()
+    idf = _feature_weights(task)
+    model.weigh_features(torch.from_numpy(idf))
+    if model.lexical is not None:
+        fit_lexical(task, model.lexical, idf)
+    heads = nn.ModuleDict({"logistic": LogisticLoss(), "regression": GradeLoss()})
     optimizer = optimizer_for(task.config, [*model.parameters()])
-    # Two numbers that must keep up with the towers: they learn ten times as fast.
-    optimizer.add_param_group({"params": [*logistic.parameters()], "factor": 10.0})
-    return TextState(model, logistic, optimizer)
+    # A few numbers that must keep up with the towers: they learn ten times as fast.
+    optimizer.add_param_group({"params": [*heads.parameters()], "factor": 10.0})
+    return TextState(model, heads, optimizer, WeightAverage(model, task.config.averaging))
 
 
 def _feature_weights(task: TextTask) -> Floats32:
@@ -117,8 +129,11 @@ def train_text(task: TextTask, state: TextState) -> Iterator[Step | Evaluation]:
     torch.set_num_threads(config.threads)
     if state.finished:
         return
+    if task.model.lexical and task.valid is not None and not state.history:
+        yield _evaluate(task, state, 0.0)
     for step in train(state.optimizer, config, next_loss, state.step, steps):
         state.step = step.number
+        state.average.update(step.number)
         for name, value in {"steps": 1.0, "loss": step.loss, **step.parts}.items():
             state.sums[name] = state.sums.get(name, 0.0) + value
         yield step
@@ -187,6 +202,8 @@ def _loss(task: TextTask, state: TextState, given: Prepared, aims: _Aims) -> Ste
     """Return the weighted sum of the losses of one batch."""
     weights, batch = task.loss, given.batch
     query, title = encoded(state.model, given)  # (R, D), (C, D)
+    if task.config.vector_dropout:
+        query, title = _thinned(query, title, task.config.vector_dropout)
     column = torch.from_numpy(batch.column)
     own = (query * title.index_select(0, column)).sum(dim=1)  # (R,)
     match, weight, label, grade = aims.of(batch.rows)
@@ -203,7 +220,9 @@ def _loss(task: TextTask, state: TextState, given: Prepared, aims: _Aims) -> Ste
             else torch.from_numpy(batch.log_weight)[match],
         )
     if weights.logistic:
-        losses["logistic"] = weights.logistic * state.logistic(own, label, weight)
+        losses["logistic"] = weights.logistic * state.heads["logistic"](own, label, weight)
+    if weights.regression:
+        losses["regression"] = weights.regression * state.heads["regression"](own, label)
     if weights.cosent:
         losses["cosent"] = weights.cosent * cosent_loss(own, grade, weights.gamma)
     total = sum(losses.values(), start=0.0 * own.sum())
@@ -212,22 +231,42 @@ def _loss(task: TextTask, state: TextState, given: Prepared, aims: _Aims) -> Ste
     return StepLoss(total, parts, len(batch.rows))
 
 
+def _thinned(query: Tensor, title: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Return unit rows without a share of the dimensions, the same of all vectors of a batch."""
+    kept = (torch.rand(query.shape[1]) >= share).to(query.dtype)
+    return nn.functional.normalize(query * kept, dim=1), nn.functional.normalize(
+        title * kept, dim=1
+    )
+
+
 def _evaluate(task: TextTask, state: TextState, epoch: float) -> Evaluation:
-    metric, score = ("none", 0.0)
-    if task.valid is not None:
-        metric, score = validation_score(task, state.model, task.valid)
-    # Of equals the later one, which has learned longer. A score that is nan is better than none.
-    best = score >= state.best_score or not state.best_weights
-    if best:
-        weights = state.model.weights().items()
-        state.best_weights = {name: weight.clone() for name, weight in weights}
-        state.best_score = state.best_score if math.isnan(score) else score
-        state.waited = 0
-    else:
-        state.waited += 1
-    steps = state.sums.pop("steps")
+    with state.average.in_place():
+        found = Validation("none", 0.0, None)
+        if task.valid is not None:
+            found = validated(task, state.model, task.valid)
+        if found.share is not None:
+            state.model.set_share(found.share)
+        # Of equals the later one, which has learned longer. A nan is better than no score.
+        best = found.score >= state.best_score or not state.best_weights
+        if best:
+            _keep(state, found.score)
+        else:
+            state.waited += 1
+    if found.share is not None:
+        # Training goes on with both parts.
+        state.model.set_share(min(max(found.share, _LEAST_SHARE), 1 - _LEAST_SHARE))
+    steps = state.sums.pop("steps", 1.0)
     means = {name: value / steps for name, value in state.sums.items()}
     state.sums = {}
-    evaluation = Evaluation(state.step, epoch, means.pop("loss"), means, metric, score, best)
+    loss = means.pop("loss", math.nan)
+    evaluation = Evaluation(state.step, epoch, loss, means, *found, best)
     state.history.append(evaluation.to_json())
     return evaluation
+
+
+def _keep(state: TextState, score: float) -> None:
+    """Keep the weights of the moment as the best so far."""
+    weights = state.model.weights().items()
+    state.best_weights = {name: weight.clone() for name, weight in weights}
+    state.best_score = state.best_score if math.isnan(score) else score
+    state.waited = 0

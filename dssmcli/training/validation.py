@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from dssmcli.data.batching import KnownPositives
 from dssmcli.data.pairs import Pairs, positive_rows
 from dssmcli.models.dssm import Dssm
 from dssmcli.models.layers import to_torch
+from dssmcli.models.lexical import USUAL_SHARE
 from dssmcli.training.task import TextTask
 
 Floats = npt.NDArray[np.float64]
@@ -25,32 +27,92 @@ _ROWS_JUDGED = 100_000
 """Training rows at most that a threshold is chosen on where nothing validates."""
 
 
-def validation_score(task: TextTask, model: Dssm, valid: Pairs) -> tuple[str, float]:
-    """Return the metric that picks the best weights, and its value: the higher the better.
+class Judge(NamedTuple):
+    """What cosines are compared, and how well they then do.
+
+    query, title: numbers of texts, row by row; or, with `pool`, of queries (Q,) and of all the
+    titles (P,) that each is compared with. score: from cosines, (N,) or (Q, P), to the measure.
+    """
+
+    metric: str
+    query: Ints
+    title: Ints
+    pool: bool
+    score: Callable[[Floats], float]
+
+
+def judge_of(rows: Pairs, match_grade: float) -> Judge:
+    """Return how a model is judged on rows: the higher, the better.
 
     AUC where labels have both classes, Spearman's correlation for grades, and for clicks the mean
-    reciprocal rank of the clicked title among (up to 2,000) titles of the validation rows.
+    reciprocal rank of the clicked title among (up to 2,000) titles of the rows.
     """
-    positive = positive_rows(valid, task.match_grade)
-    if valid.kind == "grade" and valid.value.min() < valid.value.max():
-        return "spearman", metrics.spearman(row_cosines(task, model, valid), valid.value)
-    if valid.kind == "label" and positive.any() and not positive.all():
-        return "auc", metrics.auc(row_cosines(task, model, valid), positive)
-    return "mrr", _pool_mrr(task, model, valid, positive)
+    positive, value = positive_rows(rows, match_grade), rows.value
+    if rows.kind == "grade" and value.min() < value.max():
+        return Judge(
+            "spearman", rows.query, rows.title, False, lambda c: metrics.spearman(c, value)
+        )
+    if rows.kind == "label" and positive.any() and not positive.all():
+        return Judge("auc", rows.query, rows.title, False, lambda c: metrics.auc(c, positive))
+    clicked = np.flatnonzero(positive)[:_POOL]
+    query, pool = rows.query[clicked], np.unique(rows.title[clicked])
+    column = np.searchsorted(pool, rows.title[clicked])
+    known = KnownPositives(rows, positive).mask(query, pool)
+
+    def mrr(cosines: Floats) -> float:
+        higher, ties = rankings.places_in_pool(cosines, column, known)
+        return rankings.pool_report(higher, ties, len(pool), [1]).mrr
+
+    return Judge("mrr", query, pool, True, mrr)
 
 
-def _pool_mrr(task: TextTask, model: Dssm, valid: Pairs, positive: npt.NDArray[np.bool_]) -> float:
-    rows = np.flatnonzero(positive)[:_POOL]
-    pool = np.unique(valid.title[rows])
-    cosines = encode_texts(task, model, valid.query[rows], "query") @ (
-        encode_texts(task, model, pool, "title").T
-    )
-    if np.isnan(cosines).any():
-        return float("nan")
-    column = np.searchsorted(pool, valid.title[rows])
-    known = KnownPositives(valid, positive).mask(valid.query[rows], pool)
-    higher, ties = rankings.places_in_pool(cosines, column, known)
-    return rankings.pool_report(higher, ties, len(pool), [1]).mrr
+class Validation(NamedTuple):
+    """How a model does on validation rows, and the lexical share with which it does best."""
+
+    metric: str
+    score: float
+    share: float | None
+
+
+_SHARES = np.linspace(0, 1, 21)
+_DOUBT = 0.5
+"""What a score of one row may be wrong by; that of n rows by as much over sqrt(n)."""
+
+
+def validated(task: TextTask, model: Dssm, valid: Pairs) -> Validation:
+    """Judge a model on validation rows; where its vectors have a lexical part, with any share.
+
+    Few rows decide little: of shares that do about equally well there, the one nearest to the usual
+    is taken.
+    """
+    judge = judge_of(valid, task.match_grade)
+    parts = _part_cosines(task, model, judge)
+    if np.isnan(parts).any():
+        return Validation(judge.metric, float("nan"), None)
+    if len(parts) == 1:
+        return Validation(judge.metric, judge.score(parts[0]), None)
+    doubt = _DOUBT / len(judge.query) ** 0.5
+    scores = [judge.score(share * parts[0] + (1 - share) * parts[1]) for share in _SHARES]
+    best = int(np.argmax(np.array(scores) - doubt * np.abs(_SHARES - USUAL_SHARE)))
+    return Validation(judge.metric, scores[best], float(_SHARES[best]))
+
+
+def _part_cosines(task: TextTask, model: Dssm, judge: Judge) -> Floats:
+    """Return the cosines that a judge asks for, of the lexical (if any) and the semantic part."""
+    query = encode_texts(task, model, judge.query, "query")
+    title = encode_texts(task, model, judge.title, "title")
+    if model.lexical is None:
+        return _compared(query, title, judge)[None]
+    dims, share = model.lexical.dims, float(model.lexical.share)
+    lexical = _compared(query[:, :dims], title[:, :dims], judge)
+    semantic = _compared(query[:, dims:], title[:, dims:], judge)
+    # Both are in the vectors, at the share of the moment.
+    return np.stack((lexical / share, semantic / (1 - share)))
+
+
+def _compared(query: Floats32, title: Floats32, judge: Judge) -> Floats:
+    found = query @ title.T if judge.pool else np.einsum("nd,nd->n", query, title)
+    return np.asarray(found, np.float64)
 
 
 class Scores(NamedTuple):
@@ -117,10 +179,10 @@ def encode_texts(task: TextTask, model: Dssm, texts: Ints, side: str) -> Floats3
     distinct, inverse = np.unique(texts, return_inverse=True)
     # Texts of like length together: less padding.
     order = np.argsort(task.index.lengths(distinct), kind="stable")
-    parts = [np.zeros((0, task.model.tower.dim), np.float32)]
+    parts = [np.zeros((0, task.model.dim), np.float32)]
     for start in range(0, len(order), _ENCODE_AT_ONCE):
         block = task.index.block(distinct[order[start : start + _ENCODE_AT_ONCE]])
         parts.append(model.encode(to_torch(block), side).numpy())
-    vectors = np.empty((len(distinct), task.model.tower.dim), np.float32)
+    vectors = np.empty((len(distinct), task.model.dim), np.float32)
     vectors[order] = np.concatenate(parts)
     return np.asarray(vectors[inverse])
