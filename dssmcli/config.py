@@ -215,7 +215,7 @@ class TrainConfig:
     warmup: float = 0.1
     decay: str = "linear"
     clip_norm: float = 1.0
-    unit_dropout: float = 0.0
+    unit_dropout: float = 0.1
     vector_dropout: float = 0.2
     averaging: float = 0.999
     patience: int = 3
@@ -243,14 +243,14 @@ class TrainConfig:
 
 
 _LARGEST_BATCH, _SMALLEST_BATCH, _BATCHES_WANTED = 512, 32, 40
-_FEWEST_EPOCHS, _MOST_EPOCHS, _STEPS_WANTED = 4, 20, 500
+_FEWEST_EPOCHS, _MOST_EPOCHS, _STEPS_WANTED = 4, 20, 1000
 
 
 def sized(config: TrainConfig, rows: int) -> TrainConfig:
     """Return the config with its batch size and epochs made to fit the number of training rows.
 
     Large logs: batches of 512, four times through. Small ones: smaller batches and more epochs, so
-    that there are about 500 steps to learn in; the best weights on validation rows are kept anyway.
+    that there are about 1,000 steps to learn in; the weights that validate best are kept anyway.
     """
     batch = config.batch_size
     if not batch:

@@ -65,6 +65,7 @@ PRESETS = {
             learning_rate=1.0,
             warmup=0.0,
             decay="none",
+            unit_dropout=0.0,
             vector_dropout=0.0,
             averaging=0.0,
         ),

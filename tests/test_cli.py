@@ -16,6 +16,7 @@ from conftest import MEANINGS, SMALL, Dssm, write_pairs
 
 from dssmcli.cli import COMMANDS
 from dssmcli.config import WORDY
+from dssmcli.run import FORMAT
 
 PYTHON = [sys.executable, "-m", "dssmcli"]
 
@@ -200,7 +201,7 @@ def test_tokenize_shows_units_features_and_ids(dssm: Dssm, run: Path) -> None:
 
 def test_info_tells_settings_and_figures(dssm: Dssm, run: Path) -> None:
     said = json.loads(dssm("info", "-m", run, "--json").out)
-    assert said["format"] == 1 and said["model"]["tower"]["arch"] == "cnn"
+    assert said["format"] == FORMAT and said["model"]["tower"]["arch"] == "cnn"
     assert said["validation"]["auc"] > 0.8 and 0 < said["threshold"]["value"] < 1
     assert "model.tower.arch\tcnn\n" in dssm("info", "-m", run).out
 

@@ -17,6 +17,9 @@ import dssmcli
 TEXTS = ["", "couch", "手机", "a new couch 便宜 sofa bed", "couch " * 200, "?!", "é 😀 龘 unseen"]
 
 
+WAYS = {"shared": (), "separate": ("--separate-towers",), "lexical": ("--lexical", "32")}
+
+
 class Trained(NamedTuple):
     """A run and what it was trained with."""
 
@@ -24,14 +27,13 @@ class Trained(NamedTuple):
     arguments: list[str | Path]
 
 
-@pytest.fixture(name="trained", scope="module", params=["shared", "separate"])
+@pytest.fixture(name="trained", scope="module", params=list(WAYS))
 def _trained(
     request: pytest.FixtureRequest, arch: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Trained]:
     folder = tmp_path_factory.mktemp("contract")
-    separate = ["--separate-towers"] if request.param == "separate" else []
     arguments: list[str | Path] = ["train", write_pairs(folder / "p.tsv", 600), "--arch", arch]
-    arguments += [*TOWER[arch], *SMALL, *separate, "--epochs", "15"]
+    arguments += [*TOWER[arch], *SMALL, *WAYS[request.param], "--epochs", "15"]
     with pytest.MonkeyPatch.context() as patch:
         made = run_command([*arguments, "-o", folder / "run"], b"", patch)
     assert made.code == 0, made.err
@@ -49,7 +51,7 @@ def test_rows_are_unit_or_zero_and_do_not_depend_on_their_batch(
 ) -> None:
     model = dssmcli.load(trained.path)
     vectors = model.encode(TEXTS, side)
-    assert vectors.shape == (len(TEXTS), 16) and vectors.dtype == np.float32
+    assert vectors.shape == (len(TEXTS), model.dim) and vectors.dtype == np.float32
     lengths = np.linalg.norm(vectors, axis=1)
     np.testing.assert_allclose(lengths, [0, 1, 1, 1, 1, 0, 1], atol=1e-5)
     singly = np.concatenate([model.encode([text], side) for text in TEXTS])
@@ -60,7 +62,7 @@ def test_rows_are_unit_or_zero_and_do_not_depend_on_their_batch(
 
 def test_the_loss_falls_and_the_meanings_are_learned(trained: Trained) -> None:
     lines = (trained.path / "metrics.jsonl").read_text("utf-8").splitlines()
-    losses = [json.loads(line)["loss"] for line in lines]
+    losses = [json.loads(line)["loss"] for line in lines if json.loads(line)["step"]]
     assert losses[-1] < 0.8 * losses[0]
     model = dssmcli.load(trained.path)
     words, meanings = list(MEANINGS), list(MEANINGS.values())

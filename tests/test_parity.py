@@ -66,12 +66,17 @@ def make(tower: TowerConfig, tokenizer: str, separate: bool) -> tuple[Dssm, Enco
     empty = Lookup.of(text, Vocabulary([], 16), WORDS)
     counts = Counter(f for t in TEXTS[:7] for d in empty.describe(t) for f in d.features)
     lookup = Lookup.of(text, Vocabulary(frequent_features(counts), 16), WORDS)
-    model = ModelConfig(text, tower, separate)
+    model = ModelConfig(text, tower, separate, lexical=16)
     torch.manual_seed(7)
     dssm = Dssm(model, len(lookup.vocabulary))
     for name, parameter in dssm.named_parameters():
         if not name.endswith("rows.weight"):  # biases and peepholes start at 0: give them a say
             torch.nn.init.normal_(parameter, std=0.3)
+    assert dssm.lexical is not None
+    dssm.lexical.weight.uniform_(0.5, 2.0)
+    dssm.lexical.share.fill_(0.3)
+    dssm.lexical.powers.copy_(torch.tensor([-0.5, 0.7]))  # lengths of both sides count
+    dssm.lexical.lengths.copy_(torch.tensor([1.5, 4.0]))
     weights = {name: value.numpy().copy() for name, value in dssm.weights().items()}
     return dssm, Encoder(model, lookup.vocabulary, weights, words=WORDS), TextIndex(lookup)
 
@@ -88,8 +93,7 @@ def test_numpy_gives_the_vectors_of_torch_from_strings(
     for side in config.SIDES:
         expected = dssm.encode(block, side).detach().numpy()
         np.testing.assert_allclose(encoder.encode(TEXTS, side), expected, atol=1e-5)
-    if separate:
-        assert np.abs(encoder.encode(TEXTS, "query") - encoder.encode(TEXTS, "title")).max() > 0.01
+    assert np.abs(encoder.encode(TEXTS, "query") - encoder.encode(TEXTS, "title")).max() > 0.01
 
 
 @pytest.mark.parametrize("tower", TOWERS, ids=str)
@@ -101,7 +105,7 @@ def test_a_batch_equals_its_texts_one_by_one_and_rows_are_unit_or_zero(tower: To
     norms = np.linalg.norm(together, axis=1)
     silent = np.array([text in ("", "！？") for text in TEXTS])
     np.testing.assert_allclose(norms, np.where(silent, 0.0, 1.0), atol=1e-5)
-    assert together.dtype == np.float32 and together.shape == (len(TEXTS), 6)
+    assert together.dtype == np.float32 and together.shape == (len(TEXTS), 16 + 6 + 2)
 
 
 def test_both_rooms_have_the_same_towers() -> None:

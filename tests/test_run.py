@@ -16,7 +16,7 @@ from conftest import SMALL, Dssm, write_pairs
 import dssmcli
 from dssmcli.config import WORDY
 from dssmcli.errors import OutputError, RunError
-from dssmcli.run import FILES, MANIFEST, Run, open_run, publish, workplace
+from dssmcli.run import FILES, FORMAT, MANIFEST, Run, open_run, publish, workplace
 
 FORMAT_1 = Path(__file__).parent / "data" / "format-1"
 
@@ -126,7 +126,7 @@ def test_a_run_without_the_list_of_words_it_needs_says_so(
 
 def test_a_newer_run_says_so(dssm: Dssm, copy: Path) -> None:
     manifest = json.loads((copy / MANIFEST).read_text())
-    (copy / MANIFEST).write_text(json.dumps({**manifest, "format": 2}))
+    (copy / MANIFEST).write_text(json.dumps({**manifest, "format": FORMAT + 1}))
     result = dssm("info", "-m", copy)
     assert result.code == 3 and "newer" in result.err and "Upgrade" in result.err
 
@@ -158,7 +158,8 @@ def test_a_pipe_in_a_run_does_not_hang(dssm: Dssm, copy: Path) -> None:
     ("change", "said"),
     [
         ({"model": None}, "expected text"),
-        ({"model": {"text": {}, "tower": {}, "separate_towers": False}}, "arch"),
+        ({"model": {"text": {}, "tower": {}, "separate_towers": False, "lexical": 0}}, "arch"),
+        ({"model": {"text": {}, "tower": {}, "separate_towers": False}}, "and lexical"),
         ({"tower": {"dim": 60000}}, "expected"),
         ({"tower": {"dim": 10**12}}, "at most"),
         ({"tower": {"dim": True}}, "expected int"),

@@ -243,6 +243,7 @@ def test_a_killed_training_leaves_the_old_run_whole_and_goes_on(
 def test_the_best_weights_are_kept_not_the_last(dssm: Dssm, tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path / "p.tsv", 300)
     options = ["--epochs", "12", "--patience", "2", "--learning-rate", "0.2", "--decay", "none"]
+    options += ["--averaging", "0"]
     assert dssm("train", pairs, *SMALL, *options, "-o", tmp_path / "r").code == 0
     lines = [json.loads(x) for x in (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()]
     best = max(lines, key=lambda line: line["auc"])
