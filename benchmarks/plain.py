@@ -78,8 +78,9 @@ class PlainTower(nn.Module):
 
     def _cnn(self, config: CnnConfig, units: Tensor, lengths: Tensor) -> Tensor:
         # (E, K F) to torch's (F, E, K)
-        kernel = self.rest["conv"].view(-1, config.window, config.filters).permute(2, 0, 1)
-        windows = F.conv1d(units.transpose(1, 2), kernel, padding=config.window // 2)  # (B, F, T)
+        (window,) = config.window  # several widths, and their mean, are left to ours
+        kernel = self.rest["conv"].view(-1, window, config.filters).permute(2, 0, 1)
+        windows = F.conv1d(units.transpose(1, 2), kernel, padding=window // 2)  # (B, F, T)
         padding = torch.arange(units.shape[1]) >= lengths.clamp(min=1)[:, None]
         best = windows.masked_fill(padding[:, None], -torch.inf).amax(2)
         return self._layer(torch.tanh(best + self.rest["bias"]), "output")

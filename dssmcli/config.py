@@ -14,6 +14,9 @@ TOKENIZERS = ("auto", "char", "trigram", "word", "jieba", "sentencepiece")
 WORDY = ("jieba", "sentencepiece")
 """The tokenizers that cut by a list of words, which a run then carries."""
 POOLINGS = ("last", "max", "mean")
+"""Of an LSTM's states."""
+CNN_POOLINGS = ("max", "max+mean")
+"""Of a CNN's windows."""
 CNN_FORMS = ("factored", "exact")
 VALUE_KINDS = ("click", "clicks", "label", "grade")
 CLICK_WEIGHTS = ("log", "linear", "none")
@@ -82,22 +85,37 @@ class CnnConfig:
 
     `factored` gives each feature an embedding and convolves it; `exact` gives each feature a row
     of filters for every offset of the window, as the paper's one-hot trigram vectors do.
+    `window` has one width or several; each has so many `filters` (Kim, EMNLP 2014).
     """
 
     form: str = "factored"
     embedding: int = 300
-    window: int = 3
+    window: tuple[int, ...] = (3,)
     filters: int = 128
     dim: int = 128
+    pooling: str = "max"
     skip: bool = True
 
     def __post_init__(self) -> None:
         one_of("form", self.form, CNN_FORMS)
-        between("window", self.window, 1, 15)
-        if self.window % 2 == 0:
-            raise ConfigError(f"window is {self.window}, expected an odd number.")
+        one_of("pooling", self.pooling, CNN_POOLINGS)
+        if not self.window or len(set(self.window)) < len(self.window):
+            given = ",".join(map(str, self.window)) or "empty"
+            raise ConfigError(f"window is {given}, expected one width or several, such as 1,3.")
+        for width in self.window:
+            between("a width of window", width, 1, 15)
         for name in ("embedding", "filters", "dim"):
             between(name, getattr(self, name), 1, _WIDEST)
+
+    @property
+    def offsets(self) -> int:
+        """Return how many units the windows of all widths have together."""
+        return sum(self.window)
+
+    @property
+    def pooled(self) -> int:
+        """Return how many numbers a text's windows become: a maximum, and a mean, a filter."""
+        return len(self.window) * self.filters * (1 + (self.pooling == "max+mean"))
 
 
 @dataclass(frozen=True)

@@ -90,10 +90,18 @@ class Run(NamedTuple):
 
 
 def _migrated(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of a run of any format with what later formats added to it."""
+    """Return the config of a run of any format with what was added to it later."""
     model = config.get("model")
-    if config.get("format") == 1 and isinstance(model, dict):
+    if not isinstance(model, dict):
+        return config
+    if config.get("format") == 1:
         model.setdefault("lexical", 0)
+    tower = model.get("tower")
+    if isinstance(tower, dict) and tower.get("arch") == "cnn":
+        # A CNN had one width of windows, and pooled them in one way.
+        tower.setdefault("pooling", "max")
+        if type(tower.get("window")) is int:
+            tower["window"] = [tower["window"]]
     return config
 
 

@@ -1,4 +1,4 @@
-"""What every model must keep to: a new tower gets these tests for one line in TOWERS."""
+"""What every model must keep to: a new tower gets these tests for one line in TOWER or MORE."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from conftest import MEANINGS, SMALL, TOWER, run_command, write_pairs
 
 import dssmcli
 
+MORE = {
+    "cnn, widths": ("--arch", "cnn", *TOWER["cnn"], "--window", "1,2,3", "--pooling", "max+mean")
+}
+KINDS = {**{arch: ("--arch", arch, *options) for arch, options in TOWER.items()}, **MORE}
 TEXTS = ["", "couch", "手机", "a new couch 便宜 sofa bed", "couch " * 200, "?!", "é 😀 龘 unseen"]
 
 
@@ -29,19 +33,19 @@ class Trained(NamedTuple):
 
 @pytest.fixture(name="trained", scope="module", params=list(WAYS))
 def _trained(
-    request: pytest.FixtureRequest, arch: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, kind: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Trained]:
     folder = tmp_path_factory.mktemp("contract")
-    arguments: list[str | Path] = ["train", write_pairs(folder / "p.tsv", 600), "--arch", arch]
-    arguments += [*TOWER[arch], *SMALL, *WAYS[request.param], "--epochs", "15"]
+    arguments: list[str | Path] = ["train", write_pairs(folder / "p.tsv", 600), *KINDS[kind]]
+    arguments += [*SMALL, *WAYS[request.param], "--epochs", "15"]
     with pytest.MonkeyPatch.context() as patch:
         made = run_command([*arguments, "-o", folder / "run"], b"", patch)
     assert made.code == 0, made.err
     yield Trained(folder / "run", arguments)
 
 
-@pytest.fixture(name="arch", scope="module", params=list(TOWER))
-def _arch(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(name="kind", scope="module", params=list(KINDS))
+def _kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 

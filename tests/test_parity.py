@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,7 +15,15 @@ from dssmcli.config import CnnConfig, DnnConfig, LstmConfig, ModelConfig, TextCo
 from dssmcli.models import layers
 from dssmcli.models import towers as learning
 from dssmcli.models.dssm import Dssm
-from dssmcli.models.layers import FeatureRows, Texts, TorchBlock, bags, to_torch, window_max
+from dssmcli.models.layers import (
+    FeatureRows,
+    Texts,
+    TorchBlock,
+    bags,
+    to_torch,
+    window_max,
+    window_mean,
+)
 from dssmcli.models.parts import in_parts
 from dssmcli.serving import towers as serving
 from dssmcli.serving.encoder import Encoder
@@ -47,8 +56,13 @@ TOWERS: list[TowerConfig] = [
     DnnConfig(hidden=(12, 10), dim=6),
     DnnConfig(hidden=(12,), dim=6, skip=False),
     CnnConfig(embedding=8, filters=10, dim=6),
-    CnnConfig(embedding=8, filters=10, dim=6, window=1, skip=False),
-    CnnConfig(embedding=8, filters=10, dim=6, window=5),
+    CnnConfig(embedding=8, filters=10, dim=6, window=(1,), skip=False),
+    CnnConfig(embedding=8, filters=10, dim=6, window=(5,)),
+    CnnConfig(embedding=8, filters=10, dim=6, window=(2,)),
+    CnnConfig(embedding=8, filters=7, dim=6, window=(1, 3, 4)),
+    CnnConfig(embedding=8, filters=7, dim=6, window=(5, 2), pooling="max+mean", skip=False),
+    CnnConfig(embedding=8, filters=10, dim=6, pooling="max+mean"),
+    CnnConfig(form="exact", filters=7, dim=6, window=(2, 3), pooling="max+mean"),
     CnnConfig(form="exact", filters=10, dim=6),
     CnnConfig(form="exact", filters=10, dim=6, skip=False),
     *(
@@ -119,8 +133,13 @@ def test_serving_knows_the_shape_of_every_weight(tower: TowerConfig) -> None:
     assert serving.weight_shapes(tower, 50) == shapes
 
 
-def plain_window_max(offsets: torch.Tensor, units: torch.Tensor, lengths: torch.Tensor):
-    """The definition: all windows of all positions, padding masked, then the maximum."""
+Pool = Callable[[torch.Tensor], torch.Tensor]
+
+
+def plain_pooled(
+    pool: Pool, offsets: torch.Tensor, units: torch.Tensor, lengths: torch.Tensor
+) -> torch.Tensor:
+    """The definition: all windows of all positions, padding masked, then the maximum or mean."""
     side = len(offsets) // 2
     rows = []
     for row, length in zip(units, lengths.tolist(), strict=True):
@@ -132,14 +151,29 @@ def plain_window_max(offsets: torch.Tensor, units: torch.Tensor, lengths: torch.
             torch.stack([offsets[k, padded[t + k]] for k in range(len(offsets))]).sum(0)
             for t in range(length)
         ]
-        rows.append(torch.stack(windows).amax(0))
+        rows.append(pool(torch.stack(windows)))
     return torch.stack(rows)
 
 
-@pytest.mark.parametrize("few", [0, 3, 64])
-@pytest.mark.parametrize("window", [1, 3, 5])
-def test_window_max_and_its_gradient_are_those_of_the_plain_definition(
-    window: int, few: int, monkeypatch: pytest.MonkeyPatch
+def largest(windows: torch.Tensor) -> torch.Tensor:
+    return windows.amax(0)
+
+
+def mean(windows: torch.Tensor) -> torch.Tensor:
+    return windows.mean(0)
+
+
+@pytest.mark.parametrize(
+    ("fast", "pool", "few"),
+    [*((window_max, largest, few) for few in (0, 3, 64)), (window_mean, mean, 64)],
+)
+@pytest.mark.parametrize("window", [1, 2, 3, 4, 5])
+def test_pooled_windows_and_their_gradient_are_those_of_the_plain_definition(
+    window: int,
+    fast: Callable[..., torch.Tensor],
+    pool: Pool,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # One position at a time, then several; a few windows at a time so that strides end inside.
     monkeypatch.setattr(layers, "_FEW_TEXTS", few)
@@ -150,13 +184,45 @@ def test_window_max_and_its_gradient_are_those_of_the_plain_definition(
     units[torch.arange(7) >= lengths[:, None]] = 0
     offsets = torch.randn(window, 9, 5, dtype=torch.float64, requires_grad=True)
     weights = torch.randn(6, 5, dtype=torch.float64)
-    fast = window_max(offsets, units, lengths)
-    (fast * weights).sum().backward()
+    found = fast(offsets, units, lengths)
+    (found * weights).sum().backward()
     gradient, offsets.grad = offsets.grad, None
-    plain = plain_window_max(offsets, units, lengths)
+    plain = plain_pooled(pool, offsets, units, lengths)
     (plain * weights).sum().backward()
-    torch.testing.assert_close(fast, plain)
+    torch.testing.assert_close(found, plain)
     torch.testing.assert_close(gradient, offsets.grad)
+
+
+def test_an_even_window_has_one_unit_more_before_its_middle_and_the_mean_is_over_all_units() -> (
+    None
+):
+    units, lengths = torch.tensor([[1, 2], [2, 1], [2, 0]]), torch.tensor([2, 2, 1])
+    offsets = torch.tensor([[[0.0], [10.0], [20.0]], [[0.0], [1.0], [2.0]]])
+    # Windows (nothing, 1) and (1, 2): 1 and 12; (nothing, 2) and (2, 1): 2 and 21; (nothing, 2): 2.
+    assert window_max(offsets, units, lengths).flatten().tolist() == [12.0, 21.0, 2.0]
+    assert window_mean(offsets, units, lengths).flatten().tolist() == [6.5, 11.5, 2.0]
+
+
+def test_each_width_has_filters_of_its_own_and_the_means_follow_the_maxima() -> None:
+    torch.manual_seed(5)
+    config = CnnConfig(embedding=8, filters=4, dim=3, window=(1, 3), pooling="max+mean", skip=False)
+    tower = learning.CnnTower(config, 20).double()
+    with torch.no_grad():
+        tower.bias.copy_(torch.randn(16))
+    block = TorchBlock(
+        torch.tensor([[1, 2, 1, 3], [3, 2, 0, 0]]),
+        torch.tensor([4, 2]),
+        torch.tensor([0, 3, 5, 8]),
+        torch.arange(4),
+    )
+    filters = (tower.rows(block) @ tower.conv).view(4, 4, 4).transpose(0, 1)  # (1 + 3, U, F)
+    pooled = [
+        plain_pooled(pool, filters[width], *block.texts)
+        for pool in (largest, mean)
+        for width in (slice(0, 1), slice(1, 4))
+    ]
+    expected = torch.tanh(tower.output(torch.tanh(torch.cat(pooled, dim=1) + tower.bias)))
+    torch.testing.assert_close(tower(block), expected)
 
 
 def test_the_lstm_is_torch_s_own_when_it_has_no_peepholes() -> None:
@@ -212,7 +278,7 @@ def test_order_matters_to_cnn_and_lstm_and_not_to_dnn() -> None:
     for tower in TOWERS:
         _, encoder, _ = make(tower, "auto", separate=False)
         difference = np.abs(np.subtract(*encoder.encode(["我打你了", "你打我了"]))).max()
-        bag = isinstance(tower, DnnConfig) or getattr(tower, "window", 3) == 1
+        bag = isinstance(tower, DnnConfig) or getattr(tower, "window", ()) == (1,)
         assert (difference < 1e-6) == bag, tower
 
 

@@ -14,7 +14,15 @@ import pytest
 from conftest import SMALL, Dssm, write_pairs
 
 import dssmcli
-from dssmcli.config import WORDY
+from dssmcli.config import (
+    WORDY,
+    CnnConfig,
+    DnnConfig,
+    ModelConfig,
+    TowerConfig,
+    model_from_dict,
+    to_dict,
+)
 from dssmcli.errors import OutputError, RunError
 from dssmcli.run import FILES, FORMAT, MANIFEST, Run, open_run, publish, workplace
 
@@ -44,6 +52,25 @@ def test_a_committed_run_of_format_1_loads_for_ever(arch: str) -> None:
     expected = json.loads((FORMAT_1 / f"{arch}.json").read_text("utf-8"))
     for query, title, score in expected:
         assert model.score(query, title) == pytest.approx(score, abs=1e-5)
+
+
+def test_a_cnn_written_before_there_were_several_widths_gives_the_same_vectors(
+    run: Path, copy: Path
+) -> None:
+    config = json.loads((copy / "config.json").read_text("utf-8"))
+    tower = config["model"]["tower"]
+    assert config["format"] == 2 and tower.pop("pooling") == "max" and tower["window"] == [3]
+    tower["window"] = 3
+    (copy / "config.json").write_text(json.dumps(config), "utf-8")
+    reseal(copy)
+    texts = ["couch", "a new sofa bed"]
+    np.testing.assert_array_equal(dssmcli.load(copy).encode(texts), dssmcli.load(run).encode(texts))
+
+
+@pytest.mark.parametrize("tower", [CnnConfig(window=(5, 2), pooling="max+mean"), DnnConfig()])
+def test_what_a_run_says_of_its_model_builds_that_model(tower: TowerConfig) -> None:
+    model = ModelConfig(tower=tower)
+    assert model_from_dict(json.loads(json.dumps(to_dict(model))), "here") == model
 
 
 def test_a_run_can_be_copied_and_read_only(dssm: Dssm, run: Path, copy: Path) -> None:
@@ -164,6 +191,10 @@ def test_a_pipe_in_a_run_does_not_hang(dssm: Dssm, copy: Path) -> None:
         ({"tower": {"dim": 10**12}}, "at most"),
         ({"tower": {"dim": True}}, "expected int"),
         ({"tower": {"window": 9}}, "conv"),
+        ({"tower": {"window": True}}, "expected"),
+        ({"tower": {"window": []}}, "such as 1,3"),
+        ({"tower": {"window": [3, 3]}}, "such as 1,3"),
+        ({"tower": {"pooling": "last"}}, "max+mean"),
         ({"tower": {"windw": 3}}, "window"),
         ({"text": {"tokenizer": "autp"}}, "Did you mean auto"),
         ({"text": {"buckets": 5}}, "rows.weight"),

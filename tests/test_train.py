@@ -689,7 +689,8 @@ EVERY_SETTING = [
     *(["--unit-dropout", "0.5"], ["--batch-size", "32"], ["--epochs", "1"], ["--seed", "2"]),
     *(["--max-units", "1"], ["--no-skip"], ["--min-count", "30"], ["--vocab", "shipped"]),
     *(["--tokenizer", "word"], ["--buckets", "1"], ["--valid-share", "0.3"], ["--filters", "9"]),
-    *(["--window", "1"], ["--form", "exact"], ["--separate-towers"], ["--embedding", "9"]),
+    *(["--window", "1"], ["--window", "1,3"], ["--pooling", "max+mean"]),
+    *(["--form", "exact"], ["--separate-towers"], ["--embedding", "9"]),
     *(["--tokenizer", "jieba"], ["--tokenizer", "sentencepiece"]),
 ]
 

@@ -22,6 +22,7 @@ from dssmcli.commands.options import (
 from dssmcli.config import (
     CLICK_WEIGHTS,
     CNN_FORMS,
+    CNN_POOLINGS,
     DECAYS,
     OPTIMIZERS,
     POOLINGS,
@@ -52,7 +53,7 @@ def _widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[i
     try:
         return tuple(int(width) for width in value.split(","))
     except ValueError as error:
-        raise click.BadParameter(f"{value!r}, expected widths such as 300,300.") from error
+        raise click.BadParameter(f"{value!r}, expected widths such as 1,3 or 300,300.") from error
 
 
 def _lexical(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
@@ -123,9 +124,14 @@ _tower_options = together(
     _setting("--embedding", int, "cnn, lstm: width of a feature's embedding."),
     _setting("--hidden", str, "dnn: widths of the hidden layers, as 300,300.", callback=_widths),
     _setting("--form", click.Choice(CNN_FORMS), "cnn: an embedding, or exact rows per offset."),
-    _setting("--window", int, "cnn: units in a window."),
-    _setting("--filters", int, "cnn: number of filters."),
-    _setting("--pooling", click.Choice(POOLINGS), "lstm: which state is the vector."),
+    _setting("--window", str, "cnn: units in a window; several widths as 1,3.", callback=_widths),
+    _setting("--filters", int, "cnn: number of filters, of each width."),
+    _setting(
+        "--pooling",
+        click.Choice(list(dict.fromkeys((*POOLINGS, *CNN_POOLINGS)))),
+        "What is kept of the windows (cnn: max, max+mean) or of the states (lstm: last, max, "
+        "mean).  [default: max for cnn, last for lstm]",
+    ),
     _setting("--peepholes/--no-peepholes", bool, "lstm: gates that look at the cell."),
     _setting("--bidirectional/--one-way", bool, "lstm: read in both directions."),
     _setting("--skip/--no-skip", bool, "A linear path around the tower."),

@@ -226,6 +226,21 @@ def window_max(offsets: Tensor, units: Tensor, lengths: Tensor) -> Tensor:
     return best
 
 
+def window_mean(offsets: Tensor, units: Tensor, lengths: Tensor) -> Tensor:
+    """Return each filter's mean sum over a text's windows, (B, F); 0 for a text without units.
+
+    The arguments are those of `window_max`. No window is formed: their sum is a sum over units.
+    """
+    window, count, filters = offsets.shape
+    side, longest = window // 2, units.shape[1]
+    inside = torch.arange(longest, device=units.device) < lengths[:, None]  # (B, T)
+    windows = F.pad(units, (side, side)).unfold(1, window, 1)[:, :longest][inside]  # (N, K)
+    members = windows + count * torch.arange(window, device=units.device)
+    rows, starts = offsets.reshape(window * count, filters), lengths.cumsum(0) - lengths
+    sums: Tensor = _Sums.apply(rows, members.flatten(), window * starts, None)  # type: ignore[no-untyped-call]
+    return sums / lengths.clamp(min=1).to(sums.dtype)[:, None]
+
+
 def glorot(fan_in: int, fan_out: int) -> float:
     """Return the bound of the uniform initialisation, sqrt(6 / (fan_in + fan_out))."""
     return float((6.0 / (fan_in + fan_out)) ** 0.5)

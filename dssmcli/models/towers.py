@@ -23,6 +23,7 @@ from dssmcli.models.layers import (
     linear,
     scaled,
     window_max,
+    window_mean,
 )
 from dssmcli.models.parts import in_parts
 
@@ -80,37 +81,52 @@ class CnnTower(Tower):
 
     A text is padded with window // 2 zero units at each side, and the windows of padding are
     masked before the max, so that no length leaks into the vector. The max is taken before the
-    tanh, which is monotone: the same result, with a shorter row to squash.
+    tanh, which is monotone: the same result, with a shorter row to squash. So is the mean, if
+    asked for (not in the paper). Windows of several widths have filters of their own each (Kim
+    2014); one of an even width has one unit more before its middle than after it.
     """
 
     def __init__(self, config: CnnConfig, rows: int) -> None:
         super().__init__()
         self.window, self.filters = config.window, config.filters
-        across = config.window * config.filters
+        self.mean = config.pooling == "max+mean"
+        across = config.offsets * config.filters
         if config.form == "exact":
             self.rows = FeatureRows(rows, across, config.skip)
             self.conv = None
         else:
             self.rows = FeatureRows(rows, config.embedding, config.skip)
-            bound = glorot(config.window * config.embedding, config.filters)
-            conv = torch.empty(config.embedding, across).uniform_(-bound, bound)
-            self.conv = nn.Parameter(conv)
-        self.bias = nn.Parameter(torch.zeros(config.filters))
-        self.output = linear(config.filters, config.dim, scale=QUIET if config.skip else 1.0)
+            self.conv = nn.Parameter(torch.cat([_kernel(config, k) for k in config.window], dim=1))
+        self.bias = nn.Parameter(torch.zeros(config.pooled))
+        self.output = linear(config.pooled, config.dim, scale=QUIET if config.skip else 1.0)
         self.skip = Skip(self.rows.weight.shape[1], config.dim) if config.skip else None
 
     def tables(self, block: TorchBlock) -> tuple[Tensor, ...]:
-        """Return the units' filters for each offset, (K, U, F), and their path around, (U, D)."""
-        units = self.rows(block)  # (U, E) or, exact, (U, K F)
+        """Return the units' filters for a width's offsets, (K, U, F), each, and their path around.
+
+        That is (U, D), and last.
+        """
+        units = self.rows(block)  # (U, E) or, exact, (U, K F) with the K of all widths
         projected = units if self.conv is None else units @ self.conv  # (U, K F)
-        offsets = projected.view(-1, self.window, self.filters).transpose(0, 1).contiguous()
-        return (offsets,) if self.skip is None else (offsets, self.skip(units))
+        offsets = projected.view(len(units), -1, self.filters).transpose(0, 1).contiguous()
+        # The whole is no part: its gradient would be copied.
+        parts = offsets.split(self.window) if len(self.window) > 1 else (offsets,)
+        return parts if self.skip is None else (*parts, self.skip(units))
 
     def vectors(self, tables: Sequence[Tensor], texts: Texts) -> Tensor:
         """Return (B, D)."""
-        best = window_max(tables[0], texts.units, texts.lengths)  # (B, F)
-        vectors = torch.tanh(self.output(torch.tanh(best + self.bias)))
-        return vectors if self.skip is None else vectors + scaled(bags(tables[1], texts), texts)
+        pools = (window_max, window_mean) if self.mean else (window_max,)
+        offsets = tables[: len(self.window)]
+        pooled = [pool(each, *texts) for pool in pools for each in offsets]  # (B, F) each
+        hidden = torch.cat(pooled, dim=1) if len(pooled) > 1 else pooled[0]
+        vectors = torch.tanh(self.output(torch.tanh(hidden + self.bias)))
+        return vectors if self.skip is None else vectors + scaled(bags(tables[-1], texts), texts)
+
+
+def _kernel(config: CnnConfig, window: int) -> Tensor:
+    """Return the fresh filters of a width, (E, K F)."""
+    bound = glorot(window * config.embedding, config.filters)
+    return _uniform(config.embedding, window * config.filters, bound)
 
 
 class LstmTower(Tower):

@@ -108,45 +108,57 @@ class CnnTower:
     def __init__(self, config: CnnConfig, weights: Weights, lent: int) -> None:
         self._bias, self._dim = weights["bias"], config.dim
         self._conv = weights.get("conv")
-        self._window, self._filters = config.window, config.filters
+        self._filters, self._mean = config.filters, config.pooling == "max+mean"
+        ends = np.cumsum(config.window).tolist()
+        #: Which tables the offsets of each width are.
+        self._widths = [slice(end - k, end) for k, end in zip(config.window, ends, strict=True)]
         self._output = _layer(weights, "output")
         self._skip = _skip_weight(config, weights)
-        widths = [config.filters] * config.window + [config.dim] * config.skip
+        widths = [config.filters] * config.offsets + [config.dim] * config.skip
         self.tables = UnitTables(weights["rows.weight"].__getitem__, widths, lent, self._project)
 
     def _project(self, units: Floats) -> tuple[Floats, ...]:
-        """Return a table (n, F) for each offset of the window, and one of the path around."""
+        """Return a table (n, F) for each offset of each width, and one of the path around."""
         projected = units if self._conv is None else units @ self._conv  # (n, K F)
-        offsets = np.split(projected, self._window, axis=1)
+        offsets = np.split(projected, projected.shape[1] // self._filters, axis=1)
         return (*offsets, units @ self._skip) if self._skip is not None else tuple(offsets)
 
     def __call__(self, texts: Looked) -> Floats:
         """Return (N, D)."""
         vectors = np.zeros((len(texts.counts), self._dim), np.float32)
         for chunk in chunks(texts):
-            best = self._best(texts.tables[: self._window], chunk)
-            best += self._bias
-            hidden = self._output(_tanh(best))
+            pooled = self._pooled(texts.tables, chunk)
+            pooled += self._bias
+            hidden = self._output(_tanh(pooled))
             if self._skip is not None:
                 hidden += _scaled(bag(texts.tables[-1], chunk), chunk)
             vectors[chunk.rows] = hidden
         return vectors
 
-    def _best(self, offsets: tuple[Floats, ...], chunk: Chunk) -> Floats:
-        """Return the maximum over the windows of each text, (n, F)."""
-        side, end = self._window // 2, len(chunk.columns)
+    def _pooled(self, tables: tuple[Floats, ...], chunk: Chunk) -> Floats:
+        """Return each text's maxima for every width, then its means if asked for, side by side."""
+        found = [self._over_windows(tables[width], chunk) for width in self._widths]
+        parts = [part for kind in zip(*found, strict=True) for part in kind]
+        return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+
+    def _over_windows(self, offsets: Sequence[Floats], chunk: Chunk) -> list[Floats]:
+        """Return the maximum over the windows of each text, (n, F), and the mean if asked for."""
+        side, end = len(offsets) // 2, len(chunk.columns)
         best = np.full((len(chunk.rows), self._filters), -np.inf, np.float32)
         summed, part = np.empty_like(best), np.empty_like(best)
+        mean = np.zeros_like(best) if self._mean else None
         for centre, active in enumerate(chunk.active):
             total = summed[:active]
             take(offsets[side], chunk.columns[centre, :active], total)
-            for k in range(self._window):
+            for k in range(len(offsets)):
                 place = centre + k - side
                 if k != side and 0 <= place < end:
                     take(offsets[k], chunk.columns[place, :active], part[:active])
                     total += part[:active]
             np.maximum(best[:active], total, out=best[:active])
-        return best
+            if mean is not None:
+                mean[:active] += total
+        return [best] if mean is None else [best, mean / chunk.lengths[:, None]]
 
 
 class LstmTower:
@@ -289,13 +301,13 @@ def _dnn_shapes(config: DnnConfig, rows: int) -> tuple[dict[str, tuple[int, ...]
 
 
 def _cnn_shapes(config: CnnConfig, rows: int) -> tuple[dict[str, tuple[int, ...]], int]:
-    across = config.window * config.filters
+    across = config.offsets * config.filters
     exact = config.form == "exact"
     width = across if exact else config.embedding
     shapes: dict[str, tuple[int, ...]] = {
         "rows.weight": (rows, width),
-        "bias": (config.filters,),
-        "output.weight": (config.dim, config.filters),
+        "bias": (config.pooled,),
+        "output.weight": (config.dim, config.pooled),
         "output.bias": (config.dim,),
     }
     return (shapes if exact else shapes | {"conv": (config.embedding, across)}), width
