@@ -305,7 +305,7 @@ def all_scores(
     found: dict[str, dict[int, Floats]] = {name: {} for name in names}
     for seed in options.seeds:  # every model once, before any is repeated
         for name in names:
-            if name in MODELS and (name not in options.once or seed == options.seeds[0]):
+            if name in MODELS:
                 found[name][seed] = scores_of(trained(name, seed, options), file)
     for name in names:
         if name in UNSUPERVISED:
@@ -324,7 +324,6 @@ def parser() -> argparse.ArgumentParser:
     add("data", type=Path, metavar="DATA", help="A folder with train.tsv and dev.tsv.")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2], help="One training each.")
     add("--patterns", nargs="+", choices=names, default=names, metavar="NAME", help="Only these.")
-    add("--once", nargs="+", choices=MODELS, default=[], help="Slow models: the first seed only.")
     add("--runs", type=Path, default=Path("papers-runs"), help="Where the runs are kept.")
     add("--epochs", type=int, default=2, help="The papers' 20 take ten times as long.")
     add("--threads", type=int, default=1, help="Processor threads of a training.")
