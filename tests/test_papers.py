@@ -42,7 +42,10 @@ def test_the_program_trains_what_is_missing_and_prints_its_tables(tmp_path: Path
     asked = ["--seeds", "4", "--patterns", "hashing", "supervised", "--draws", "20"]
     ran = subprocess.run([*command, *asked], check=False, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert sorted(run.name for run in (tmp_path / "runs").iterdir()) == ["dnn-4", "dnn-words-4"]
+    assert sorted(run.name for run in (tmp_path / "runs").iterdir()) == [
+        "dnn-epochs-1-seed-4",
+        "dnn-words-epochs-1-seed-4",
+    ]
     lines = ran.stdout.splitlines()
     assert [line.split(" | ")[0] for line in lines if line.startswith("| ")] == [
         "| model",

@@ -114,7 +114,7 @@ def thirds_of(test: Test) -> list[npt.NDArray[np.bool_]]:
 
 def trained(name: str, seed: int, options: argparse.Namespace) -> Path:
     """Return the run of a model, trained if it is not there."""
-    run: Path = options.runs / f"{name}-{seed}"
+    run: Path = options.runs / f"{name}-epochs-{options.epochs}-seed-{seed}"
     if not run.exists():
         chosen = [*MODELS[name].split(), "--epochs", options.epochs, "--threads", options.threads]
         shared = ["--value", "grade", "--preset", "paper", "--seed", seed, "--overwrite"]
