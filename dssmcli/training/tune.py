@@ -79,7 +79,10 @@ class Search:
         first = self._trial(1)
         self._advance(first, 1.0)
         yield first
-        while size := self._bracket_size(first):
+        before = 0
+        # A bracket in which nothing could be started is the last one.
+        while len(self.trials) > before and (size := self._bracket_size(first)):
+            before = len(self.trials)
             yield from self._bracket(size)
 
     def _bracket(self, size: int) -> Iterator[Trial]:
