@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Dssm, write_pairs
 
 from dssmcli.data.tsv import BadRows
-from dssmcli.errors import DataError
+from dssmcli.errors import DataError, DivergedError
 from dssmcli.presets import settings_of
 from dssmcli.training.finish import run_contents
+from dssmcli.training.loop import Step
 from dssmcli.training.space import drawn, with_settings
 from dssmcli.training.space import settings_of as by_name
 from dssmcli.training.task import PairsInput, TextTask, build_task
+from dssmcli.training.text import Evaluation, TextState, train_text
 from dssmcli.training.trials import Trial, progress, table
 from dssmcli.training.tune import Search, _leaders, _whole_trainings
 
@@ -78,9 +81,11 @@ def test_settings_that_are_off_or_without_effect_stay(tmp_path: Path) -> None:
 
 
 def test_a_bracket_costs_what_its_halvings_cost() -> None:
-    assert _whole_trainings(1) == pytest.approx(1)
-    assert _whole_trainings(9) == pytest.approx(9 / 9 + 3 * 2 / 9 + 1 * 2 / 3)
-    assert _whole_trainings(27) == pytest.approx(27 / 9 + 9 * 2 / 9 + 3 * 2 / 3)
+    assert _whole_trainings(1, 0.1) == pytest.approx(1)
+    assert _whole_trainings(9, 0.1) == pytest.approx(9 / 9 + 3 * 2 / 9 + 1 * 2 / 3)
+    assert _whole_trainings(27, 0.1) == pytest.approx(27 / 9 + 9 * 2 / 9 + 3 * 2 / 3)
+    # Of two epochs one is the least.
+    assert _whole_trainings(9, 0.5) == pytest.approx(9 / 2 + 1 * 1 / 2)
 
 
 def test_those_go_on_whom_training_has_brought_highest(tmp_path: Path) -> None:
@@ -96,13 +101,13 @@ def test_the_best_third_goes_on_and_ends_as_a_training_of_its_own(
     dssm: Dssm, tmp_path: Path
 ) -> None:
     task = make_task(tmp_path)
-    search = searched(task, tmp_path, 90)
+    search = searched(task, tmp_path, 180)
     assert search.trials[0].finished and search.trials[0].options == ""
     assert len(search.trials) > 9, "there was time for more"
     whole = [trial for trial in search.trials[1:] if trial.finished]
     assert 1 <= len(whole) <= len(search.trials) / 3
-    short = [trial for trial in search.trials if not trial.finished]
-    assert max(trial.epochs for trial in whole) > max(trial.epochs for trial in short)
+    for trial in search.trials:
+        assert (trial.epochs == trial.task.config.epochs) == trial.finished
     kept = next(t for t in whole if (tmp_path / f"trial-{t.number}.safetensors").exists())
     run, options = tmp_path / "run", [*OPTIONS, *kept.options.split()]
     made = dssm("train", tmp_path / "p.tsv", "--arch", "dnn", *options, "-q", "-o", run)
@@ -119,17 +124,24 @@ def test_the_first_trial_may_take_all_the_time_and_stops_at_an_evaluation(tmp_pa
     assert not search.best.finished and 1 <= search.best.epochs <= 8
 
 
-def test_a_trial_that_diverges_has_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_that_diverges_has_lost_and_the_first_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dssmcli.training import tune
 
-    def wild(task: TextTask, fixed: frozenset[str], number: int) -> dict[str, object]:
-        return {} if number == 1 else {"learning_rate": 900.0, "gamma": 900.0}
+    def bad(task: TextTask, state: TextState) -> Iterator[Step | Evaluation]:
+        if task.config.learning_rate != 1e-3:
+            raise DivergedError("The loss became nan.")
+        yield from train_text(task, state)
 
-    monkeypatch.setattr(tune, "drawn", wild)
-    task = make_task(tmp_path, clip_norm=0.0, optimizer="sgd", skip=True)
-    search = searched(task, tmp_path, 60)
-    assert search.best.number == 1 or search.best.score > float("-inf")
-    assert len(search.trials) > 2
+    monkeypatch.setattr(tune, "train_text", bad)
+    monkeypatch.setattr(tune, "drawn", lambda _, __, n: {} if n == 1 else {"learning_rate": 2.0})
+    search = searched(make_task(tmp_path), tmp_path, 40)
+    assert search.best.number == 1 and len(search.trials) > 2
+    assert all(trial.score == float("-inf") for trial in search.trials[1:])
+    assert [path.name for path in tmp_path.glob("trial-*")] == ["trial-1.safetensors"]
+    with pytest.raises(DivergedError, match="became nan"):
+        searched(make_task(tmp_path, learning_rate=2.0), tmp_path, 40)
 
 
 def test_there_must_be_rows_to_validate_on(dssm: Dssm, tmp_path: Path) -> None:

@@ -108,12 +108,15 @@ class Search:
             return self._seconds_left() >= trial.seconds / trial.epochs
         epochs = max(1.0, share * trial.task.config.epochs)
         fresh = first.seconds / max(1.0, first.epochs) * epochs
-        rest = _whole_trainings(count) - count * share
+        least = self._least_share()
+        rest = _whole_trainings(count, least) - count * max(share, least)
         return self._seconds_left() >= fresh + rest * first.seconds
 
     def _trial(self, number: int) -> Trial:
         changed = drawn(self._task, self._fixed, number)
-        return Trial(number, with_settings(self._task, changed), changed)
+        trial = Trial(number, with_settings(self._task, changed), changed)
+        self._file(trial).unlink(missing_ok=True)  # of a search that was killed
+        return trial
 
     def _try_to_advance(self, trial: Trial, share: float) -> None:
         """Train on; a trial that diverges has lost."""
@@ -166,16 +169,27 @@ class Search:
         most = min(_LARGEST_BRACKET, _MOST_TRIALS - len(self.trials))
         left = self._seconds_left()
         whole = max(_SLOWER * first.seconds, 1e-9)
-        fitting = (size for size in range(most, 1, -1) if _whole_trainings(size) * whole <= left)
-        return next(fitting, 0)
+        least = self._least_share()
+        for size in range(most, 1, -1):
+            if _whole_trainings(size, least) * whole <= left:
+                return size
+        return 0
+
+    def _least_share(self) -> float:
+        """Return the share of a training at whose end is the first evaluation."""
+        return 1 / max(1.0, self.trials[0].epochs)
 
 
-def _whole_trainings(size: int) -> float:
-    """Return how many whole trainings a bracket of so many trials costs."""
+def _whole_trainings(size: int, least: float) -> float:
+    """Return how many whole trainings a bracket of so many trials costs.
+
+    least: the share of a training before which nothing can be compared.
+    """
     total, before = 0.0, 0.0
     for share in _SHARES:
-        total += size * (share - before)
-        size, before = _survivors(size), share
+        reached = max(share, least)
+        total += size * (reached - before)
+        size, before = _survivors(size), reached
     return total
 
 
