@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dssmcli.commands.train import calm_idle_threads
+from dssmcli.commands.fit import calm_idle_threads
 from dssmcli.data.tsv import BadRows
 from dssmcli.presets import settings_of
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol
 
@@ -37,6 +38,11 @@ class Evaluated(Protocol):
     @property
     def loss(self) -> float:
         """Mean training loss since the evaluation before."""
+        ...
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """Further figures by name."""
         ...
 
     @property
@@ -133,7 +139,8 @@ class TrainingDisplay:
             return
         self.say(
             f"epoch {found.epoch:4.1f}  step {found.step}/{self._total}  loss {found.loss:.4f}"
-            f"{score}  {self._speed():,.0f} pairs/s  {clock(left)} left{mark}"
+            f"{score}{_diagnosis(found.parts)}  {self._speed():,.0f} pairs/s  "
+            f"{clock(left)} left{mark}"
         )
 
     def _elapsed(self) -> float:
@@ -141,3 +148,21 @@ class TrainingDisplay:
 
     def _speed(self) -> float:
         return self._rows / self._elapsed()
+
+
+_FIGURES = {
+    "solved": "solved {:.0%}",
+    "masked": "masked {:.1%}",
+    "random_cosine_semantic": "random texts {:.2f}",
+    "random_cosine": "random texts {:.2f}",
+}
+
+
+def _diagnosis(parts: Mapping[str, float]) -> str:
+    """Return the figures that say whether a training goes well; of the cosines one is enough."""
+    shown = [name for name in _FIGURES if name in parts]
+    if "random_cosine_semantic" in shown:
+        shown.remove("random_cosine")
+    if "solved" not in shown and "masked" in shown:
+        shown.remove("masked")  # no candidates are learned from
+    return "".join("  " + _FIGURES[name].format(parts[name]) for name in shown)

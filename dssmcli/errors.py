@@ -4,6 +4,7 @@ DssmError
 ├── DataError      an input file or text is missing, unreadable or malformed      exit 3
 ├── RunError       a run (model directory) is missing, damaged, newer or hostile  exit 3
 ├── ConfigError    a setting has a value that cannot be used                      exit 2
+├── DivergedError  the loss of a training is no longer a number                   exit 1
 ├── OutputError    a result cannot be written                                     exit 1
 └── MissingExtra   a package is not installed that only some users need           exit 1
 """
@@ -41,6 +42,10 @@ class ConfigError(DssmError):
     """A setting has a value that cannot be used."""
 
     exit_code = EXIT_USAGE
+
+
+class DivergedError(DssmError):
+    """The loss of a training is no longer finite."""
 
 
 class OutputError(DssmError):

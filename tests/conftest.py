@@ -105,8 +105,8 @@ def write_pairs(path: Path, rows: int = 600, labelled: bool = True, seed: int = 
 
 # The lexical part has tests of its own: here words and meanings share nothing, and of the few words
 # of a text one decides, so that none is to be left out.
-SMALL = ("--dim", "16", "--lexical", "off", "--batch-size", "64", "--threads", "1", "-q")
-SMALL += ("--unit-dropout", "0", "--vector-dropout", "0")
+SMALL = ("--dim", "16", "--lexical", "off", "--unit-dropout", "0", "--vector-dropout", "0")
+SMALL += ("--batch-size", "64", "--threads", "1", "-q")
 TOWER = {
     "dnn": ("--hidden", "24,20"),
     "cnn": ("--embedding", "16", "--filters", "24"),

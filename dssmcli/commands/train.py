@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from dssmcli.commands.fit import (
+    calm_idle_threads,
+    may_write,
+    read_task,
+    refuse_unfinished,
+    train_run,
+    tune_run,
+)
 from dssmcli.commands.options import (
     CONTEXT,
     F,
@@ -32,13 +40,6 @@ from dssmcli.config import (
     TextConfig,
 )
 from dssmcli.presets import PRESETS, Settings, settings_of
-
-if TYPE_CHECKING:
-    from dssmcli.data.tsv import BadRows
-    from dssmcli.display import TrainingDisplay
-    from dssmcli.run import Workplace
-    from dssmcli.training.task import PairsInput, TextTask
-    from dssmcli.training.text import TextState
 
 _EPILOG = """\b
 Example:
@@ -230,6 +231,13 @@ _train_options = together(
     help="Where settings not given come from: `default` did best on development sets, `paper` has "
     "the papers' sizes and training: SGD, 4 random negatives, no path around the tower.",
 )
+@click.option(
+    "--tune",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MINUTES",
+    help="Search so long, reading included, for settings that validate better: the best run is "
+    "written, and RUN.trials.tsv says what was tried. Settings that are given stay as they are.",
+)
 @_text_options
 @_tower_options
 @_loss_options
@@ -253,6 +261,7 @@ def command(
     dictionary: Path | None,
     pieces: int | None,
     preset: str,
+    tune: float | None,
     **chosen: Any,
 ) -> None:
     """Train a model on PAIRS and write it as a run.
@@ -260,9 +269,12 @@ def command(
     PAIRS are lines of query, title and (if any) a value, separated by tabs: clicks, a label 0/1 or
     a grade. Two columns: every row is a click. The best weights on validation rows are kept.
     """
+    began = time.monotonic()
     checked_rejects(bad_rows, rejects)
     if overwrite and resume:
         raise click.UsageError("--overwrite starts afresh, --resume goes on: give one of them.")
+    if tune is not None and resume:
+        raise click.UsageError("--tune cannot be resumed: give --tune or --resume.")
     settings = _settings(chosen, preset)
     calm_idle_threads()
     from dataclasses import replace
@@ -277,98 +289,20 @@ def command(
     )
     skipped = BadRows(bad_rows == "skip", rejects)
     with TrainingDisplay(quiet) as display:
-        if not _may_write(output, overwrite, resume, display):
+        if not may_write(output, overwrite, resume, display):
             return
         with workplace(output) as place:
             if not resume:
-                _refuse_unfinished(place, overwrite)
-            task = _task(replace(given, scratch=place.path), settings, skipped, display)
-            _train(task, place, output, display)
-
-
-def calm_idle_threads() -> None:
-    """Let torch's idle threads fall asleep soon; for a process that has not imported torch yet.
-
-    They spin till the next operation, which comes soon. But beside another process, spinning
-    threads starve the working ones: training becomes several times slower. See docs/lab-notes.md.
-    """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+                refuse_unfinished(place, overwrite)
+            task = read_task(replace(given, scratch=place.path), settings, skipped, display)
+            if tune is None:
+                train_run(task, place, output, display)
+            else:
+                fixed = frozenset(name for name, value in chosen.items() if value is not None)
+                tune_run(task, place, output, display, fixed, began + 60 * tune)
 
 
 def _settings(chosen: dict[str, Any], preset: str) -> Settings:
     given = {name: value for name, value in chosen.items() if value is not None}
     given.setdefault("threads", available_threads())
     return settings_of(given, given.pop("arch"), preset)
-
-
-def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
-    """Tell whether there is something to do; an existing run is never overwritten unasked."""
-    from dssmcli.errors import DssmError
-    from dssmcli.run import has_checkpoint, is_run, refuse_other_than_run
-
-    if resume and is_run(output) and not has_checkpoint(output):
-        display.say(f"{output} is finished already: nothing to resume.")
-        return False
-    if resume or overwrite:
-        refuse_other_than_run(output)
-    elif output.exists():
-        raise DssmError(f"{output} exists. Write to another place with -o, or give --overwrite.")
-    return True
-
-
-def _refuse_unfinished(place: Workplace, overwrite: bool) -> None:
-    from dssmcli.errors import DssmError
-
-    if place.checkpoint.exists():
-        if not overwrite:
-            raise DssmError(
-                f"{place.path} holds an unfinished training. Go on with the same command and "
-                "--resume, or start afresh with --overwrite."
-            )
-        place.checkpoint.unlink()
-
-
-def _task(
-    given: PairsInput, settings: Settings, skipped: BadRows, display: TrainingDisplay
-) -> TextTask:
-    from dssmcli.training.task import build_task
-
-    task = build_task(given, settings, skipped, display.say)
-    skipped.write_rejects()
-    if skipped.summary:
-        display.say(skipped.summary)
-    return task
-
-
-def _train(task: TextTask, place: Workplace, output: Path, display: TrainingDisplay) -> None:
-    """Train to the end, saving at each evaluation, then put the run in its place."""
-    from dssmcli.run import discard, publish
-    from dssmcli.training.finish import checkpoint, run_contents
-    from dssmcli.training.text import Evaluation, steps_in_all, train_text
-
-    state = _state(task, place, display)
-    display.start(state.step, steps_in_all(task))
-    for event in train_text(task, state):
-        if isinstance(event, Evaluation):
-            display.evaluation(event)
-            place.save(checkpoint(task, state))
-        else:
-            display.step(event.loss, event.rows)
-    publish(place, run_contents(task, state))
-    discard(place)
-    masked = state.history[-1]["masked"]
-    display.say(f"Candidates of a row masked as known matches: {masked:.2f} on average.")
-    display.say(f"Wrote {output}.")
-
-
-def _state(task: TextTask, place: Workplace, display: TrainingDisplay) -> TextState:
-    from dssmcli.training.finish import resumed_state
-    from dssmcli.training.text import new_state
-
-    saved = place.load()
-    if saved is None:
-        return new_state(task)
-    state = resumed_state(task, saved, str(place.checkpoint))
-    display.say(f"Going on after step {state.step}.")
-    return state

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dssmcli.config import TrainConfig
-from dssmcli.errors import DssmError
+from dssmcli.errors import DivergedError
 
 
 class Step(NamedTuple):
@@ -59,7 +59,7 @@ def train(
 
     `next_loss` is called once a step, in their order.
     Each step's random numbers depend on the seed and the step alone, so that a resumed training
-    is the same as one never interrupted. Raises DssmError when the loss is no longer finite.
+    is the same as one never interrupted. Raises DivergedError when the loss is no longer finite.
     """
     parameters = [each for group in optimizer.param_groups for each in group["params"]]
     for number in range(start, steps):
@@ -70,7 +70,7 @@ def train(
         loss = next_loss()
         total = float(loss.total.detach())
         if not math.isfinite(total):
-            raise DssmError(
+            raise DivergedError(
                 f"The loss became {total} at step {number + 1}. "
                 "Try a lower --learning-rate or --gamma."
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from dssmcli.data.pairs import positive_rows
 from dssmcli.models.dssm import Dssm
 from dssmcli.models.losses import GradeLoss, LogisticLoss, cosent_loss, softmax_loss
 from dssmcli.training.averaging import WeightAverage
+from dssmcli.training.diagnosis import masked_counts, means, random_cosines, solved_counts
 from dssmcli.training.lexical import fit_lexical
 from dssmcli.training.loop import Step, StepLoss, optimizer_for, train
 from dssmcli.training.prepared import Prepared, encoded, prepared
@@ -35,8 +36,9 @@ _LEAST_SHARE = 0.03
 class Evaluation(NamedTuple):
     """A look at the validation rows; `loss` is the mean training loss since the look before.
 
-    `parts` has the means of each weighted loss, and of the known matches masked a row. At step 0
-    there is neither: the model is untrained. `share` is the lexical share that was chosen.
+    `parts` has the means of each weighted loss, the share of the candidates `masked` as known
+    matches, of the rows `solved`, and the mean `random_cosine`, see training.diagnosis. At step 0
+    there is only the last: the model is untrained. `share` is the lexical share that was chosen.
     """
 
     step: int
@@ -108,7 +110,7 @@ def _feature_weights(task: TextTask) -> Floats32:
     return np.asarray(np.where(used, idf, idf[used].max(initial=1.0)) / max(mean, 1e-6), np.float32)
 
 
-def train_text(task: TextTask, state: TextState) -> Iterator[Step | Evaluation]:
+def train_text(task: TextTask, state: TextState) -> Generator[Step | Evaluation, None, None]:
     """Train from where the state stands, yielding each step and each evaluation.
 
     The weights that validate best are kept in the state. Ends after the last epoch, or when
@@ -207,12 +209,15 @@ def _loss(task: TextTask, state: TextState, given: Prepared, aims: _Aims) -> Ste
     column = torch.from_numpy(batch.column)
     own = (query * title.index_select(0, column)).sum(dim=1)  # (R,)
     match, weight, label, grade = aims.of(batch.rows)
-    losses = {}
+    losses, counts = {}, masked_counts(batch)
     if weights.softmax and len(match):
+        cosines = query.index_select(0, match) @ title.T  # (M, C)
+        allowed = torch.from_numpy(batch.allowed)[match]
+        counts |= solved_counts(cosines, column[match], allowed)
         losses["softmax"] = weights.softmax * softmax_loss(
-            query.index_select(0, match) @ title.T,  # (M, C)
+            cosines,
             column[match],
-            torch.from_numpy(batch.allowed)[match],
+            allowed,
             weights.gamma,
             weight[match],
             log_weight=None
@@ -227,8 +232,7 @@ def _loss(task: TextTask, state: TextState, given: Prepared, aims: _Aims) -> Ste
         losses["cosent"] = weights.cosent * cosent_loss(own, grade, weights.gamma)
     total = sum(losses.values(), start=0.0 * own.sum())
     parts = {name: float(loss.detach()) for name, loss in losses.items()}
-    parts["masked"] = float(batch.masked.mean())
-    return StepLoss(total, parts, len(batch.rows))
+    return StepLoss(total, parts | counts, len(batch.rows))
 
 
 def _thinned(query: Tensor, title: Tensor, share: float) -> tuple[Tensor, Tensor]:
@@ -246,6 +250,7 @@ def _evaluate(task: TextTask, state: TextState, epoch: float) -> Evaluation:
             found = validated(task, state.model, task.valid)
         if found.share is not None:
             state.model.set_share(found.share)
+        random = random_cosines(task, state.model)
         # Of equals the later one, which has learned longer. A nan is better than no score.
         best = found.score >= state.best_score or not state.best_weights
         if best:
@@ -255,11 +260,10 @@ def _evaluate(task: TextTask, state: TextState, epoch: float) -> Evaluation:
     if found.share is not None:
         # Training goes on with both parts.
         state.model.set_share(min(max(found.share, _LEAST_SHARE), 1 - _LEAST_SHARE))
-    steps = state.sums.pop("steps", 1.0)
-    means = {name: value / steps for name, value in state.sums.items()}
+    parts = means(state.sums)
     state.sums = {}
-    loss = means.pop("loss", math.nan)
-    evaluation = Evaluation(state.step, epoch, loss, means, *found, best)
+    loss = parts.pop("loss", math.nan)
+    evaluation = Evaluation(state.step, epoch, loss, parts | random, *found, best)
     state.history.append(evaluation.to_json())
     return evaluation
 

@@ -75,7 +75,7 @@ class Validation(NamedTuple):
 
 
 _SHARES = np.linspace(0, 1, 21)
-_DOUBT = 0.5
+_DOUBT = 0.25
 """What a score of one row may be wrong by; that of n rows by as much over sqrt(n)."""
 
 

@@ -1,0 +1,145 @@
+"""Fits a run to pairs: reads them, trains or searches, and puts the run in its place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dssmcli.data.tsv import BadRows
+    from dssmcli.display import TrainingDisplay
+    from dssmcli.presets import Settings
+    from dssmcli.run import Workplace
+    from dssmcli.training.task import PairsInput, TextTask
+    from dssmcli.training.text import TextState
+
+
+def calm_idle_threads() -> None:
+    """Let torch's idle threads fall asleep soon; for a process that has not imported torch yet.
+
+    They spin till the next operation, which comes soon. But beside another process, spinning
+    threads starve the working ones: training becomes several times slower. See docs/lab-notes.md.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
+def may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
+    """Tell whether there is something to do; an existing run is never overwritten unasked."""
+    from dssmcli.errors import DssmError
+    from dssmcli.run import has_checkpoint, is_run, refuse_other_than_run
+
+    if resume and is_run(output) and not has_checkpoint(output):
+        display.say(f"{output} is finished already: nothing to resume.")
+        return False
+    if resume or overwrite:
+        refuse_other_than_run(output)
+    elif output.exists():
+        raise DssmError(f"{output} exists. Write to another place with -o, or give --overwrite.")
+    return True
+
+
+def refuse_unfinished(place: Workplace, overwrite: bool) -> None:
+    """Raise DssmError where a training stopped half-way, unless it is to be overwritten."""
+    from dssmcli.errors import DssmError
+
+    if place.checkpoint.exists():
+        if not overwrite:
+            raise DssmError(
+                f"{place.path} holds an unfinished training. Go on with the same command and "
+                "--resume, or start afresh with --overwrite."
+            )
+        place.checkpoint.unlink()
+
+
+def read_task(
+    given: PairsInput, settings: Settings, skipped: BadRows, display: TrainingDisplay
+) -> TextTask:
+    """Read the pairs and all that is learned from them, telling what was found."""
+    from dssmcli.training.task import build_task
+
+    task = build_task(given, settings, skipped, display.say)
+    skipped.write_rejects()
+    if skipped.summary:
+        display.say(skipped.summary)
+    return task
+
+
+def train_run(task: TextTask, place: Workplace, output: Path, display: TrainingDisplay) -> None:
+    """Train to the end, saving at each evaluation, then put the run in its place."""
+    from dssmcli.training.diagnosis import Advice
+    from dssmcli.training.finish import checkpoint
+    from dssmcli.training.text import Evaluation, steps_in_all, train_text
+
+    state = _state(task, place, display)
+    advice = Advice(state.history)
+    display.start(state.step, steps_in_all(task))
+    for event in train_text(task, state):
+        if isinstance(event, Evaluation):
+            display.evaluation(event)
+            for hint in advice.new(state.history):
+                display.say(hint)
+            place.save(checkpoint(task, state))
+        else:
+            display.step(event.loss, event.rows)
+    _write_run(task, state, place, output, display)
+
+
+def _write_run(
+    task: TextTask, state: TextState, place: Workplace, output: Path, display: TrainingDisplay
+) -> None:
+    from dssmcli.run import discard, publish
+    from dssmcli.training.diagnosis import untrained_kept
+    from dssmcli.training.finish import run_contents
+
+    publish(place, run_contents(task, state))
+    discard(place)
+    warning = untrained_kept(state.history)
+    if warning:
+        display.say(warning)
+    masked = state.history[-1].get("masked", 0.0)
+    display.say(f"Candidates masked as known matches: {masked:.1%}.")
+    display.say(f"Wrote {output}.")
+
+
+def _state(task: TextTask, place: Workplace, display: TrainingDisplay) -> TextState:
+    from dssmcli.training.finish import resumed_state
+    from dssmcli.training.text import new_state
+
+    saved = place.load()
+    if saved is None:
+        return new_state(task)
+    state = resumed_state(task, saved, str(place.checkpoint))
+    display.say(f"Going on after step {state.step}.")
+    return state
+
+
+def tune_run(
+    task: TextTask,
+    place: Workplace,
+    output: Path,
+    display: TrainingDisplay,
+    fixed: frozenset[str],
+    deadline: float,
+) -> None:
+    """Search for settings until a moment of the monotonic clock; write the best run, the trials.
+
+    fixed: names of the settings that stay as they are.
+    """
+    from dssmcli.atomic import write_atomically
+    from dssmcli.training.trials import progress, table
+    from dssmcli.training.tune import Search
+
+    search = Search(task, fixed, place.path, deadline)
+    display.say("Trials of settings; the first is the one that `dssm train` would run:")
+    for trial in search.trials_advanced():
+        display.say(progress(trial, search.best))
+    best = search.best
+    _write_run(best.task, search.state_of(best), place, output, display)
+    rows = table(search.trials, best)
+    for line in rows.aligned():
+        display.say(line)
+    beside = output.with_name(f"{output.absolute().name}.trials.tsv")
+    write_atomically(beside, rows.to_tsv().encode())
+    display.say(f"Wrote {beside}.")
