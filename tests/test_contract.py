@@ -21,7 +21,7 @@ KINDS = {**{arch: ("--arch", arch, *options) for arch, options in TOWER.items()}
 TEXTS = ["", "couch", "手机", "a new couch 便宜 sofa bed", "couch " * 200, "?!", "é 😀 龘 unseen"]
 
 
-WAYS = {"shared": (), "separate": ("--separate-towers",), "lexical": ("--lexical", "32")}
+WAYS = {"shared": (), "separate": ("--separate-towers",), "lexical": ("--lexical", "32", "--epochs", "25")}
 
 
 class Trained(NamedTuple):
@@ -37,7 +37,7 @@ def _trained(
 ) -> Iterator[Trained]:
     folder = tmp_path_factory.mktemp("contract")
     arguments: list[str | Path] = ["train", write_pairs(folder / "p.tsv", 600), *KINDS[kind]]
-    arguments += [*SMALL, *WAYS[request.param], "--epochs", "15"]
+    arguments += [*SMALL, "--epochs", "15", *WAYS[request.param]]
     with pytest.MonkeyPatch.context() as patch:
         made = run_command([*arguments, "-o", folder / "run"], b"", patch)
     assert made.code == 0, made.err

@@ -14,7 +14,7 @@ from dssmcli.models.layers import TorchBlock
 from dssmcli.text.projection import Projection
 from dssmcli.text.vocab import PAD
 
-USUAL_SHARE = 0.4
+USUAL_SHARE = 0.25
 """The lexical share to start from, and to keep to where little speaks for another."""
 
 
