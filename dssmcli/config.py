@@ -236,7 +236,7 @@ class TrainConfig:
     unit_dropout: float = 0.1
     vector_dropout: float = 0.2
     averaging: float = 0.999
-    patience: int = 6
+    patience: int = 10
     eval_steps: int = 0
     valid_share: float = 0.05
     seed: int = 1
