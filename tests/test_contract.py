@@ -21,7 +21,11 @@ KINDS = {**{arch: ("--arch", arch, *options) for arch, options in TOWER.items()}
 TEXTS = ["", "couch", "手机", "a new couch 便宜 sofa bed", "couch " * 200, "?!", "é 😀 龘 unseen"]
 
 
-WAYS = {"shared": (), "separate": ("--separate-towers",), "lexical": ("--lexical", "32", "--epochs", "25")}
+WAYS = {
+    "shared": (),
+    "separate": ("--separate-towers",),
+    "lexical": ("--lexical", "32", "--epochs", "25"),
+}
 
 
 class Trained(NamedTuple):
