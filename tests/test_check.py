@@ -351,3 +351,16 @@ def test_scripts_are_told_apart() -> None:
     }
     found = ScriptTable().scripts_of(list(texts))
     assert [SCRIPTS[each] for each in found] == list(texts.values())
+
+
+def test_a_mined_file_beside_rows_of_two_columns_is_fine_as_train_has_it(
+    dssm: Dssm, tmp_path: Path
+) -> None:
+    words = ["red hat", "old box", "big cup", "tin pen", "wet net"]
+    rows = [f"{query}\t{title} {i}\n" for i, query in enumerate(words) for title in words]
+    (tmp_path / "p.tsv").write_text("".join(rows))
+    mined = "".join(f"{query}\tnothing {i}\t0\n" for i, query in enumerate(words))
+    (tmp_path / "mined.tsv").write_text("query\ttitle\tclicks\n" + mined)
+    found = dssm("check", tmp_path / "p.tsv", tmp_path / "mined.tsv")
+    assert found.code == 0, found.out
+    assert dssm("check", tmp_path / "mined.tsv", tmp_path / "p.tsv").code == 3

@@ -19,7 +19,7 @@ from dssmcli.models.dssm import Dssm as Model
 from dssmcli.models.layers import to_torch
 from dssmcli.models.losses import GradeLoss
 from dssmcli.presets import settings_of
-from dssmcli.serving.encoder import Encoder
+from dssmcli.serving.lexical import check_lexical
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.projection import Projection
 from dssmcli.text.tokenizers import Lookup
@@ -241,15 +241,24 @@ def test_a_model_config_says_its_lexical_dimensions() -> None:
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("share", [2.0]), ("share", [-0.1]), ("lengths", [0.0, 1.0]), ("lengths", [3.0, 1.0])],
+    [
+        ("share", [2.0]),
+        ("share", [-0.1]),
+        ("lengths", [0.0, 1.0]),
+        ("lengths", [3.0, 1.0]),
+        ("powers", [0.0, 1e30]),
+        ("weight", [1.0, 0.0]),
+        ("weight", [1.0, 1e30]),
+    ],
 )
 def test_a_lexical_part_that_cannot_be_is_a_run_error(name: str, values: list[float]) -> None:
-    model, lookup = model_of(16)
-    weights = {key: value.numpy().copy() for key, value in model.weights().items()}
-    weights[f"lexical.{name}"] = np.array(values, np.float32)
-    config = ModelConfig(TextConfig("word", buckets=1), DnnConfig((8,), 4), lexical=16)
-    with pytest.raises(RunError, match="lexical part"):
-        Encoder(config, lookup.vocabulary, weights)
+    right: dict[str, list[float]] = {"share": [0.5], "powers": [0, 1], "lengths": [1, 2]}
+    right["weight"] = [0.1, 3.0]
+    weights = {key: np.array(value, np.float32) for key, value in right.items()}
+    check_lexical(weights, "here")
+    weights[name] = np.array(values, np.float32)
+    with pytest.raises(RunError, match=rf"^here: lexical\.{name} is damaged: expected"):
+        check_lexical(weights, "here")
 
 
 def test_the_loss_of_grades_is_their_squared_error() -> None:

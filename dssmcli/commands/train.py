@@ -57,12 +57,18 @@ def _widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[i
         raise click.BadParameter(f"{value!r}, expected widths such as 1,3 or 300,300.") from error
 
 
+_MOST_LEXICAL, _LONG = 4096, 6
+
+
 def _lexical(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     if value is None or value == "off":
         return None if value is None else 0
-    if not value.isdecimal():
-        raise click.BadParameter(f"{value!r}, expected dimensions such as 256, or off.")
-    return int(value)
+    dims = int(value) if value.isdecimal() and len(value) < _LONG else 0
+    if dims < 2 or dims > _MOST_LEXICAL or dims & (dims - 1):
+        raise click.BadParameter(
+            f"{value!r}, expected a power of two from 2 to {_MOST_LEXICAL} such as 256, or off."
+        )
+    return dims
 
 
 def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:

@@ -56,6 +56,7 @@ class RowReader:
         self.header: list[str] | None = None
         self.bad_rows = bad_rows or BadRows()
         self._named, self._kind = columns is not None, kind
+        self._begun = False  # whether a file was read
         self._later = False  # whether this is not the first file
         self._folder = Folder()
         self._blank: list[Line] = []  # lines of this file after its last row so far
@@ -81,8 +82,8 @@ class RowReader:
 
     def _pieces(self, sources: Sequence[str]) -> Iterator[tuple[Piece, Columns | None]]:
         """Yield all pieces in order, with their rows where these could be read at once."""
-        for number, source in enumerate(sources):
-            self._later = number > 0
+        for source in sources:
+            self._later, self._begun = self._begun, True
             self._blank = []  # what stood at the end of the file before
             with opened(source) as stream:
                 pieces = _first_line_apart(read_pieces(name_of(source), stream, _PIECE_BYTES))

@@ -282,18 +282,21 @@ def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1
     try:
         model = model_from_dict(config.get("model"), where)
     except ConfigError as error:
-        raise RunError(str(error)) from error
+        said = str(error)
+        raise RunError(said if said.startswith(where) else f"{where}: {said}") from error
     text = run.read_text(VOCABULARY)
     vocabulary = vocabulary_from_text(text, model.text.buckets, str(run.path / VOCABULARY))
     names = SIDES if model.separate_towers else ("tower",)
     shapes = weight_shapes(model.tower, len(vocabulary))
     expected = {f"{side}.{name}": shape for side in names for name, shape in shapes.items()}
     if model.lexical:
-        from dssmcli.serving.lexical import NAME, lexical_shapes
+        from dssmcli.serving.lexical import NAME, check_lexical, lexical_shapes
 
         shapes = lexical_shapes(len(vocabulary))
         expected |= {f"{NAME}.{name}": shape for name, shape in shapes.items()}
     arrays = tensors_in(weights, expected, str(run.path / WEIGHTS))
+    if model.lexical:
+        check_lexical(_own(NAME, arrays), str(run.path / WEIGHTS))
     digest = hashlib.sha256(run.manifest.encode()).hexdigest()
     words = _words(run) if model.text.tokenizer in WORDY else None
     return Encoder(model, vocabulary, arrays, config, threads, processes, digest, words)

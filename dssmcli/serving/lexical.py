@@ -18,6 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 NAME = "lexical"
 _KEPT_BYTES = 12 << 20
+_HEAVIEST = 1e6
 
 
 class Lexical:
@@ -30,8 +31,6 @@ class Lexical:
         self._weight, self._projection = weights["weight"], Projection(dims)
         (share,), self._powers = weights["share"], weights["powers"].tolist()
         self._shortest, self._longest = weights["lengths"].tolist()
-        if not (0 <= share <= 1 and 0 < self._shortest <= self._longest < np.inf):
-            raise RunError("The run's lexical part has a share or lengths that can't be.")
         self._shares = np.sqrt(share), np.sqrt(1 - share)
         self._dims = dims
         self.tables = UnitTables(self._rows, (dims,), lent, kept_bytes=_KEPT_BYTES)
@@ -68,6 +67,22 @@ class Lexical:
 def lexical_shapes(rows: int) -> dict[str, tuple[int, ...]]:
     """Return the shape that every weight of the lexical part must have."""
     return {"weight": (rows,), "share": (1,), "powers": (2,), "lengths": (2,)}
+
+
+def check_lexical(weights: Mapping[str, Floats], where: str) -> None:
+    """Raise RunError, naming the file, for values that training never writes."""
+    weight, lengths = weights["weight"], weights["lengths"]
+    for name, fine, expected in (
+        ("share", bool(0 <= weights["share"][0] <= 1), "0 to 1"),
+        ("powers", bool((np.abs(weights["powers"]) <= 1).all()), "-1 to 1"),
+        ("lengths", bool(0 < lengths[0] <= lengths[1] < np.inf), "two above 0, in order"),
+        ("weight", bool((weight > 0).all() and weight.max() <= _HEAVIEST), "above 0, at most 1e6"),
+    ):
+        if not fine:
+            raise RunError(
+                f"{where}: {NAME}.{name} is damaged: expected {expected}. "
+                "Copy the run again or train it anew."
+            )
 
 
 def _once(chunk: Chunk) -> Chunk:
