@@ -17,6 +17,8 @@ POOLINGS = ("last", "max", "mean")
 """Of an LSTM's states."""
 CNN_POOLINGS = ("max", "max+mean")
 """Of a CNN's windows."""
+LEXICAL_DIMS = tuple(2**k for k in range(1, 13))
+"""Dimensions that a lexical part may have, if any."""
 CNN_FORMS = ("factored", "exact")
 VALUE_KINDS = ("click", "clicks", "label", "grade")
 CLICK_WEIGHTS = ("log", "linear", "none")
@@ -165,8 +167,7 @@ class ModelConfig:
     lexical: int = 256
 
     def __post_init__(self) -> None:
-        between("lexical", self.lexical, 0, 4096)
-        if self.lexical & (self.lexical - 1) or self.lexical == 1:
+        if self.lexical and self.lexical not in LEXICAL_DIMS:
             raise ConfigError(
                 f"lexical is {self.lexical}, expected a power of two such as 256, or 0 for none."
             )
@@ -336,9 +337,10 @@ def model_from_dict(plain: object, where: str) -> ModelConfig:
     settings = {name: value for name, value in tower.items() if name != "arch"}
     separate = _typed(plain["separate_towers"], "bool", f"{where}: separate_towers")
     lexical = _typed(plain["lexical"], "int", f"{where}: lexical")
+    assert isinstance(lexical, int)
     return ModelConfig(
         text=from_dict(TextConfig, plain["text"], f"{where}: text"),
         tower=from_dict(TOWERS[tower["arch"]], settings, f"{where}: tower"),
         separate_towers=bool(separate),
-        lexical=int(str(lexical)),
+        lexical=lexical,
     )

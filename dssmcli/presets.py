@@ -99,8 +99,8 @@ def settings_of(given: Mapping[str, Any], arch: str, preset: str) -> Settings:
             flag = "--" + name.replace("_", "-")
             raise ConfigError(f"{flag} is for {' and '.join(owners)}, not for {arch}.")
     model = ModelConfig(
-        text=_replaced(text, given),
-        tower=_replaced(tower, given),
+        text=replaced(text, given),
+        tower=replaced(tower, given),
         separate_towers=bool(given.get("separate_towers", False)),
         lexical=given.get("lexical", base.lexical),
     )
@@ -108,13 +108,21 @@ def settings_of(given: Mapping[str, Any], arch: str, preset: str) -> Settings:
     # A bad value is an error now, not when the rows have been read. The default weight of the
     # logistic loss depends on the rows, so here it stands in.
     LossConfig(**{"logistic": 1.0, **loss})
-    return Settings(model, loss, _replaced(base.train, given))
+    return Settings(model, loss, replaced(base.train, given))
 
 
 def _names(config: object) -> list[str]:
     return [each.name for each in dataclasses.fields(config)]  # type: ignore[arg-type]
 
 
-def _replaced(config: T, given: Mapping[str, Any]) -> T:
+def as_option(value: object) -> str:
+    """Return a setting as the user would write it behind its option."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def replaced(config: T, given: Mapping[str, Any]) -> T:
+    """Return a config with the given settings, by field name, that it has."""
     changes = {name: given[name] for name in _names(config) if name in given}
     return dataclasses.replace(config, **changes)  # type: ignore[type-var]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,13 +20,12 @@ from dssmcli.commands.options import (
     quiet_option,
     threads_option,
 )
+from dssmcli.commands.output import writing
 from dssmcli.errors import counted
 
 if TYPE_CHECKING:
     from dssmcli.data.mined import NegativeRows
     from dssmcli.serving.mining import Mined, Miner, Window
-
-Write = Callable[[str], None]
 
 _EPILOG = """\b
 Example:
@@ -124,7 +122,7 @@ def command(
     miner = Miner(encoder, pairs, texts, window, seed)
     form = _json_lines if as_json else _rows
     counts = _Counts()
-    with _writing(output) as write:
+    with writing(output) as write:
         write("" if as_json else rows.header)
         for mined in miner.blocks(threads):
             write(form(mined, texts, rows))
@@ -171,22 +169,6 @@ def _refuse_input(files: tuple[str, ...], output: Path | None) -> None:
         for file in files:
             if os.path.exists(file) and os.path.samefile(file, output):
                 raise click.UsageError(f"{output} is read: write elsewhere with -o.")
-
-
-@contextmanager
-def _writing(output: Path | None) -> Iterator[Write]:
-    """Open what is written to: a file that appears at the end, or standard output."""
-    if output is None:
-        yield lambda text: click.echo(text, nl=False)
-        return
-    from dssmcli.atomic import replacing
-
-    with replacing(output) as stream:
-
-        def write(text: str) -> None:
-            stream.write(text.encode())
-
-        yield write
 
 
 def _rows(mined: Mined, texts: list[str], rows: NegativeRows) -> str:

@@ -32,6 +32,7 @@ from dssmcli.config import (
     CNN_FORMS,
     CNN_POOLINGS,
     DECAYS,
+    LEXICAL_DIMS,
     OPTIMIZERS,
     POOLINGS,
     TOKENIZERS,
@@ -39,7 +40,7 @@ from dssmcli.config import (
     LossConfig,
     TextConfig,
 )
-from dssmcli.presets import PRESETS, Settings, settings_of
+from dssmcli.presets import PRESETS, Settings, as_option, settings_of
 
 _EPILOG = """\b
 Example:
@@ -57,18 +58,15 @@ def _widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[i
         raise click.BadParameter(f"{value!r}, expected widths such as 1,3 or 300,300.") from error
 
 
-_MOST_LEXICAL, _LONG = 4096, 6
-
-
 def _lexical(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     if value is None or value == "off":
         return None if value is None else 0
-    dims = int(value) if value.isdecimal() and len(value) < _LONG else 0
-    if dims < 2 or dims > _MOST_LEXICAL or dims & (dims - 1):
+    if value.lstrip("0") not in map(str, LEXICAL_DIMS):
         raise click.BadParameter(
-            f"{value!r}, expected a power of two from 2 to {_MOST_LEXICAL} such as 256, or off."
+            f"{value!r}, expected a power of two from {LEXICAL_DIMS[0]} to {LEXICAL_DIMS[-1]} "
+            "such as 256, or off."
         )
-    return dims
+    return int(value)
 
 
 def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
@@ -93,9 +91,7 @@ def _default(option: str) -> str:
     value = next(getattr(part, name) for part in parts if hasattr(part, name))
     if off:
         return (on if value else off).removeprefix("--")
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return as_option(value)
 
 
 _text_options = together(

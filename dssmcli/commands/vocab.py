@@ -16,6 +16,7 @@ from dssmcli.commands.options import (
     json_option,
     quiet_option,
 )
+from dssmcli.commands.output import writing
 from dssmcli.config import TOKENIZERS, WORDY, TextConfig
 from dssmcli.errors import ConfigError, counted
 
@@ -162,15 +163,9 @@ def _write(entries: Iterator[dict[str, object]], output: Path | None, as_json: b
         json.dumps(entry, ensure_ascii=False) if as_json else "\t".join(map(str, entry.values()))
         for entry in entries
     )
-    if output is None:
+    with writing(output) as write:
         for some in _some(lines):
-            click.echo(some, nl=False)
-        return
-    from dssmcli.atomic import replacing
-
-    with replacing(output) as stream:
-        for some in _some(lines):
-            stream.write(some.encode())
+            write(some)
 
 
 def _some(lines: Iterable[str]) -> Iterator[str]:

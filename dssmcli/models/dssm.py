@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dssmcli.config import ModelConfig
 from dssmcli.models.layers import TorchBlock, unit_rows
-from dssmcli.models.lexical import Lexical, Parts
+from dssmcli.models.lexical import Lexical
 from dssmcli.models.towers import Tower, build_tower
 
 
@@ -26,14 +26,8 @@ class Dssm(nn.Module):
 
     def encode(self, block: TorchBlock, side: str) -> Tensor:
         """Return unit rows (B, D) of the texts of one side; zeros for a text without units."""
-        if self.lexical is None:
-            return self.semantic(block, side)
-        return self.lexical.joined(self.parts(block, side), side)
-
-    def parts(self, block: TorchBlock, side: str) -> Parts:
-        """Return the lexical and the semantic part of the texts' vectors."""
-        assert self.lexical is not None
-        return self.lexical.parts(self.semantic(block, side), block, side)
+        semantic = self.semantic(block, side)
+        return semantic if self.lexical is None else self.lexical.joined(semantic, block, side)
 
     def semantic(self, block: TorchBlock, side: str) -> Tensor:
         """Return unit rows (B, D) from a tower alone."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,17 +14,6 @@ from dssmcli.text.vocab import PAD
 
 USUAL_SHARE = 0.25
 """The lexical share to start from, and to keep to where little speaks for another."""
-
-
-class Parts(NamedTuple):
-    """The parts of B vectors, each row as long as `length` (B, 1) says, at most 1.
-
-    lexical: (B, L); semantic: (B, D).
-    """
-
-    lexical: Tensor
-    semantic: Tensor
-    length: Tensor
 
 
 class Lexical(nn.Module):
@@ -80,23 +67,21 @@ class Lexical(nn.Module):
         pivot = self.lengths[1] if power > 0 else self.lengths[0]
         return (norms.clamp(min=1e-12) / pivot).pow(power).clamp(max=1.0)
 
-    def parts(self, semantic: Tensor, block: TorchBlock, side: str) -> Parts:
-        """Return the parts, given the semantic one as unit rows (B, D)."""
+    def joined(self, semantic: Tensor, block: TorchBlock, side: str) -> Tensor:
+        """Return the unit rows (B, L + D + 2), given the semantic part as unit rows (B, D).
+
+        A row is zeros where the lexical sum is.
+        """
         sums = self.sums(block)
         norms = sums.norm(dim=1)
         length = self.scale(norms, side)[:, None]
         lexical = sums / norms.clamp(min=1e-12)[:, None] * length
-        return Parts(lexical, semantic * length, length)
-
-    def joined(self, parts: Parts, side: str) -> Tensor:
-        """Return the unit rows (B, L + D + 2); zeros where the lexical part is zero."""
-        room = (1.0 - parts.length**2).clamp(min=0.0).sqrt()
-        room = room * (parts.lexical != 0).any(dim=1, keepdim=True)
+        room = (1.0 - length**2).clamp(min=0.0).sqrt() * (lexical != 0).any(dim=1, keepdim=True)
         empty = torch.zeros_like(room)
         return torch.cat(
             (
-                self.share.sqrt() * parts.lexical,
-                (1 - self.share).sqrt() * parts.semantic,
+                self.share.sqrt() * lexical,
+                (1 - self.share).sqrt() * (semantic * length),
                 *((room, empty) if side == SIDES[0] else (empty, room)),
             ),
             dim=1,

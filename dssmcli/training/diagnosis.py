@@ -88,10 +88,7 @@ def _parts(
     semantic = model.semantic(block, side)
     if model.lexical is None:
         return [semantic.numpy()]
-    return [
-        model.lexical.joined(model.lexical.parts(semantic, block, side), side).numpy(),
-        semantic.numpy(),
-    ]
+    return [model.lexical.joined(semantic, block, side).numpy(), semantic.numpy()]
 
 
 def mean_cosine(vectors: Floats32) -> float | None:

@@ -10,10 +10,9 @@ import torch
 
 from dssmcli.config import SIDES
 from dssmcli.data.pairs import Pairs
-from dssmcli.models.layers import to_torch
 from dssmcli.models.lexical import Lexical
 from dssmcli.training.task import TextTask
-from dssmcli.training.validation import Judge, judge_of
+from dssmcli.training.validation import Judge, judge_of, rows_of_texts
 
 Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer[Any]]
@@ -25,7 +24,6 @@ _LENGTH_POWERS = (0.0, 0.25, 0.5, 0.75, 1.0, -0.25, -0.5, -0.75, -1.0)
 _WORTH = 0.004
 """A rise of the score that makes length count."""
 _RARE, _COMMON = 0.01, 0.99
-_AT_ONCE = 1024
 
 
 class _Choice(NamedTuple):
@@ -101,10 +99,4 @@ def _limits(norms: Floats32) -> torch.Tensor:
 
 def _sums(task: TextTask, lexical: Lexical, texts: Ints) -> torch.Tensor:
     """Return the lexical sums (N, L) of texts given by number."""
-    distinct, inverse = np.unique(texts, return_inverse=True)
-    order = np.argsort(task.index.lengths(distinct), kind="stable")
-    sums = torch.empty((len(distinct), lexical.dims))
-    for start in range(0, len(order), _AT_ONCE):
-        part = order[start : start + _AT_ONCE]
-        sums[torch.from_numpy(part)] = lexical.sums(to_torch(task.index.block(distinct[part])))
-    return sums[torch.from_numpy(inverse)]
+    return torch.from_numpy(rows_of_texts(task, texts, lexical.dims, lexical.sums))

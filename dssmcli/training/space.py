@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from dssmcli.config import CnnConfig
+from dssmcli.config import LEXICAL_DIMS, CnnConfig
+from dssmcli.presets import replaced
 from dssmcli.training.task import TextTask
-
-T = TypeVar("T")
 
 Factors = tuple[float, ...]
 
@@ -36,8 +34,8 @@ _VALUES: Mapping[str, tuple[float, ...]] = {
 }
 _CHANGED = 0.5
 """The chance of a setting to change: most trials stay near to what did best elsewhere."""
-_MOST = {"lexical": 4096}
-_FEWEST = {"batch_size": 8, "epochs": 1, "lexical": 2}
+_MOST = {"lexical": LEXICAL_DIMS[-1]}
+_FEWEST = {"batch_size": 8, "epochs": 1, "lexical": LEXICAL_DIMS[0]}
 
 
 def drawn(task: TextTask, fixed: frozenset[str], number: int) -> dict[str, Any]:
@@ -69,15 +67,10 @@ def settings_of(task: TextTask) -> dict[str, Any]:
 
 def with_settings(task: TextTask, changed: Mapping[str, Any]) -> TextTask:
     """Return the task with other settings, over the same texts."""
-    model = replace(_changed(task.model, changed), tower=_changed(task.model.tower, changed))
+    model = replace(replaced(task.model, changed), tower=replaced(task.model.tower, changed))
     return replace(
-        task, model=model, loss=_changed(task.loss, changed), config=_changed(task.config, changed)
+        task, model=model, loss=replaced(task.loss, changed), config=replaced(task.config, changed)
     )
-
-
-def _changed(config: T, changed: Mapping[str, Any]) -> T:
-    names = {each.name for each in dataclasses.fields(config)} & set(changed)  # type: ignore[arg-type]
-    return replace(config, **{name: changed[name] for name in names})  # type: ignore[type-var]
 
 
 def _counts(task: TextTask, name: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from dssmcli.presets import as_option
 from dssmcli.training.task import TextTask
 
 
@@ -33,13 +34,7 @@ class Trial:
     @property
     def options(self) -> str:
         """Return the settings that differ, as options of the command line."""
-        return " ".join(f"--{n.replace('_', '-')} {_told(v)}" for n, v in self.changed.items())
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return " ".join(f"--{n.replace('_', '-')} {as_option(v)}" for n, v in self.changed.items())
 
 
 def progress(trial: Trial, best: Trial) -> str:

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from dssmcli import metrics, rankings
 from dssmcli.data.batching import KnownPositives
 from dssmcli.data.pairs import Pairs, positive_rows
 from dssmcli.models.dssm import Dssm
-from dssmcli.models.layers import to_torch
+from dssmcli.models.layers import TorchBlock, to_torch
 from dssmcli.models.lexical import USUAL_SHARE
 from dssmcli.training.task import TextTask
 
@@ -173,16 +174,21 @@ def _cosines(task: TextTask, model: Dssm, queries: Ints, titles: Ints) -> Floats
     return np.asarray(np.einsum("nd,nd->n", query, title), np.float64)
 
 
-@torch.no_grad()
 def encode_texts(task: TextTask, model: Dssm, texts: Ints, side: str) -> Floats32:
     """Return the vectors (N, D) of texts given by number."""
+    return rows_of_texts(task, texts, task.model.dim, lambda block: model.encode(block, side))
+
+
+@torch.no_grad()
+def rows_of_texts(
+    task: TextTask, texts: Ints, width: int, rows_of: Callable[[TorchBlock], Tensor]
+) -> Floats32:
+    """Return the rows (N, width) of texts given by number; `rows_of` makes those of a block."""
     distinct, inverse = np.unique(texts, return_inverse=True)
     # Texts of like length together: less padding.
     order = np.argsort(task.index.lengths(distinct), kind="stable")
-    parts = [np.zeros((0, task.model.dim), np.float32)]
+    rows = np.empty((len(distinct), width), np.float32)
     for start in range(0, len(order), _ENCODE_AT_ONCE):
-        block = task.index.block(distinct[order[start : start + _ENCODE_AT_ONCE]])
-        parts.append(model.encode(to_torch(block), side).numpy())
-    vectors = np.empty((len(distinct), task.model.dim), np.float32)
-    vectors[order] = np.concatenate(parts)
-    return np.asarray(vectors[inverse])
+        part = order[start : start + _ENCODE_AT_ONCE]
+        rows[part] = rows_of(to_torch(task.index.block(distinct[part]))).numpy()
+    return np.asarray(rows[inverse])
