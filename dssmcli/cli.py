@@ -33,6 +33,8 @@ COMMANDS = (
     "tokenize",
     "vocab",
     "info",
+    "train-rec",
+    "predict",
 )
 
 _COMPLETE = "_DSSM_COMPLETE"
@@ -68,7 +70,7 @@ class LazyGroup(click.Group):
         """Return a command, or None when there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"dssmcli.commands.{cmd_name}")
+        module = importlib.import_module(f"dssmcli.commands.{cmd_name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
         return command

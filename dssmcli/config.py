@@ -220,11 +220,11 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How the losses are minimised. Shares are of 1; `eval_steps` 0 means once an epoch.
+class OptimConfig:
+    """How losses are minimised. Shares are of 1; `eval_steps` 0 means once an epoch.
 
-    `epochs` and `batch_size` 0 mean what `sized` makes of the number of rows. `averaging` is the
-    decay of the running mean of the weights, which is what is kept; 0 keeps the last weights.
+    `epochs` and `batch_size` 0 mean what is made of the number of rows. `averaging` is the decay of
+    the running mean of the weights, which is what is kept; 0 keeps the last weights.
     """
 
     epochs: int = 0
@@ -234,8 +234,6 @@ class TrainConfig:
     warmup: float = 0.1
     decay: str = "linear"
     clip_norm: float = 1.0
-    unit_dropout: float = 0.1
-    vector_dropout: float = 0.2
     averaging: float = 0.999
     patience: int = 10
     eval_steps: int = 0
@@ -251,14 +249,25 @@ class TrainConfig:
         between("warmup", self.warmup, 0, 1)
         one_of("decay", self.decay, DECAYS)
         between("clip_norm", self.clip_norm, 0)
-        between("unit_dropout", self.unit_dropout, 0, 0.95)
-        between("vector_dropout", self.vector_dropout, 0, 0.95)
         between("averaging", self.averaging, 0, 0.999999)
         between("patience", self.patience, 1)
         between("eval_steps", self.eval_steps, 0)
         between("valid_share", self.valid_share, 0, 0.9)
         between("seed", self.seed, 0, 2**32 - 1)
         between("threads", self.threads, 1, 1024)
+
+
+@dataclass(frozen=True)
+class TrainConfig(OptimConfig):
+    """How a text model is trained, see `sized` for epochs and batches that are 0."""
+
+    unit_dropout: float = 0.1
+    vector_dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        between("unit_dropout", self.unit_dropout, 0, 0.95)
+        between("vector_dropout", self.vector_dropout, 0, 0.95)
 
 
 _LARGEST_BATCH, _SMALLEST_BATCH, _BATCHES_WANTED = 512, 32, 40
@@ -314,8 +323,9 @@ def from_dict(kind: type[T], plain: object, where: str) -> T:
 
 def _typed(value: object, declared: str, where: str) -> object:
     """Return a JSON value as the declared type; bool is no number, and an int is a fine float."""
-    if declared == "tuple[int, ...]" and isinstance(value, list):
-        return tuple(_typed(item, "int", where) for item in value)
+    if declared.startswith("tuple[") and isinstance(value, list):
+        entry = declared.removeprefix("tuple[").removesuffix(", ...]")
+        return tuple(_typed(item, entry, where) for item in value)
     if declared == "float" and type(value) is int:
         return float(value)
     if type(value).__name__ != declared:

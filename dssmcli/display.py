@@ -71,13 +71,13 @@ class _Terminal(Console):
 
 
 class TrainingDisplay:
-    """Progress of a training: loss, pairs/s and time left; a row an evaluation.
+    """Progress of a training: loss, pairs/s or rows/s, and time left; a row an evaluation.
 
     Used as a context manager. Says nothing at all when quiet.
     """
 
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
+    def __init__(self, quiet: bool, noun: str = "pairs") -> None:
+        self._quiet, self._noun = quiet, noun
         self._console = _Terminal(stderr=True, highlight=False, soft_wrap=True)
         self._live = not quiet and sys.stderr.isatty()
         self._progress: Progress | None = None
@@ -114,7 +114,7 @@ class TrainingDisplay:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("loss {task.fields[loss]:.4f}"),
-            TextColumn("{task.fields[speed]:,.0f} pairs/s"),
+            TextColumn(f"{{task.fields[speed]:,.0f}} {self._noun}/s"),
             TimeRemainingColumn(),
             console=self._console,
         )
@@ -139,7 +139,7 @@ class TrainingDisplay:
             return
         self.say(
             f"epoch {found.epoch:4.1f}  step {found.step}/{self._total}  loss {found.loss:.4f}"
-            f"{score}{_diagnosis(found.parts)}  {self._speed():,.0f} pairs/s  "
+            f"{score}{_diagnosis(found.parts)}  {self._speed():,.0f} {self._noun}/s  "
             f"{clock(left)} left{mark}"
         )
 
@@ -165,4 +165,6 @@ def _diagnosis(parts: Mapping[str, float]) -> str:
         shown.remove("random_cosine")
     if "solved" not in shown and "masked" in shown:
         shown.remove("masked")  # no candidates are learned from
-    return "".join("  " + _FIGURES[name].format(parts[name]) for name in shown)
+    told = [_FIGURES[name].format(parts[name]) for name in shown]
+    told += [f"{name} {parts[name]:.4f}" for name in parts if name.endswith((" auc", " r2"))]
+    return "".join(f"  {figure}" for figure in told)

@@ -206,3 +206,16 @@ def _average_ranks(values: ArrayLike) -> Floats:
         return np.full_like(array, math.nan)
     _, group, sizes = np.unique(array, return_inverse=True, return_counts=True)
     return as_floats((np.cumsum(sizes) - (sizes - 1) / 2)[group])
+
+
+# Numbers: how far off are predictions?
+
+
+def r_squared(predicted: ArrayLike, truth: ArrayLike) -> float:
+    """Return the share of the variance that predictions (N,) explain; nan if there is none."""
+    guess, values = as_floats(predicted), as_floats(truth)
+    check_aligned(guess, values)
+    if not values.size or values.min() == values.max() or not np.isfinite(guess).all():
+        return math.nan
+    left, whole = ((values - guess) ** 2).sum(), ((values - values.mean()) ** 2).sum()
+    return float(1 - left / whole)

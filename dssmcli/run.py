@@ -4,10 +4,17 @@ A run is one folder:
 
     config.json          format, versions, every setting, data hash, threshold, metrics
     weights.safetensors  the towers' weights, float32, under their torch state-dict names
-    vocab.txt            the features, one a line; row i + 1 of the embedding is line i
-    words.txt            the words texts are cut into, with scores, if the tokenizer has a list
     metrics.jsonl        one line an evaluation
     MANIFEST.json        size and SHA-256 of every other file
+
+and, if it is of texts,
+
+    vocab.txt            the features, one a line; row i + 1 of the embedding is line i
+    words.txt            the words texts are cut into, with scores, if the tokenizer has a list
+
+or, if it is of tables,
+
+    features.json        the columns that are read, and how they become categories and numbers
 
 While training goes on, `NAME.partial` beside it holds the state to resume from. Nothing in a run
 is a program, nothing points outside the folder, and every byte is checked before it is used.
@@ -28,7 +35,7 @@ from typing import Any, NamedTuple
 from dssmcli.atomic import lock
 from dssmcli.errors import DssmError, OutputError, RunError
 
-FORMAT = 2
+FORMAT = 3
 DEFAULT_NAME = "dssm-model"
 ENVIRONMENT_VARIABLE = "DSSM_MODEL"
 
@@ -37,9 +44,18 @@ WEIGHTS = "weights.safetensors"
 VOCABULARY = "vocab.txt"
 WORDS = "words.txt"
 METRICS = "metrics.jsonl"
+FEATURES = "features.json"
 MANIFEST = "MANIFEST.json"
 FILES = (CONFIG, WEIGHTS, VOCABULARY, METRICS)
-"""What every run has. Some have WORDS, too."""
+"""What a run of texts has. Some have WORDS, too."""
+TABLE_FILES = (CONFIG, WEIGHTS, FEATURES, METRICS)
+"""What a run of tables has."""
+
+TEXT, MULTITASK = "text", "multitask"
+FAMILIES = {
+    TEXT: "of texts (`dssm train`)",
+    MULTITASK: "a multi-task model (`dssm train-rec`)",
+}
 
 WORKPLACE = "partial"
 CHECKPOINT = "checkpoint.safetensors"
@@ -88,9 +104,19 @@ class Run(NamedTuple):
         """Return config.json, as this format has it."""
         return _migrated(parse_object(self.read_text(CONFIG), self.path / CONFIG))
 
+    def config_of(self, family: str) -> dict[str, Any]:
+        """Return config.json; RunError when the run is of another family."""
+        config = self.config()
+        found = config.get("family")
+        if found != family:
+            told = FAMILIES.get(found, str(found)) if isinstance(found, str) else "of no kind known"
+            raise RunError(f"{self.path}: the run is {told}, expected one {FAMILIES[family]}.")
+        return config
+
 
 def _migrated(config: dict[str, Any]) -> dict[str, Any]:
     """Return the config of a run of any format with what was added to it later."""
+    config.setdefault("family", TEXT)
     model = config.get("model")
     if not isinstance(model, dict):
         return config
@@ -142,7 +168,7 @@ def open_run(path: Path) -> Run:
         path = replaced if is_run(replaced) else path
     if not path.is_dir():
         if path.exists():
-            raise RunError(f"{path}: not a run (a run is a folder that `dssm train` wrote).")
+            raise RunError(f"{path}: not a run (a run is a folder that a training wrote).")
         raise RunError(
             f"{path}: no such run. Train one with `dssm train PAIRS -o {path}`, "
             f"or name another with -m DIR or ${ENVIRONMENT_VARIABLE}."
@@ -176,7 +202,8 @@ def _listed_files(found: object, where: Path) -> dict[str, tuple[int, str]]:
     if not isinstance(found, dict):
         raise RunError(f"{where}: no list of files.")
     files = {}
-    for name in (*FILES, *({WORDS} & set(found))):
+    needed = TABLE_FILES if FEATURES in found else FILES
+    for name in (*needed, *({WORDS} & set(found))):
         entry = found.get(name)
         if not isinstance(entry, dict):
             raise RunError(f"{where}: does not list {name}.")
@@ -224,12 +251,12 @@ def to_json(value: Mapping[str, Any]) -> str:
 def publish(place: Workplace, contents: Mapping[str, bytes]) -> None:
     """Write a run whole, flush it and put it in its place; what stood there before goes last.
 
-    `contents` has every name of FILES, and WORDS if need be. A reader finds the old run or the new
-    one, never a mixture, whenever the program dies. Raises DssmError when something else than a
-    run stands there.
+    `contents` has every name of FILES, and WORDS if need be, or every name of TABLE_FILES. A reader
+    finds the old run or the new one, never a mixture, whenever the program dies. Raises DssmError
+    when something else than a run stands there.
     """
-    if set(contents) - {WORDS} != set(FILES):
-        raise AssertionError(f"a run has the files {FILES}, got {tuple(contents)}")
+    if set(contents) - {WORDS} not in (set(FILES), set(TABLE_FILES)):
+        raise AssertionError(f"a run has the files {FILES} or {TABLE_FILES}, got {[*contents]}")
     listed = {
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in contents.items()
@@ -346,7 +373,7 @@ def workplace(run: Path) -> Iterator[Workplace]:
         held = open(place.path / LOCK, "wb")  # noqa: SIM115 (until the block ends)
     with held:
         if not lock(held.fileno()):
-            raise DssmError(f"{run}: another `dssm train` is writing this run.")
+            raise DssmError(f"{run}: another training is writing this run.")
         try:
             _put_back(place)
             yield place

@@ -59,7 +59,7 @@ def test_a_cnn_written_before_there_were_several_widths_gives_the_same_vectors(
 ) -> None:
     config = json.loads((copy / "config.json").read_text("utf-8"))
     tower = config["model"]["tower"]
-    assert config["format"] == 2 and tower.pop("pooling") == "max" and tower["window"] == [3]
+    assert config["format"] == FORMAT and tower.pop("pooling") == "max" and tower["window"] == [3]
     tower["window"] = 3
     (copy / "config.json").write_text(json.dumps(config), "utf-8")
     reseal(copy)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
-    from dssmcli.display import TrainingDisplay
+    from dssmcli.display import Evaluated, TrainingDisplay
     from dssmcli.presets import Settings
     from dssmcli.run import Workplace
+    from dssmcli.training.loop import Step
+    from dssmcli.training.tabletask import TableTask
     from dssmcli.training.task import PairsInput, TextTask
     from dssmcli.training.text import TextState
 
@@ -70,20 +73,50 @@ def train_run(task: TextTask, place: Workplace, output: Path, display: TrainingD
     """Train to the end, saving at each evaluation, then put the run in its place."""
     from dssmcli.training.diagnosis import Advice
     from dssmcli.training.finish import checkpoint
-    from dssmcli.training.text import Evaluation, steps_in_all, train_text
+    from dssmcli.training.text import steps_in_all, train_text
 
     state = _state(task, place, display)
     advice = Advice(state.history)
     display.start(state.step, steps_in_all(task))
-    for event in train_text(task, state):
-        if isinstance(event, Evaluation):
-            display.evaluation(event)
-            for hint in advice.new(state.history):
-                display.say(hint)
-            place.save(checkpoint(task, state))
-        else:
-            display.step(event.loss, event.rows)
+    for _ in shown(train_text(task, state), display):
+        for hint in advice.new(state.history):
+            display.say(hint)
+        place.save(checkpoint(task, state))
     _write_run(task, state, place, output, display)
+
+
+def shown(events: Iterable[Step | Evaluated], display: TrainingDisplay) -> Iterator[Evaluated]:
+    """Show steps as they are taken, and evaluations, each of which is then yielded."""
+    from dssmcli.training.loop import Step
+
+    for event in events:
+        if isinstance(event, Step):
+            display.step(event.loss, event.rows)
+        else:
+            display.evaluation(event)
+            yield event
+
+
+def train_table_run(
+    task: TableTask, place: Workplace, output: Path, display: TrainingDisplay
+) -> None:
+    """Train a multi-task model to the end, saving at each evaluation, then write the run."""
+    from dssmcli.run import discard, publish
+    from dssmcli.training.multifinish import checkpoint, resumed_state, run_contents
+    from dssmcli.training.multitask import new_state, steps_in_all, train_multitask
+
+    saved = place.load()
+    if saved is None:
+        state = new_state(task)
+    else:
+        state = resumed_state(task, saved, str(place.checkpoint))
+        display.say(f"Going on after step {state.step}.")
+    display.start(state.step, steps_in_all(task))
+    for _ in shown(train_multitask(task, state), display):
+        place.save(checkpoint(task, state))
+    publish(place, run_contents(task, state))
+    discard(place)
+    display.say(f"Wrote {output}.")
 
 
 def _write_run(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
-from dssmcli.config import SIDES
+from dssmcli.config import DECAYS, OPTIMIZERS, SIDES
 from dssmcli.errors import DataError, shown
+from dssmcli.presets import as_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,6 +78,76 @@ bad_rows_options = together(
         help="Keep the skipped rows in this file.",
     ),
 )
+
+run_options = together(
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(file_okay=False, path_type=Path),
+        default="dssm-model",
+        help="The run to write.",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace a run, or a training left unfinished."),
+    click.option("--resume", is_flag=True, help="Go on with a training that was interrupted."),
+)
+Setting = Callable[..., Callable[[Any], Any]]
+
+
+def setting_of(*parts: object) -> Setting:
+    """Return a maker of options without a default of their own: what a part says stands.
+
+    The help tells that default, as the user would write it, unless it tells one already.
+    """
+
+    def setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[Any], Any]:
+        if "[default" not in text:
+            text += f"  [default: {_default(name, parts)}]"
+        return click.option(name, type=kind, default=None, help=text, **more)
+
+    return setting
+
+
+def _default(option: str, parts: Iterable[object]) -> str:
+    on, _, off = option.partition("/")
+    name = on.removeprefix("--").replace("-", "_")
+    value = next(getattr(part, name) for part in parts if hasattr(part, name))
+    if off:
+        return (on if value else off).removeprefix("--")
+    return as_option(value)
+
+
+def optim_options(setting: Setting, epochs: str, batch_size: str) -> Callable[[F], F]:
+    """Return the options of an OptimConfig; `epochs` and `batch_size` tell what 0 becomes."""
+    return together(
+        setting("--epochs", int, f"Times through the rows at most.  {epochs}"),
+        setting("--batch-size", int, f"Rows of a step.  {batch_size}"),
+        setting("--optimizer", click.Choice(OPTIMIZERS), "The optimiser."),
+        setting("--learning-rate", float, "The highest learning rate."),
+        setting("--warmup", float, "Share of the steps in which the rate rises."),
+        setting("--decay", click.Choice(DECAYS), "How the rate falls after that."),
+        setting("--clip-norm", float, "Longest gradient, 0 for no limit."),
+        setting("--averaging", float, "Decay of the running mean of the weights, 0 for none."),
+        setting("--patience", int, "Evaluations without a better one before stopping."),
+        setting("--eval-steps", int, "Steps between evaluations, 0 for once an epoch."),
+        setting("--seed", int, "One seed sets everything."),
+        setting("--threads", int, "Processor threads.  [default: all]"),
+    )
+
+
+def widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Return widths that a user writes as 300,300."""
+    if value is None:
+        return None
+    try:
+        return tuple(int(width) for width in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r}, expected widths such as 1,3 or 300,300.") from error
+
+
+def checked_way(overwrite: bool, resume: bool) -> None:
+    """Raise a usage error when a run is both to be replaced and to be gone on with."""
+    if overwrite and resume:
+        raise click.UsageError("--overwrite starts afresh, --resume goes on: give one of them.")
 
 
 def available_threads() -> int:

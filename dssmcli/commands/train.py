@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,43 +18,36 @@ from dssmcli.commands.fit import (
 )
 from dssmcli.commands.options import (
     CONTEXT,
-    F,
     available_threads,
     bad_rows_options,
     checked_rejects,
+    checked_way,
+    optim_options,
     pairs_options,
     quiet_option,
+    run_options,
+    setting_of,
     together,
+    widths,
 )
 from dssmcli.config import (
     CLICK_WEIGHTS,
     CNN_FORMS,
     CNN_POOLINGS,
-    DECAYS,
     LEXICAL_DIMS,
-    OPTIMIZERS,
     POOLINGS,
     TOKENIZERS,
     TOWERS,
     LossConfig,
     TextConfig,
 )
-from dssmcli.presets import PRESETS, Settings, as_option, settings_of
+from dssmcli.presets import PRESETS, Settings, settings_of
 
 _EPILOG = """\b
 Example:
   dssm train --arch cnn pairs.tsv
   zcat log.tsv.gz | dssm train --value clicks -o my-run -
 """
-
-
-def _widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    try:
-        return tuple(int(width) for width in value.split(","))
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r}, expected widths such as 1,3 or 300,300.") from error
 
 
 def _lexical(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
@@ -69,31 +61,8 @@ def _lexical(_: click.Context, __: click.Parameter, value: str | None) -> int | 
     return int(value)
 
 
-def _setting(name: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
-    """Return an option without a default of its own: the preset's stands unless it is given."""
-    if "[default" not in text:
-        text += f"  [default: {_default(name)}]"
-    return click.option(name, type=kind, default=None, help=text, **more)
-
-
-def _default(option: str) -> str:
-    """Return how the default preset sets an option, as the user would write it."""
-    on, _, off = option.partition("/")
-    base = PRESETS["default"]
-    parts: tuple[object, ...] = (
-        TextConfig(),
-        *base.towers.values(),
-        LossConfig(),
-        base.train,
-        base,
-    )
-    name = on.removeprefix("--").replace("-", "_")
-    value = next(getattr(part, name) for part in parts if hasattr(part, name))
-    if off:
-        return (on if value else off).removeprefix("--")
-    return as_option(value)
-
-
+_BASE = PRESETS["default"]
+_setting = setting_of(TextConfig(), *_BASE.towers.values(), LossConfig(), _BASE.train, _BASE)
 _text_options = together(
     _setting("--tokenizer", click.Choice(TOKENIZERS), "How texts become units."),
     click.option(
@@ -125,9 +94,9 @@ _tower_options = together(
     click.option("--separate-towers", is_flag=True, help="A tower of its own for titles."),
     _setting("--dim", int, "Length of a vector."),
     _setting("--embedding", int, "cnn, lstm: width of a feature's embedding."),
-    _setting("--hidden", str, "dnn: widths of the hidden layers, as 300,300.", callback=_widths),
+    _setting("--hidden", str, "dnn: widths of the hidden layers, as 300,300.", callback=widths),
     _setting("--form", click.Choice(CNN_FORMS), "cnn: an embedding, or exact rows per offset."),
-    _setting("--window", str, "cnn: units in a window; several widths as 1,3.", callback=_widths),
+    _setting("--window", str, "cnn: units in a window; several widths as 1,3.", callback=widths),
     _setting("--filters", int, "cnn: number of filters, of each width."),
     _setting(
         "--pooling",
@@ -175,22 +144,11 @@ _loss_options = together(
     _setting("--query-cap", int, "Matches of one query drawn for an epoch at most, 0 for all."),
 )
 _train_options = together(
-    _setting(
-        "--epochs", int, "Times through the rows at most.  [default: 4, up to 20 for few rows]"
+    optim_options(
+        _setting, "[default: 4, up to 20 for few rows]", "[default: 512, down to 32 for few rows]"
     ),
-    _setting("--batch-size", int, "Rows of a step.  [default: 512, down to 32 for few rows]"),
-    _setting("--optimizer", click.Choice(OPTIMIZERS), "The optimiser."),
-    _setting("--learning-rate", float, "The highest learning rate."),
-    _setting("--warmup", float, "Share of the steps in which the rate rises."),
-    _setting("--decay", click.Choice(DECAYS), "How the rate falls after that."),
-    _setting("--clip-norm", float, "Longest gradient, 0 for no limit."),
     _setting("--unit-dropout", float, "Share of units left out at each step."),
     _setting("--vector-dropout", float, "Share of a vector's dimensions left out at each step."),
-    _setting("--averaging", float, "Decay of the running mean of the weights, 0 for none."),
-    _setting("--patience", int, "Evaluations without a better one before stopping."),
-    _setting("--eval-steps", int, "Steps between evaluations, 0 for once an epoch."),
-    _setting("--seed", int, "One seed sets everything."),
-    _setting("--threads", int, "Processor threads.  [default: all]"),
 )
 
 
@@ -202,15 +160,7 @@ _train_options = together(
     no_args_is_help=True,
 )
 @click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default="dssm-model",
-    help="The run to write.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace a run, or a training left unfinished.")
-@click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
+@run_options
 @pairs_options
 @click.option(
     "--valid",
@@ -273,8 +223,7 @@ def command(
     """
     began = time.monotonic()
     checked_rejects(bad_rows, rejects)
-    if overwrite and resume:
-        raise click.UsageError("--overwrite starts afresh, --resume goes on: give one of them.")
+    checked_way(overwrite, resume)
     if tune is not None and resume:
         raise click.UsageError("--tune cannot be resumed: give --tune or --resume.")
     settings = _settings(chosen, preset)

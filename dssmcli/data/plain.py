@@ -36,7 +36,7 @@ def plain_columns(content: bytes, layout: Layout, folder: Folder) -> Columns | N
     """
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
-    if not _has_width(content, layout.width):
+    if not has_width(content, "\t", layout.width):
         return None
     try:
         fields = content.decode("utf-8").replace("\n", "\t").split("\t")
@@ -58,10 +58,10 @@ def plain_columns(content: bytes, layout: Layout, folder: Folder) -> Columns | N
     return Columns(content + b"\n", normal, values, shown)
 
 
-def _has_width(content: bytes, width: int) -> bool:
+def has_width(content: bytes, delimiter: str, width: int) -> bool:
     """Tell whether each line has so many columns."""
     lines = np.frombuffer(content + b"\n", np.uint8)
-    ends = lines[(lines == ord("\t")) | (lines == ord("\n"))] == ord("\n")
+    ends = lines[(lines == ord(delimiter)) | (lines == ord("\n"))] == ord("\n")
     if len(ends) % width:
         return False
     rows = ends.reshape(-1, width)
@@ -80,10 +80,16 @@ def _numbers(fields: list[str], column: int | None, width: int) -> Floats | None
 
 def number_in(text: str) -> float:
     """Return the number of 0 or more that a field holds, nan if it holds none."""
+    number = signed_number_in(text)
+    return number if number >= 0 else math.nan
+
+
+def signed_number_in(text: str) -> float:
+    """Return the finite number that a field holds, nan if it holds none."""
     bare = text.strip()
     try:
         # int() and float() take underscores and other scripts' digits; a log has neither.
         number = float(bare) if bare.isascii() and "_" not in bare else math.nan
     except ValueError:
         return math.nan
-    return number if math.isfinite(number) and number >= 0 else math.nan
+    return number if math.isfinite(number) else math.nan

@@ -15,7 +15,7 @@ from dssmcli.calibration import Calibration
 from dssmcli.config import SIDES, WORDY, ModelConfig, model_from_dict, one_of
 from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import ConfigError, RunError
-from dssmcli.run import CONFIG, VOCABULARY, WEIGHTS, WORDS, Run
+from dssmcli.run import CONFIG, TEXT, VOCABULARY, WEIGHTS, WORDS, Run
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
 from dssmcli.serving.weights import tensors_in
@@ -277,7 +277,7 @@ def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1
 
     Raises RunError when the run's files do not fit together.
     """
-    config = run.config()
+    config = run.config_of(TEXT)
     where = str(run.path / CONFIG)
     try:
         model = model_from_dict(config.get("model"), where)

@@ -1,4 +1,4 @@
-"""Turns blocks of texts into rows in several processes, results in order."""
+"""Answers messages in several processes, results in order: blocks of texts become rows."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import DssmError
 
 Floats = npt.NDArray[np.float32]
+Answer = Callable[[bytes], Sequence[bytes | memoryview]]
+"""Turns a message into the parts of its answer."""
 
 _SIZE = struct.Struct("<q")
-_ANSWER = struct.Struct("<qqq")
+_SHAPE = struct.Struct("<qqq")
 
 
 class Encoded(NamedTuple):
@@ -37,48 +39,71 @@ def in_processes(
 ) -> Iterator[Encoded]:
     """Yield encode(block) in the blocks' order, each computed in one of several processes.
 
-    They are copies of this one (`fork`), so they have all that `encode` knows and share its memory
-    until they change it. Only for a program without other threads. A single block is encoded here.
-    Raises DssmError when a process dies.
+    See `answered`. A single block is encoded here.
     """
     blocks = iter(blocks)
     first = list(islice(blocks, 2))
     if len(first) < 2:
         yield from map(encode, first)
         return
-    workers = [_fork(encode) for _ in range(processes)]
+
+    def answer(message: bytes) -> Sequence[bytes | memoryview]:
+        rows, truncated = encode(message.decode("utf-8", "surrogatepass").split("\n"))
+        plain = np.ascontiguousarray(rows).data.cast("B")
+        return _SHAPE.pack(*rows.shape, truncated), plain
+
+    for found in answered(answer, map(_message, chain(first, blocks)), processes):
+        rows, dim, truncated = _SHAPE.unpack_from(found)
+        entries = np.frombuffer(found, np.float32, rows * dim, _SHAPE.size)
+        yield Encoded(entries.reshape(rows, dim), truncated)
+
+
+def _message(texts: Sequence[str]) -> bytes:
+    joined = "\n".join(text.replace("\n", " ") for text in texts)
+    return joined.encode("utf-8", "surrogatepass")
+
+
+def answered(answer: Answer, messages: Iterable[bytes], processes: int) -> Iterator[bytearray]:
+    """Yield the answers to messages in their order, each made in one of several processes.
+
+    They are copies of this one (`fork`), so they have all that `answer` knows and share its memory
+    until they change it. Only for a program without other threads. Raises DssmError when a process
+    dies.
+    """
+    workers = [_fork(answer) for _ in range(processes)]
     free = list(workers)  # there are as many threads, so one is always left
 
-    def encoded(texts: Sequence[str]) -> Encoded:
+    def by_worker(message: bytes) -> bytearray:
         worker = free.pop()
         try:
-            return worker.encode(texts)
+            return worker.answer(message)
         finally:
             free.append(worker)
 
     try:
-        yield from in_threads(encoded, chain(first, blocks), processes)
+        yield from in_threads(by_worker, messages, processes)
     finally:
         for worker in reversed(workers):
             worker.close()
 
 
 class _Worker(NamedTuple):
-    """A process that waits for blocks."""
+    """A process that waits for messages."""
 
     process: int
     requests: BinaryIO
     answers: BinaryIO
 
-    def encode(self, texts: Sequence[str]) -> Encoded:
-        """Have a block encoded."""
-        message = "\n".join(text.replace("\n", " ") for text in texts)
+    def answer(self, message: bytes) -> bytearray:
+        """Have a message answered."""
         try:
-            _send(self.requests, message.encode("utf-8", "surrogatepass"))
-            rows, dim, truncated = _ANSWER.unpack(self.answers.read(_ANSWER.size))
-            found = np.empty((rows, dim), np.float32)
-            if self.answers.readinto(found.data.cast("B")) == found.nbytes:  # type: ignore[attr-defined]
-                return Encoded(found, truncated)
+            self.requests.write(_SIZE.pack(len(message)))
+            self.requests.write(message)
+            self.requests.flush()
+            (size,) = _SIZE.unpack(self.answers.read(_SIZE.size))
+            found = bytearray(size)
+            if self.answers.readinto(found) == size:  # type: ignore[attr-defined]
+                return found
         except (BrokenPipeError, struct.error):
             pass
         raise DssmError("A process that encodes has ended; is memory short? Try --threads 1.")
@@ -91,37 +116,27 @@ class _Worker(NamedTuple):
         os.waitpid(self.process, 0)
 
 
-def _fork(encode: Encode) -> _Worker:
+def _fork(answer: Answer) -> _Worker:
     requests, answers = os.pipe(), os.pipe()
     process = os.fork()
     if not process:
         os.close(requests[1])
         os.close(answers[0])
-        _serve(encode, os.fdopen(requests[0], "rb"), os.fdopen(answers[1], "wb"))
+        _serve(answer, os.fdopen(requests[0], "rb"), os.fdopen(answers[1], "wb"))
     os.close(requests[0])
     os.close(answers[1])
     return _Worker(process, os.fdopen(requests[1], "wb"), os.fdopen(answers[0], "rb"))
 
 
-def _serve(encode: Encode, requests: BinaryIO, answers: BinaryIO) -> NoReturn:
+def _serve(answer: Answer, requests: BinaryIO, answers: BinaryIO) -> NoReturn:
     """Answer until nobody asks any more, then end without this program's own last words."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asking process ends this one
         while len(size := requests.read(_SIZE.size)) == _SIZE.size:
-            message = requests.read(*_SIZE.unpack(size)).decode("utf-8", "surrogatepass")
-            rows, truncated = encode(message.split("\n"))
-            answers.write(_ANSWER.pack(*rows.shape, truncated))
-            _write(answers, rows)
+            parts = answer(requests.read(*_SIZE.unpack(size)))
+            answers.write(_SIZE.pack(sum(map(len, parts))))
+            for part in parts:
+                answers.write(part)
+            answers.flush()
     finally:
         os._exit(0)
-
-
-def _send(stream: BinaryIO, message: bytes) -> None:
-    stream.write(_SIZE.pack(len(message)))
-    stream.write(message)
-    stream.flush()
-
-
-def _write(stream: BinaryIO, rows: Floats) -> None:
-    stream.write(np.ascontiguousarray(rows).data.cast("B"))
-    stream.flush()

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from dssmcli.errors import RunError
+from dssmcli.errors import ConfigError, RunError
 
 _STATE = "state"
 
@@ -71,3 +71,16 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
         index, _, name = key.partition("/")
         whole["state"].setdefault(int(index), {})[name] = value
     optimizer.load_state_dict(whole)
+
+
+def check_same(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> None:
+    """Raise ConfigError unless the settings of a checkpoint are those of now."""
+    for name, value in now.items():
+        old = before.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            check_same(old, value, f"{where}{name}.")
+        elif old != value:
+            raise ConfigError(
+                f"--resume: {where}{name} was {old!r} and is now {value!r}. "
+                "Give the same data and settings, or start afresh with --overwrite."
+            )

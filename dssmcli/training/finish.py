@@ -17,8 +17,9 @@ import dssmcli
 from dssmcli import calibration, metrics
 from dssmcli.config import to_dict
 from dssmcli.errors import ConfigError, RunError
-from dssmcli.run import CONFIG, FORMAT, METRICS, VOCABULARY, WEIGHTS, WORDS, to_json
+from dssmcli.run import CONFIG, FORMAT, METRICS, TEXT, VOCABULARY, WEIGHTS, WORDS, to_json
 from dssmcli.training.checkpoint import (
+    check_same,
     from_bytes,
     optimizer_tensors,
     restore_optimizer,
@@ -47,6 +48,7 @@ def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
     config = {
         "format": FORMAT,
         "version": dssmcli.__version__,
+        "family": TEXT,
         **settings,
         "threshold": _threshold(task, scores),
         "calibration": _calibration(task, scores),
@@ -151,7 +153,7 @@ def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
     """Return the state a checkpoint holds; ConfigError when the task is not the one it was of."""
     groups, saved = from_bytes(content, where)
     try:
-        _check_same(saved["settings"], _settings(task), "")
+        check_same(saved["settings"], _settings(task))
         if saved["vocabulary"] != task.vocabulary.digest:
             raise ConfigError("--resume: the vocabulary is another than before.")
         if task.words is not None and saved["words"] != task.words.digest:
@@ -175,15 +177,3 @@ def _restored(
         state.best_score = saved["best_score"]
     state.history, state.finished = saved["history"], saved["finished"]
     return state
-
-
-def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], where: str) -> None:
-    for name, value in now.items():
-        old = before.get(name)
-        if isinstance(value, dict) and isinstance(old, dict):
-            _check_same(old, value, f"{where}{name}.")
-        elif old != value:
-            raise ConfigError(
-                f"--resume: {where}{name} was {old!r} and is now {value!r}. "
-                "Give the same data and settings, or start afresh with --overwrite."
-            )

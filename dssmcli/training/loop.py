@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dssmcli.config import TrainConfig
+from dssmcli.config import OptimConfig
 from dssmcli.errors import DivergedError
 
 
@@ -30,7 +30,7 @@ class StepLoss(NamedTuple):
     rows: int
 
 
-def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
+def learning_rate(config: OptimConfig, step: int, steps: int) -> float:
     """Return the rate at a step of `steps`: a linear warm-up, then the decay to nothing."""
     warm = round(config.warmup * steps)
     if step < warm:
@@ -41,7 +41,7 @@ def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
     return config.learning_rate * (1 - done if config.decay == "linear" else 1.0)
 
 
-def optimizer_for(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+def optimizer_for(config: OptimConfig, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
     """Return the optimiser a config names."""
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=config.learning_rate)
@@ -50,7 +50,7 @@ def optimizer_for(config: TrainConfig, parameters: Sequence[nn.Parameter]) -> to
 
 def train(
     optimizer: torch.optim.Optimizer,
-    config: TrainConfig,
+    config: OptimConfig,
     next_loss: Callable[[], StepLoss],
     start: int,
     steps: int,

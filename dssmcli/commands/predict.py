@@ -1,0 +1,86 @@
+"""`dssm predict`: what a multi-task run says of each row of a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dssmcli.commands.options import (
+    CONTEXT,
+    bad_rows_options,
+    checked_rejects,
+    json_option,
+    model_option,
+    parallel,
+    quiet_option,
+    threads_option,
+)
+from dssmcli.errors import counted
+
+_EPILOG = """\b
+Example:
+  dssm predict visits.csv > predicted.tsv
+  zcat visits.csv.gz | dssm predict -m my-run --keep visit --json -
+"""
+
+
+@click.command(
+    "predict",
+    short_help="Predict the tasks of a multi-task run.",
+    context_settings=CONTEXT,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
+@click.argument("table", metavar="TABLE|-")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file, which appears when it is whole.  [default: standard output]",
+)
+@click.option(
+    "--keep", multiple=True, metavar="COLUMN", help="Put this column of the table in front."
+)
+@json_option
+@threads_option
+@model_option
+@bad_rows_options
+@quiet_option
+def command(
+    table: str,
+    output: Path | None,
+    keep: tuple[str, ...],
+    as_json: bool,
+    threads: int | None,
+    model: str | None,
+    bad_rows: str,
+    rejects: Path | None,
+    quiet: bool,
+) -> None:
+    """Print a column a task for every row of TABLE, behind a header line, separated by tabs.
+
+    A binary task has the probability that its label is 1, another one its number. TABLE needs the
+    columns that the run was trained on, by name and in any order; tasks need not be there. A
+    category that the run does not know counts as unknown, what is no number as missing.
+    """
+    checked_rejects(bad_rows, rejects)
+    from dssmcli.commands.output import writing
+    from dssmcli.data.tsv import BadRows
+    from dssmcli.serving.predictions import Form, predictions
+    from dssmcli.serving.predictor import load_predictor
+
+    predictor = load_predictor(model)
+    skipped = BadRows(bad_rows == "skip", rejects)
+    form = Form(tuple(keep), as_json)
+    with writing(output) as write:
+        for text in predictions(predictor, table, form, skipped, **parallel(threads)):
+            write(text)
+    skipped.write_rejects()
+    if quiet:
+        return
+    if skipped.summary:
+        click.echo(skipped.summary, err=True)
+    if predictor.reader.unreadable:
+        found = counted(predictor.reader.unreadable, "field")
+        click.echo(f"No number where one belongs, so taken as missing: {found}.", err=True)

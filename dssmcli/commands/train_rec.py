@@ -1,0 +1,215 @@
+"""`dssm train-rec`: from tables to a run of a recommender's model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dssmcli.commands.fit import calm_idle_threads, may_write, refuse_unfinished, train_table_run
+from dssmcli.commands.options import (
+    CONTEXT,
+    F,
+    available_threads,
+    bad_rows_options,
+    checked_rejects,
+    checked_way,
+    optim_options,
+    quiet_option,
+    run_options,
+    setting_of,
+    together,
+    widths,
+)
+from dssmcli.presets import replaced
+from dssmcli.rec_config import ARCHS, GATES, MultitaskConfig, MultitaskTrainConfig
+
+_EPILOG = """\b
+Example:
+  dssm train-rec mmoe visits.csv --task bought --task minutes:regression
+  dssm predict visits-of-today.csv > predicted.tsv
+"""
+_EXAMPLE = """\b
+Example:
+  dssm train-rec {} visits.csv --task bought --task minutes:regression --ignore visit
+  dssm train-rec {} visits.csv --task 'plan=paid|trial' --task bought -o my-run
+"""
+
+
+class _Weight(click.ParamType[tuple[str, float]]):
+    """`TASK=WEIGHT`; a task's name may have an equals sign itself."""
+
+    name = "task=weight"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        """Return the task's name and its weight."""
+        task, equals, weight = value.rpartition("=")
+        try:
+            number = float(weight)
+        except ValueError:
+            number = -1.0
+        if not equals or not 0 <= number <= 1e6:
+            self.fail(f"{value!r}, expected TASK=WEIGHT, a weight of 0 or more.", param, ctx)
+        return task, number
+
+
+_setting = setting_of(MultitaskConfig(), MultitaskTrainConfig())
+_mmoe_options = together(
+    _setting("--experts", int, "Number of experts."),
+    _setting("--expert-units", str, "Widths of an expert's layers, as 64,32.", callback=widths),
+    _setting("--gate", click.Choice(GATES), "A gate for each task, or one that all share (OMoE)."),
+    _setting("--expert-dropout", float, "Share of the experts left out at each step."),
+)
+
+
+def _bottom_option(what: str) -> Callable[[F], F]:
+    default = ",".join(map(str, MultitaskConfig.for_arch("shared-bottom").expert_units))
+    return _setting(
+        "--bottom-units",
+        str,
+        f"Widths of the {what}'s layers, as 128,64.  [default: {default}]",
+        callback=widths,
+    )
+
+
+_table_options = together(
+    click.argument("files", nargs=-1, required=True, metavar="TABLE...|-"),
+    click.option(
+        "--task",
+        "tasks",
+        multiple=True,
+        required=True,
+        metavar="COLUMN",
+        help="A label to predict; the first one is the main task. COLUMN alone: 0 or 1. "
+        "COLUMN=VALUE, or COLUMN=VALUE|VALUE: whether it is one of these. COLUMN:regression: a "
+        "number.",
+    ),
+    click.option(
+        "--task-weight",
+        "weights",
+        multiple=True,
+        type=_Weight(),
+        metavar="TASK=WEIGHT",
+        help="What a task's loss weighs.  [default: 1]",
+    ),
+    run_options,
+    click.option("--ignore", multiple=True, metavar="COLUMN", help="No feature."),
+    click.option("--categorical", multiple=True, metavar="COLUMN", help="Values are categories."),
+    click.option("--numeric", multiple=True, metavar="COLUMN", help="Values are numbers."),
+    click.option("--min-count", default=1, help="A category stands in the rows so often at least."),
+    click.option(
+        "--valid",
+        multiple=True,
+        metavar="FILE",
+        help="Validate on these rows instead of a share of the others.",
+    ),
+    _setting("--valid-share", float, "Share of the rows set aside; twice that of few rows."),
+    _setting("--tower-units", str, "Widths of a tower's layers.", callback=widths),
+    _setting("--embedding", int, "Width of a category's embedding."),
+    _setting("--wide/--no-wide", bool, "A linear path from the features to each task."),
+    _setting("--dropout", float, "Share of an expert's outputs left out at each step."),
+    _setting("--category-dropout", float, "Share of categories taken for unknown at each step."),
+    _setting("--weight-decay", float, "Decoupled weight decay."),
+    optim_options(
+        _setting, "[default: by the rows, for about 1,500 steps]", "[default: by the rows]"
+    ),
+    bad_rows_options,
+    quiet_option,
+)
+
+
+@click.group("train-rec", context_settings=CONTEXT, epilog=_EPILOG)
+def command() -> None:
+    """Train models of recommenders: on TABLEs of rows with features and several labels.
+
+    A TABLE is CSV or TSV with a header line, gzipped or not. What each column is, is found out,
+    printed and kept in the run: few distinct values are categories, other numbers are numbers.
+    """
+
+
+@command.command(
+    "shared-bottom", context_settings=CONTEXT, epilog=_EXAMPLE.replace("{}", "shared-bottom")
+)
+@_table_options
+@_bottom_option("bottom")
+def shared_bottom(**options: Any) -> None:
+    """Train a network whose lower half is the same for all tasks, and write it as a run."""
+    _train("shared-bottom", **options)
+
+
+@command.command("mmoe", context_settings=CONTEXT, epilog=_EXAMPLE.replace("{}", "mmoe"))
+@_table_options
+@_mmoe_options
+def mmoe(**options: Any) -> None:
+    """Train a mixture of experts with a gate for each task, and write it as a run.
+
+    `dssm gates` shows which experts a task goes by.
+    """
+    _train("mmoe", **options)
+
+
+@command.command(
+    "single-task", context_settings=CONTEXT, epilog=_EXAMPLE.replace("{}", "single-task")
+)
+@_table_options
+@_bottom_option("network")
+def single_task(**options: Any) -> None:
+    """Train a network of its own for each task, nothing shared: what the others are held against.
+
+    The weights are those of the moment at which the main task validates best.
+    """
+    _train("single-task", **options)
+
+
+def _train(
+    arch: str,
+    files: tuple[str, ...],
+    tasks: tuple[str, ...],
+    weights: tuple[tuple[str, float], ...],
+    output: Path,
+    overwrite: bool,
+    resume: bool,
+    ignore: tuple[str, ...],
+    categorical: tuple[str, ...],
+    numeric: tuple[str, ...],
+    min_count: int,
+    valid: tuple[str, ...],
+    bad_rows: str,
+    rejects: Path | None,
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    checked_rejects(bad_rows, rejects)
+    checked_way(overwrite, resume)
+    if "bottom_units" in chosen:
+        chosen["expert_units"] = chosen.pop("bottom_units")
+    given = {name: value for name, value in chosen.items() if value is not None}
+    given.setdefault("threads", available_threads())
+    assert arch in ARCHS
+    model = replaced(MultitaskConfig.for_arch(arch), given)
+    config = replaced(MultitaskTrainConfig(), given)
+    calm_idle_threads()
+    from dssmcli.data.inference import FeatureInput
+    from dssmcli.data.tsv import BadRows
+    from dssmcli.display import TrainingDisplay
+    from dssmcli.run import workplace
+    from dssmcli.training.tabletask import TableInput, build_table_task
+
+    features = FeatureInput(ignore, categorical, numeric, min_count)
+    table = TableInput(files, tasks, features, valid, weights)
+    skipped = BadRows(bad_rows == "skip", rejects)
+    with TrainingDisplay(quiet, "rows") as display:
+        if not may_write(output, overwrite, resume, display):
+            return
+        with workplace(output) as place:
+            if not resume:
+                refuse_unfinished(place, overwrite)
+            task = build_table_task(table, model, config, skipped, display.say)
+            skipped.write_rejects()
+            if skipped.summary:
+                display.say(skipped.summary)
+            train_table_run(task, place, output, display)

@@ -1,0 +1,208 @@
+"""Finds out what the columns of a table are: categories, numbers, or nothing to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from dssmcli.config import between
+from dssmcli.data.features import Categorical, Floats, Ints, Numeric, Schema, signed_log
+from dssmcli.data.plain import signed_number_in
+from dssmcli.data.table import Column, Table
+from dssmcli.data.tasks import MISSING, Task
+from dssmcli.errors import ConfigError, DataError, counted, nearest, shown
+
+WHOLE_NUMBERS = 64
+"""So many distinct whole numbers at most are taken for categories."""
+_KNOTS = 128
+_ZERO_HEAVY = 0.05
+_NEARLY_ALL = 0.9
+_FEW_ROWS = 50
+
+
+class FeatureInput(NamedTuple):
+    """What a user says of the columns, and how often a text must stand to be a category."""
+
+    ignored: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    min_count: int = 1
+
+
+class Understood(NamedTuple):
+    """The features found; lines about them and warnings, for a person."""
+
+    schema: Schema
+    lines: list[str]
+    warnings: list[str]
+
+
+class _Seen(NamedTuple):
+    """A column's distinct texts in training: their numbers (V,), nan for none, and counts (V,)."""
+
+    texts: list[str]
+    numbers: Floats
+    counts: Ints
+
+    @property
+    def missing(self) -> list[bool]:
+        return [text.strip() in MISSING for text in self.texts]
+
+    @property
+    def strange(self) -> list[str]:
+        """Return the texts that are no number and do not say that one is missing."""
+        pairs = zip(self.texts, np.isnan(self.numbers).tolist(), self.missing, strict=True)
+        return [text for text, no_number, missing in pairs if no_number and not missing]
+
+
+def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Understood:
+    """Infer the features of training rows; a task's column is never one.
+
+    Raises ConfigError when the user names a column that is not there or is a task's, DataError when
+    no feature is left.
+    """
+    between("min_count", given.min_count, 1)
+    labels = [task.column for task in tasks]
+    _check_named(given, list(table.columns), labels)
+    categorical: list[Categorical] = []
+    numeric: list[Numeric] = []
+    warnings, left_out = [], [*given.ignored]
+    for name, column in table.columns.items():
+        if name in labels or name in given.ignored:
+            continue
+        seen = _seen(column)
+        asked = name in given.categorical or name in given.numeric
+        doubt = _doubt(name, seen, table.rows, name in given.numeric)
+        if doubt and not asked:
+            warnings.append(doubt)
+        if len(seen.texts) < 2 or (_is_id(seen, table.rows) and not asked):
+            left_out.append(name)
+        elif name in given.numeric or (name not in given.categorical and _is_numeric(seen)):
+            numeric.append(_numeric(name, seen))
+        else:
+            categorical.append(_categorical(name, seen, given.min_count))
+    schema = Schema(tuple(categorical), tuple(numeric))
+    if not schema.names:
+        raise DataError("no column is left to learn from: all are tasks, ignored or say nothing.")
+    return Understood(schema, [*_lines(schema, left_out)], warnings)
+
+
+def _check_named(given: FeatureInput, names: Sequence[str], labels: Sequence[str]) -> None:
+    sides = {"--ignore": given.ignored, "--categorical": given.categorical}
+    for flag, columns in {**sides, "--numeric": given.numeric}.items():
+        for column in columns:
+            if column not in names:
+                near = nearest(column, names)
+                hint = f" Did you mean {shown(near)}?" if near else ""
+                raise ConfigError(f"{flag} {shown(column)}: no such column.{hint}")
+            if column in labels and flag != "--ignore":
+                raise ConfigError(f"{flag} {shown(column)}: a task's column is never a feature.")
+    for one, other in (
+        (given.ignored, (*given.categorical, *given.numeric)),
+        (given.categorical, given.numeric),
+    ):
+        both = set(one) & set(other)
+        if both:
+            raise ConfigError(
+                f"{shown(min(both))} is named by two of --ignore, --categorical and --numeric."
+            )
+
+
+def _seen(column: Column) -> _Seen:
+    counts = column.counts()
+    used = np.flatnonzero(counts)
+    texts = [column.values[i] for i in used.tolist()]
+    return _Seen(texts, np.array([signed_number_in(text) for text in texts]), counts[used])
+
+
+def _is_numeric(seen: _Seen) -> bool:
+    numbers = seen.numbers[~np.isnan(seen.numbers)]
+    if seen.strange or len(np.unique(numbers)) < 2:
+        return False
+    return len(numbers) > WHOLE_NUMBERS or bool((numbers != np.round(numbers)).any())
+
+
+def _is_id(seen: _Seen, rows: int) -> bool:
+    """Tell whether nearly every row has a text of its own that is no number."""
+    return rows >= _FEW_ROWS and len(seen.texts) > _NEARLY_ALL * rows and not _is_numeric(seen)
+
+
+def _doubt(name: str, seen: _Seen, rows: int, numeric: bool) -> str | None:
+    """Return a warning about a column that says little, or that may not be what it seems."""
+    if len(seen.texts) < 2:
+        return f"{name}: every row has {shown(seen.texts[0])}, so it is left out."
+    if _is_id(seen, rows):
+        return (
+            f"{name}: nearly every row has a value of its own ({len(seen.texts):,} in {rows:,} "
+            f"rows), as an id has, so it is left out. To keep it: --categorical '{name}'."
+        )
+    whole = _is_numeric(seen) and not (seen.numbers % 1 > 0).any()
+    if whole and rows >= _FEW_ROWS and len(seen.texts) > _NEARLY_ALL * rows:
+        return (
+            f"{name}: nearly every row has a whole number of its own, as an id has. Unless it "
+            f"measures something: --ignore '{name}'."
+        )
+    share = 1 - seen.counts[np.isnan(seen.numbers) & ~np.array(seen.missing)].sum() / rows
+    if seen.strange and share > _NEARLY_ALL and len(seen.texts) > WHOLE_NUMBERS and not numeric:
+        return (
+            f"{name}: numbers but for {shown(seen.strange[0])} and the like, so taken as "
+            f"categories. To take them as missing: --numeric '{name}'."
+        )
+    return None
+
+
+def _categorical(name: str, seen: _Seen, min_count: int) -> Categorical:
+    order = sorted(range(len(seen.texts)), key=lambda i: (-int(seen.counts[i]), seen.texts[i]))
+    return Categorical(name, tuple(seen.texts[i] for i in order if seen.counts[i] >= min_count))
+
+
+def _numeric(name: str, seen: _Seen) -> Numeric:
+    known = ~np.isnan(seen.numbers)
+    if not known.any():
+        raise DataError(f"{name}: no row has a number. Leave it out with --ignore '{name}'.")
+    numbers, place = np.unique(seen.numbers[known], return_inverse=True)
+    counts = np.bincount(place, weights=seen.counts[known]).astype(np.float64)
+    mean, scale = _spread(numbers, counts)
+    log_mean, log_scale = _spread(signed_log(numbers), counts)
+    total = counts.sum()
+    middle = (np.cumsum(counts) - counts / 2) / total
+    chosen = _evenly(middle)
+    return Numeric(
+        name,
+        mean,
+        scale,
+        log_mean,
+        log_scale,
+        knots=tuple(numbers[chosen].tolist()),
+        places=tuple(np.round(middle[chosen], 9).tolist()),
+        zero=bool(counts[numbers == 0].sum() >= _ZERO_HEAVY * total and len(numbers) > 1),
+        missing=bool((~known).any()),
+    )
+
+
+def _spread(numbers: Floats, counts: Floats) -> tuple[float, float]:
+    """Return the mean and the standard deviation, 1 where that is nothing."""
+    mean = float(np.average(numbers, weights=counts))
+    scale = float(np.sqrt(np.average((numbers - mean) ** 2, weights=counts)))
+    return mean, scale if scale > 0 and np.isfinite(scale) else 1.0
+
+
+def _evenly(middle: Floats) -> Ints:
+    """Return which of the distinct numbers become knots: the first, the last, and some between."""
+    if len(middle) <= _KNOTS:
+        return np.arange(len(middle))
+    wanted = np.linspace(middle[0], middle[-1], _KNOTS)
+    between_them = np.searchsorted(middle, wanted).clip(0, len(middle) - 1)
+    return np.unique(np.concatenate([[0], between_them, [len(middle) - 1]]))
+
+
+def _lines(schema: Schema, left_out: Sequence[str]) -> Iterator[str]:
+    told = [f"{each.name} ({counted(len(each.values), 'value')})" for each in schema.categorical]
+    if told:
+        yield f"Categories: {', '.join(told)}."
+    if schema.numeric:
+        yield f"Numbers: {', '.join(each.name for each in schema.numeric)}."
+    if left_out:
+        yield f"Left out: {', '.join(left_out)}."

@@ -1,0 +1,66 @@
+"""Finds features that give a label away: each one alone as a predictor of each task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli import metrics
+from dssmcli.data.examples import Examples, Forms
+from dssmcli.data.features import Floats, Ints, Reader
+from dssmcli.data.tasks import Task
+
+_NEAR_PERFECT = 0.99
+"""Of an AUC or an R², from which a feature is suspect."""
+_FEW_ROWS = 50
+_ENOUGH_ROWS = 20_000
+_BINS = 100
+
+
+def suspects(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator[str]:
+    """Yield a warning for each feature that all but knows the label of a task.
+
+    The mean label of a feature's category, or of its number's rank bin, on one half of the rows is
+    tried on the other half: AUC for a binary task, R² for a number.
+    """
+    rows = slice(0, _ENOUGH_ROWS)
+    names = [feature.name for feature in reader.schema.categorical]
+    groups = [*train.codes[rows].T, *(_bins(each, rows) for each in train.numeric)]
+    names += [feature.name for feature in reader.schema.numeric]
+    for k, task in enumerate(tasks):
+        labels = train.labels[rows, k].astype(np.float64)
+        known = np.flatnonzero(~np.isnan(labels))
+        if len(known) < _FEW_ROWS:
+            continue
+        for name, group in zip(names, groups, strict=True):
+            score = _alone(group[known], labels[known], task.kind == "binary")
+            if score >= _NEAR_PERFECT:
+                what = "AUC" if task.kind == "binary" else "R²"
+                yield (
+                    f"{name} alone predicts {task.name} ({what} {score:.3f}): if it is not known "
+                    f"before the label is, leave it out with --ignore '{name}'."
+                )
+
+
+def _bins(feature: Forms, rows: slice) -> Ints:
+    """Return which hundredth of the rows each one's number is in."""
+    numbers = feature.table[feature.codes[rows], 0]
+    limits = np.quantile(numbers, np.linspace(0, 1, _BINS + 1)[1:-1])
+    return np.asarray(np.searchsorted(limits, numbers, side="right"), np.int64)
+
+
+def _alone(group: npt.NDArray[np.integer[Any]], labels: Floats, binary: bool) -> float:
+    """Return how well the mean label of each group, learned on even rows, fits the odd rows."""
+    size = int(group.max()) + 1
+    counts = np.bincount(group[::2], minlength=size)
+    sums = np.bincount(group[::2], weights=labels[::2], minlength=size)
+    overall = labels[::2].mean()
+    # A group of few rows says little: as if one average row more were in each.
+    guess = ((sums + overall) / (counts + 1))[group[1::2]]
+    truth = labels[1::2]
+    if binary:
+        return metrics.auc(guess, truth > 0)
+    return metrics.r_squared(guess, truth)

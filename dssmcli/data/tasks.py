@@ -1,0 +1,199 @@
+"""What a multi-task model is to predict: tasks as a user names them, and each row's labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.config import one_of
+from dssmcli.data.plain import signed_number_in
+from dssmcli.data.table import Table
+from dssmcli.errors import ConfigError, DataError, RunError, nearest, shown
+
+KINDS = ("binary", "regression")
+MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+"""What stands in a field whose number or label is not known."""
+
+Labels = npt.NDArray[np.float32]
+
+
+class Task(NamedTuple):
+    """One label to predict. positive: the texts that are a 1 of a binary task, none for `0`/`1`."""
+
+    name: str
+    column: str
+    kind: str
+    positive: tuple[str, ...] = ()
+
+
+def parse_task(spec: str, names: Sequence[str]) -> Task:
+    """Return the task that `COLUMN`, `COLUMN=VALUE|VALUE` or `COLUMN:regression` names.
+
+    A column's name may itself hold `=` or `:`: the longest name that fits is taken. A kind that is
+    not given is `binary`. Raises ConfigError when no column fits.
+    """
+    fitting = [name for name in names if _rest(spec, name) is not None]
+    if not fitting:
+        bare = spec.partition("=")[0].partition(":")[0]
+        near = nearest(bare, names)
+        hint = f" Did you mean {shown(near)}?" if near else ""
+        raise ConfigError(f"--task {shown(spec)}: no such column.{hint}")
+    column = max(fitting, key=len)
+    rest = _rest(spec, column) or ""
+    if rest.startswith("="):
+        return Task(column, column, "binary", tuple(rest[1:].split("|")))
+    kind = rest[1:] or "binary"
+    if kind not in KINDS:
+        near = nearest(kind, KINDS)
+        hint = f" Did you mean {near}?" if near else ""
+        raise ConfigError(
+            f"--task {shown(spec)}: {shown(kind)}, expected {' or '.join(KINDS)}.{hint}"
+        )
+    return Task(column, column, kind)
+
+
+def _rest(spec: str, name: str) -> str | None:
+    """Return what a spec says behind a column's name, None when it is not of that column."""
+    rest = spec.removeprefix(name) if spec.startswith(name) else None
+    return rest if rest is not None and (not rest or rest[0] in "=:") else None
+
+
+def parse_tasks(specs: Sequence[str], names: Sequence[str]) -> list[Task]:
+    """Return the tasks, each by a name of its own: its column's, or all of what the user wrote."""
+    tasks = [parse_task(spec, names) for spec in specs]
+    columns = [task.column for task in tasks]
+    named = [
+        task._replace(name=spec) if columns.count(task.column) > 1 else task
+        for spec, task in zip(specs, tasks, strict=True)
+    ]
+    for task in named:
+        if [other.name for other in named].count(task.name) > 1:
+            raise ConfigError(f"--task {shown(task.name)}: given twice.")
+    return named
+
+
+def labels_of(table: Table, task: Task, where: str) -> Labels:
+    """Return the labels (N,) float32 of a task, nan where the field says that it is missing.
+
+    Raises DataError when a field is none of what the task expects, with what to write instead.
+    """
+    column = table.columns[task.column]
+    if task.positive:
+        known = set(task.positive)
+        for value in known.difference(column.values, map(str.strip, column.values)):
+            near = nearest(value, column.values[:1000])
+            hint = f" Did you mean {shown(near)}?" if near else ""
+            raise DataError(
+                f"{where}: no {task.column} is {shown(value)}: the task "
+                f"{shown(task.name)} would have no positive for it.{hint}"
+            )
+    each = np.array([_label(value, task) for value in column.values], np.float32)
+    used = column.counts() > 0
+    wrong = np.flatnonzero(np.isinf(each) & used)
+    if len(wrong):
+        found = ", ".join(shown(column.values[i]) for i in wrong[:3])
+        raise DataError(f"{where}: the task {shown(task.name)} has {found}, {_expected(task)}")
+    return each[column.codes]
+
+
+def _label(text: str, task: Task) -> float:
+    """Return a label; nan when it is missing, infinity when it is none."""
+    bare = text.strip()
+    if bare in task.positive or text in task.positive:
+        return 1.0
+    if bare in MISSING:
+        return math.nan
+    if task.positive:
+        return 0.0
+    number = signed_number_in(text)
+    if math.isnan(number) or (task.kind == "binary" and number not in (0.0, 1.0)):
+        return math.inf
+    return number
+
+
+def _expected(task: Task) -> str:
+    if task.kind == "regression":
+        return "expected numbers."
+    return (
+        f"expected 0 and 1. Say which values are a 1, --task '{task.column}=VALUE', or that it is "
+        f"a number to predict, --task {task.column}:regression."
+    )
+
+
+class Target(NamedTuple):
+    """A task as a model learns it: its loss has a weight, a number y is (y - mean) / scale.
+
+    A binary task has mean 0 and scale 1.
+    """
+
+    task: Task
+    weight: float
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Return the task's name."""
+        return self.task.name
+
+    @property
+    def binary(self) -> bool:
+        """Tell whether the labels are 0 and 1."""
+        return self.task.kind == "binary"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the target as plain JSON values."""
+        own = {"weight": self.weight, "mean": self.mean, "scale": self.scale}
+        return {**self.task._asdict(), "positive": list(self.task.positive), **own}
+
+
+def target_from_dict(plain: Any, where: str) -> Target:
+    """Build a target from what `to_dict` gave; RunError when it is something else."""
+    match plain:
+        case {
+            "name": str(name),
+            "column": str(column),
+            "kind": "binary" | "regression" as kind,
+            "positive": list(positive),
+            "weight": int() | float() as weight,
+            "mean": int() | float() as mean,
+            "scale": int() | float() as scale,
+        } if all(isinstance(each, str) for each in positive) and scale > 0:
+            task = Task(name, column, kind, tuple(positive))
+            return Target(task, float(weight), float(mean), float(scale))
+    raise RunError(f"{where}: a task is {str(plain)[:80]}, expected name, column, kind and so on.")
+
+
+def targets_of(
+    tasks: Sequence[Task], labels: Labels, weights: Mapping[str, float], where: str
+) -> tuple[Target, ...]:
+    """Return what is learned of training labels (N, K).
+
+    Raises DataError for a task whose labels are all missing or all the same, ConfigError for a
+    weight of a task that is not there.
+    """
+    names = [task.name for task in tasks]
+    for name in weights:
+        one_of("--task-weight: a task", name, names)
+    return tuple(
+        _target(task, labels[:, k], weights.get(task.name, 1.0), where)
+        for k, task in enumerate(tasks)
+    )
+
+
+def _target(task: Task, labels: Labels, weight: float, where: str) -> Target:
+    known = labels[~np.isnan(labels)].astype(np.float64)
+    if not len(known):
+        raise DataError(f"{where}: the task {shown(task.name)} has no label: nothing to learn.")
+    if known.min() == known.max():
+        raise DataError(
+            f"{where}: every label of the task {shown(task.name)} is {known[0]:g}: nothing to tell "
+            "apart."
+        )
+    if task.kind == "binary":
+        return Target(task, weight)
+    return Target(task, weight, float(known.mean()), float(known.std()))

@@ -1,0 +1,106 @@
+"""Every setting of a recommender's model and of its training, as frozen dataclasses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from dssmcli.config import OptimConfig, between, from_dict, one_of
+from dssmcli.errors import ConfigError
+
+ARCHS = ("shared-bottom", "mmoe", "single-task")
+GATES = ("own", "shared")
+_WIDEST = 65_536
+
+
+@dataclass(frozen=True)
+class MultitaskConfig:
+    """A multi-task model (Ma et al., KDD 2018).
+
+    shared-bottom: one expert, whose output goes to every task's tower (section 2.1). mmoe: experts
+    mixed by a gate a task (section 4.2); with the gate `shared`, all tasks have the same (OMoE).
+    single-task: a network a task with nothing shared, the baseline. `wide` adds a linear map of all
+    features to every logit (Cheng et al., DLRS 2016).
+    """
+
+    arch: str = "mmoe"
+    experts: int = 8
+    expert_units: tuple[int, ...] = (64,)
+    tower_units: tuple[int, ...] = (32,)
+    gate: str = "own"
+    embedding: int = 8
+    wide: bool = True
+
+    def __post_init__(self) -> None:
+        one_of("arch", self.arch, ARCHS)
+        one_of("gate", self.gate, GATES)
+        between("experts", self.experts, 1, 4096)
+        if self.arch != "mmoe" and self.experts != 1:
+            raise ConfigError(f"experts is {self.experts}, expected 1 for {self.arch}.")
+        if not self.expert_units:
+            raise ConfigError("expert_units is empty, expected at least one width such as 64.")
+        for width in (*self.expert_units, *self.tower_units):
+            between("a width", width, 1, _WIDEST)
+        between("embedding", self.embedding, 1, _WIDEST)
+
+    @staticmethod
+    def for_arch(arch: str) -> MultitaskConfig:
+        """Return what an arch has unless the user says otherwise."""
+        if arch == "mmoe":
+            return MultitaskConfig()
+        return MultitaskConfig(arch, experts=1, expert_units=(512,))
+
+
+class Sizes(NamedTuple):
+    """What a model is built for: categories of all features together, categorical features,
+    numbers, tasks."""
+
+    categories: int
+    features: int
+    numbers: int
+    tasks: int
+
+
+@dataclass(frozen=True)
+class MultitaskTrainConfig(OptimConfig):
+    """How a multi-task model is trained. Shares are of 1.
+
+    `category_dropout` is the share of categories that are taken for unknown at each step, so that
+    the unknown category is learned; `dropout` the share of an expert's outputs, `expert_dropout`
+    of whole experts, that are left out.
+    """
+
+    valid_share: float = 0.1
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    expert_dropout: float = 0.0
+    category_dropout: float = 0.02
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        between("weight_decay", self.weight_decay, 0, 1000)
+        for name in ("dropout", "expert_dropout", "category_dropout"):
+            between(name, getattr(self, name), 0, 0.95)
+
+
+_LARGEST_BATCH, _SMALLEST_BATCH, _BATCHES_WANTED = 512, 32, 40
+_FEWEST_EPOCHS, _MOST_EPOCHS, _STEPS_WANTED = 4, 20, 1500
+
+
+def sized_rows(config: MultitaskTrainConfig, rows: int) -> MultitaskTrainConfig:
+    """Return the config with its batch size and epochs made to fit the number of training rows."""
+    batch = config.batch_size
+    if not batch:
+        wanted = 2 ** round(math.log2(max(1, rows / _BATCHES_WANTED)))
+        batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, wanted))
+    epochs = config.epochs
+    if not epochs:
+        steps = math.ceil(rows / batch)
+        epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(_STEPS_WANTED / steps)))
+    return replace(config, batch_size=batch, epochs=epochs)
+
+
+def multitask_from_dict(plain: Any, where: str) -> MultitaskConfig:
+    """Build a MultitaskConfig from what `to_dict` gave; ConfigError when it is something else."""
+    return from_dict(MultitaskConfig, plain, where)

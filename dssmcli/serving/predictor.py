@@ -1,0 +1,132 @@
+"""Predicts the tasks of a multi-task run for rows of tables, in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.data.features import Reader, Rows, Schema, schema_from_json
+from dssmcli.data.tasks import Target, target_from_dict
+from dssmcli.errors import ConfigError, RunError
+from dssmcli.rec_config import MultitaskConfig, Sizes, multitask_from_dict
+from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, open_run, read_ahead
+from dssmcli.serving.multitask import Answers, build_network, weight_shapes
+from dssmcli.serving.weights import tensors_in
+
+Floats = npt.NDArray[np.float32]
+
+_AT_ONCE = 512
+"""Rows that go through the network together: what they touch fits into a core's own cache."""
+
+
+class Predicted(NamedTuple):
+    """What a model says of n rows. values: (n, K) float32, the probability of a binary task, the
+    number of another. gates: (K, n, N), see serving.multitask; None unless the run has gates."""
+
+    values: Floats
+    gates: Floats | None
+
+
+class Predictor:
+    """A multi-task run that is ready to answer.
+
+    One Predictor is for one thread at a time.
+    """
+
+    def __init__(
+        self,
+        model: MultitaskConfig,
+        schema: Schema,
+        targets: Sequence[Target],
+        weights: Mapping[str, Floats],
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model, self.schema, self.targets = model, schema, tuple(targets)
+        self.config = dict(config or {})
+        #: Reads texts as categories and numbers, and counts those it does not know.
+        self.reader = Reader(schema)
+        self._network = build_network(model, weights, len(targets))
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the columns a table needs."""
+        return self.schema.names
+
+    @property
+    def tasks(self) -> list[str]:
+        """Return the names of the tasks, the main one first."""
+        return [target.name for target in self.targets]
+
+    def predict(self, columns: Mapping[str, Sequence[str]]) -> Floats:
+        """Return the probability of each binary task and the number of each other, (n, K) float32.
+
+        columns: the texts (n,) of each of the run's columns. Raises KeyError without one of them.
+        """
+        return self.predicted([columns[name] for name in self.columns]).values
+
+    def predicted(self, columns: Sequence[Sequence[str]]) -> Predicted:
+        """Return predictions and gates, given the texts (n,) of `columns` in their order."""
+        rows = self.reader.rows(columns)
+        parts = [self._network(part) for part in _parts(rows)]
+        outputs = np.concatenate([part.outputs for part in parts])
+        return Predicted(self._values(outputs), _joined(parts))
+
+    def _values(self, outputs: Floats) -> Floats:
+        if not np.isfinite(outputs.sum()):
+            raise RunError("The run's weights are so large that a prediction is not finite.")
+        values = np.empty_like(outputs)
+        for k, target in enumerate(self.targets):
+            if target.binary:
+                with np.errstate(over="ignore"):
+                    values[:, k] = 1 / (1 + np.exp(-outputs[:, k]))
+            else:
+                values[:, k] = outputs[:, k] * target.scale + target.mean
+        return values
+
+
+def _parts(rows: Rows) -> Iterator[Rows]:
+    for first in range(0, max(1, len(rows.codes)), _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        yield Rows(rows.codes[part], rows.numbers[part])
+
+
+def _joined(parts: Iterable[Answers]) -> Floats | None:
+    gates = [part.gates for part in parts if part.gates is not None]
+    return np.concatenate(gates, axis=1) if gates else None
+
+
+def load_predictor(path: str | Path | None = None) -> Predictor:
+    """Load a multi-task run: the folder named, else $DSSM_MODEL, else ./dssm-model.
+
+    Raises RunError when it is missing, damaged, newer than this program or no such run.
+    """
+    where = find_run(str(path) if path is not None else None)
+    run = open_run(where)
+    try:
+        return _predictor(run)
+    except RunError:
+        if not run.was_replaced():
+            raise
+        return _predictor(open_run(where))
+
+
+def _predictor(run: Run) -> Predictor:
+    config = run.config_of(MULTITASK)
+    weights = read_ahead(run, WEIGHTS)
+    where = str(run.path / CONFIG)
+    try:
+        model = multitask_from_dict(config.get("model"), f"{where}: model")
+    except ConfigError as error:
+        raise RunError(str(error)) from error
+    schema = schema_from_json(run.read_text(FEATURES), run.path / FEATURES)
+    tasks = config.get("tasks")
+    if not isinstance(tasks, list) or not tasks:
+        raise RunError(f"{where}: no list of tasks.")
+    targets = [target_from_dict(task, where) for task in tasks]
+    sizes = Sizes(sum(schema.sizes), len(schema.categorical), schema.width, len(targets))
+    arrays = tensors_in(weights(), weight_shapes(model, sizes), str(run.path / WEIGHTS))
+    return Predictor(model, schema, targets, arrays, config)

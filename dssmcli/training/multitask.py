@@ -1,0 +1,222 @@
+"""The recipe of multi-task models: batches of rows, the sum of the tasks' losses, evaluations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dssmcli import metrics
+from dssmcli.data.examples import Examples
+from dssmcli.data.features import Ints
+from dssmcli.data.tasks import Target
+from dssmcli.models.multitask import Multitask, SingleTask, build_multitask, task_losses
+from dssmcli.training.averaging import WeightAverage
+from dssmcli.training.loop import Step, StepLoss, optimizer_for, train
+from dssmcli.training.tabletask import TableTask
+
+Floats = npt.NDArray[np.float64]
+
+_AT_ONCE = 8192
+
+
+class Evaluation(NamedTuple):
+    """A look at the validation rows; `loss` is the mean training loss since the look before.
+
+    `parts` has each task's training loss and, of tasks other than the main one, the validation
+    score: AUC or R². `score` is the main task's.
+    """
+
+    step: int
+    epoch: float
+    loss: float
+    parts: dict[str, float]
+    metric: str
+    score: float
+    best: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the line that metrics.jsonl holds."""
+        figures = {"loss": self.loss, **self.parts}
+        if self.metric != "none":
+            figures[self.metric] = self.score
+        return {
+            "step": self.step,
+            "epoch": round(self.epoch, 4),
+            **{n: round(v, 6) if math.isfinite(v) else None for n, v in figures.items()},
+            "best": self.best,
+        }
+
+
+@dataclass
+class MultitaskState:
+    """What changes while a multi-task model is trained, and all that is needed to go on."""
+
+    model: Multitask | SingleTask
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage
+    step: int = 0
+    waited: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    best_score: float = float("-inf")
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    finished: bool = False
+
+
+def new_state(task: TableTask) -> MultitaskState:
+    """Return a fresh model and optimiser, a function of the seed and the tasks' base rates."""
+    torch.manual_seed(task.config.seed)
+    model = build_multitask(task.model, task.sizes, task.config)
+    model.begin_at(torch.tensor([*map(_base, task.targets, task.train.labels.T)]))
+    optimizer = optimizer_for(task.config, [*model.parameters()])
+    return MultitaskState(model, optimizer, WeightAverage(model, task.config.averaging))
+
+
+def _base(target: Target, labels: npt.NDArray[np.float32]) -> float:
+    """Return the output that fits a task best when nothing is known of a row."""
+    if not target.binary:
+        return 0.0
+    share = float(np.nanmean(labels))
+    return math.log(share / (1 - share))
+
+
+def steps_in_all(task: TableTask) -> int:
+    """Return the number of steps when nothing stops the training early."""
+    return task.config.epochs * -(-len(task.train) // task.config.batch_size)
+
+
+def train_multitask(
+    task: TableTask, state: MultitaskState
+) -> Generator[Step | Evaluation, None, None]:
+    """Train from where the state stands, yielding each step and each evaluation.
+
+    The weights that validate best are kept in the state. Ends after the last epoch, or when
+    `patience` evaluations in a row brought nothing better. The state is whole after an Evaluation.
+    """
+    config = task.config
+    per_epoch = -(-len(task.train) // config.batch_size)
+    steps, every = steps_in_all(task), config.eval_steps or per_epoch
+    order = _Order(len(task.train), config.batch_size, config.seed)
+    aims = _Aims(
+        weight=torch.tensor([target.weight for target in task.targets]),
+        binary=torch.tensor([target.binary for target in task.targets]),
+        unknown=torch.from_numpy(task.schema.starts),
+    )
+
+    def next_loss() -> StepLoss:
+        return _loss(task, state, order.batch(state.step), aims)
+
+    torch.set_num_threads(config.threads)
+    if state.finished:
+        return
+    state.model.train()
+    for step in train(state.optimizer, config, next_loss, state.step, steps):
+        state.step = step.number
+        state.average.update(step.number)
+        for name, value in {"steps": 1.0, "loss": step.loss, **step.parts}.items():
+            state.sums[name] = state.sums.get(name, 0.0) + value
+        yield step
+        if step.number % every == 0 or step.number == steps:
+            evaluation = _evaluate(task, state, step.number / per_epoch)
+            state.finished = step.number == steps or state.waited >= config.patience
+            yield evaluation
+            if state.finished:
+                return
+
+
+class _Order:
+    """The rows of each step: every row once an epoch, in an order of the epoch's own."""
+
+    def __init__(self, rows: int, batch: int, seed: int) -> None:
+        self._rows, self._batch, self._seed = rows, batch, seed
+        self._epoch, self._order = -1, np.zeros(0, np.int64)
+
+    def batch(self, step: int) -> Ints:
+        """Return the rows of a step, which counts from 0."""
+        epoch, place = divmod(step, -(-self._rows // self._batch))
+        if epoch != self._epoch:
+            random = np.random.default_rng([self._seed, 7, epoch])
+            self._epoch, self._order = epoch, random.permutation(self._rows)
+        return self._order[place * self._batch : (place + 1) * self._batch]
+
+
+class _Aims(NamedTuple):
+    """What each task's loss weighs (K,), which tasks are binary (K,), and the category that stands
+    for an unknown text of each feature (C,)."""
+
+    weight: Tensor
+    binary: Tensor
+    unknown: Tensor
+
+
+def _loss(task: TableTask, state: MultitaskState, chosen: Ints, aims: _Aims) -> StepLoss:
+    """Return the weighted sum of the tasks' losses on one batch."""
+    rows = task.train.rows(chosen)
+    codes, numbers = torch.from_numpy(rows.codes), torch.from_numpy(rows.numbers)
+    if task.config.category_dropout:
+        lost = torch.rand(codes.shape) < task.config.category_dropout
+        codes = torch.where(lost, aims.unknown, codes)
+    outputs = state.model(codes, numbers)  # (B, K)
+    losses = task_losses(outputs, torch.from_numpy(task.train.labels[chosen]), aims.binary)
+    names = (f"{target.name} loss" for target in task.targets)
+    parts = dict(zip(names, losses.tolist(), strict=True))
+    return StepLoss((aims.weight * losses).sum(), parts, len(chosen))
+
+
+def _evaluate(task: TableTask, state: MultitaskState, epoch: float) -> Evaluation:
+    figures: dict[str, float] = {}
+    with state.average.in_place():
+        if task.valid is not None:
+            outputs = predicted(state.model, task.valid)
+            figures = _scores(task.targets, outputs, task.valid)
+        metric, score = next(iter(figures.items()), ("none", 0.0))
+        # Of equals the later one, which has learned longer.
+        best = score >= state.best_score or not state.best_weights
+        if best:
+            weights = state.model.state_dict().items()
+            state.best_weights = {name: weight.clone() for name, weight in weights}
+            state.best_score, state.waited = score, 0
+        else:
+            state.waited += 1
+    steps = state.sums.pop("steps", 1.0)
+    parts = {name: value / steps for name, value in state.sums.items()}
+    state.sums = {}
+    loss = parts.pop("loss", math.nan)
+    others = {name: value for name, value in figures.items() if name != metric}
+    evaluation = Evaluation(state.step, epoch, loss, {**parts, **others}, metric, score, best)
+    state.history.append(evaluation.to_json())
+    return evaluation
+
+
+@torch.no_grad()
+def predicted(model: Multitask | SingleTask, examples: Examples) -> Floats:
+    """Return the outputs (N, K) of all rows."""
+    model.eval()
+    parts = []
+    for first in range(0, len(examples), _AT_ONCE):
+        rows = examples.rows(slice(first, first + _AT_ONCE))
+        parts.append(model(torch.from_numpy(rows.codes), torch.from_numpy(rows.numbers)).numpy())
+    model.train()
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _scores(targets: tuple[Target, ...], outputs: Floats, valid: Examples) -> dict[str, float]:
+    """Return each task's AUC or R² by name; a task of which the rows tell nothing has none."""
+    found = {}
+    for k, target in enumerate(targets):
+        known = ~np.isnan(valid.labels[:, k])
+        output, label = outputs[known, k], valid.labels[known, k]
+        if target.binary:
+            name, value = "auc", metrics.auc(output, label > 0)
+        else:
+            name, value = "r2", metrics.r_squared(output, label)
+        if not math.isnan(value):
+            found[f"{target.name} {name}"] = value
+    return found

@@ -1,0 +1,154 @@
+"""Builds what a multi-task model learns from, a TableTask, out of tables and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from dssmcli.data.examples import Examples, examples_of
+from dssmcli.data.features import Reader, Schema
+from dssmcli.data.inference import FeatureInput, understand
+from dssmcli.data.suspects import suspects
+from dssmcli.data.table import Table, read_table
+from dssmcli.data.tasks import Labels, Target, parse_tasks, targets_of
+from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.errors import DataError, counted
+from dssmcli.rec_config import MultitaskConfig, MultitaskTrainConfig, Sizes, sized_rows
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TableTask:
+    """Everything that stays as it is while a multi-task model is trained.
+
+    The first target is the main one, on whose validation score the weights are chosen. Labels are
+    as the targets have them: a number less its mean, over its scale.
+    """
+
+    model: MultitaskConfig
+    config: MultitaskTrainConfig
+    schema: Schema
+    targets: tuple[Target, ...]
+    train: Examples
+    valid: Examples | None
+    digest: str
+    valid_digest: str | None
+
+    @property
+    def sizes(self) -> Sizes:
+        """Return what the model is built for."""
+        categories, features = sum(self.schema.sizes), len(self.schema.categorical)
+        return Sizes(categories, features, self.schema.width, len(self.targets))
+
+
+class TableInput(NamedTuple):
+    """Where the rows come from, what is to be predicted, and what a user says of the columns.
+
+    tasks: as the user writes them, the main one first. weights: of tasks by name, 1 for the others.
+    """
+
+    sources: Sequence[str]
+    tasks: Sequence[str]
+    features: FeatureInput
+    valid_sources: Sequence[str] = ()
+    weights: Sequence[tuple[str, float]] = ()
+
+
+def build_table_task(
+    given: TableInput,
+    model: MultitaskConfig,
+    config: MultitaskTrainConfig,
+    bad_rows: BadRows,
+    say: Say,
+) -> TableTask:
+    """Read the tables, find out what the columns are, and set rows aside for validation.
+
+    `say` gets a line for everything that was understood or decided, and every warning.
+    """
+    where = ", ".join(map(name_of, given.sources))
+    whole = read_table(given.sources, bad_rows)
+    tasks = parse_tasks(given.tasks, list(whole.columns))
+    say(f"Read {counted(whole.rows, 'row')} of {counted(len(whole.columns), 'column')}.")
+    table, held = _split(whole, given, config, bad_rows)
+    found = understand(table, tasks, given.features)
+    for line in found.lines:
+        say(line)
+    reader = Reader(found.schema)
+    train = examples_of(table, reader, tasks, where)
+    for warning in [*found.warnings, *suspects(reader, train, tasks)]:
+        say(f"Warning: {warning}")
+    targets = targets_of(tasks, train.labels, dict(given.weights), where)
+    for target, labels in zip(targets, train.labels.T, strict=True):
+        say(_told(target, labels))
+    valid = None
+    if held is not None:
+        held_where = ", ".join(map(name_of, given.valid_sources or given.sources))
+        valid = _judging(examples_of(held, reader, tasks, held_where))
+        if valid is None and given.valid_sources:
+            raise DataError(
+                f"{held_where}: {targets[0].name} has no two different labels: nothing to "
+                "validate on."
+            )
+    said = f"{len(valid):,} for validation" if valid else "none for validation"
+    say(f"{len(train):,} rows to train on, {said}.")
+    if valid is None:
+        say("Warning: nothing to validate on: the last weights are kept.")
+    config = sized_rows(config, len(train))
+    say(f"{model.arch}, {config.epochs} epochs of batches of {config.batch_size}.")
+    digest = None if held is None or not given.valid_sources else held.digest
+    return TableTask(
+        model,
+        config,
+        found.schema,
+        targets,
+        _scaled(train, targets),
+        None if valid is None else _scaled(valid, targets),
+        whole.digest,
+        digest,
+    )
+
+
+def _split(
+    whole: Table, given: TableInput, config: MultitaskTrainConfig, bad_rows: BadRows
+) -> tuple[Table, Table | None]:
+    """Return the rows to train on and those to validate on: of a file, or drawn by the seed."""
+    if given.valid_sources:
+        return whole, read_table(given.valid_sources, bad_rows)
+    share = config.valid_share if whole.rows >= _FEW_ROWS else min(0.5, 2 * config.valid_share)
+    held = round(share * whole.rows)
+    if not held or held == whole.rows:
+        return whole, None
+    order = np.random.default_rng([config.seed, 6]).permutation(whole.rows)
+    return whole.take(np.sort(order[held:])), whole.take(np.sort(order[:held]))
+
+
+_FEW_ROWS = 5_000
+"""Of fewer rows, twice the share is held out: a figure on some hundred rows says little."""
+
+
+def _judging(valid: Examples) -> Examples | None:
+    """Return validation rows, None when their main labels cannot tell a good model from a bad."""
+    labels = valid.labels[:, 0]
+    known = labels[~np.isnan(labels)]
+    return valid if len(known) and known.min() < known.max() else None
+
+
+def _scaled(examples: Examples, targets: Sequence[Target]) -> Examples:
+    means = np.array([target.mean for target in targets], np.float32)
+    scales = np.array([target.scale for target in targets], np.float32)
+    return replace(examples, labels=(examples.labels - means) / scales)
+
+
+def _told(target: Target, labels: Labels) -> str:
+    known = labels[~np.isnan(labels)]
+    lacking = len(labels) - len(known)
+    missing = f", {lacking:,} rows lack it" if lacking else ""
+    if target.binary:
+        said = f"{known.mean():.1%} positive"
+    else:
+        said = f"a number from {known.min():g} to {known.max():g}, {target.mean:g} on average"
+    return f"Task {target.name}: {said}{missing}."
