@@ -16,7 +16,6 @@ from dssmcli.commands.options import (
     quiet_option,
     threads_option,
 )
-from dssmcli.errors import counted
 
 _EPILOG = """\b
 Example:
@@ -67,7 +66,7 @@ def command(
     checked_rejects(bad_rows, rejects)
     from dssmcli.commands.output import writing
     from dssmcli.data.tsv import BadRows
-    from dssmcli.serving.predictions import Form, predictions
+    from dssmcli.serving.predictions import Form, predictions, surprises
     from dssmcli.serving.predictor import load_predictor
 
     predictor = load_predictor(model)
@@ -81,6 +80,5 @@ def command(
         return
     if skipped.summary:
         click.echo(skipped.summary, err=True)
-    if predictor.reader.unreadable:
-        found = counted(predictor.reader.unreadable, "field")
-        click.echo(f"No number where one belongs, so taken as missing: {found}.", err=True)
+    for line in surprises(predictor):
+        click.echo(line, err=True)

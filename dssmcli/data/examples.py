@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.features import Floats32, Ints, Reader, Rows
+from dssmcli.data.features import Floats32, Ints, Reader, Rows, numbers_in
 from dssmcli.data.table import Codes, Table
 from dssmcli.data.tasks import Labels, Task, labels_of
 
@@ -51,8 +51,8 @@ def examples_of(table: Table, reader: Reader, tasks: Sequence[Task], where: str)
     for i, column in enumerate(categorical):
         codes[:, i] = reader.ids(i, column.values)[column.codes]
     numeric = []
-    for i, number in enumerate(schema.numeric):
+    for number in schema.numeric:
         column = table.columns[number.name]
-        numeric.append(Forms(number.forms(reader.numbers(i, column.values)), column.codes))
+        numeric.append(Forms(number.forms(numbers_in(column.values)), column.codes))
     labels = [labels_of(table, task, where) for task in tasks]
     return Examples(codes, tuple(numeric), np.stack(labels, axis=1))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import count, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +26,8 @@ Ints = npt.NDArray[np.int64]
 UNKNOWN = 0
 """The category of a text that training did not have, or too seldom."""
 
-_KEPT = 100_000
-"""Texts of a numeric column whose numbers are kept, so that they are read once."""
+_KEPT = 4_096
+"""Texts of a numeric column whose forms are kept, so that they are worked out once."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,11 @@ class Categorical:
 class Numeric:
     """A column of numbers, as forms that a linear map can use.
 
-    Each number x, limited to the first and last knot, is given as a z-score, as the z-score of its
-    signed log(1 + |x|), and as its place in the distribution: CDF(x), interpolated between knots
-    (Covington et al., RecSys 2016, section 4.1), whose places are from 0 to 1. zero, missing:
-    whether it has an indicator of 0, of being missing; all else of a missing number is 0.
+    Each number x is given as a z-score; as the z-score of its signed log(1 + |x|); and bin by bin
+    between edges that lie at quantiles, how much of the bin lies below it (piecewise linear
+    encoding, Gorishniy et al., NeurIPS 2022, section 3.2), the sum of which is x's place in the
+    distribution, CDF(x) (Covington et al., RecSys 2016, section 4.1). zero, missing: whether it has
+    an indicator of 0, of being missing; all else of a missing number is 0.
     """
 
     name: str
@@ -58,43 +59,41 @@ class Numeric:
     scale: float
     log_mean: float
     log_scale: float
-    knots: tuple[float, ...]
-    places: tuple[float, ...]
+    edges: tuple[float, ...]
     zero: bool
     missing: bool
 
     def __post_init__(self) -> None:
-        knots = np.array(self.knots)
-        if len(knots) < 1 or len(self.places) != len(knots) or (knots[1:] <= knots[:-1]).any():
-            raise ConfigError(f"{self.name}: knots, expected in rising order, a place for each.")
+        edges = np.array(self.edges)
+        if len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
+            raise ConfigError(f"{self.name}: edges, expected two or more in rising order.")
         for name in ("scale", "log_scale"):
             between(f"{self.name}: {name}", getattr(self, name), 1e-300)
 
     @property
     def width(self) -> int:
         """Return how many forms there are."""
-        return 3 + self.zero + self.missing
+        return 1 + len(self.edges) + self.zero + self.missing
 
     def forms(self, numbers: Floats) -> Floats32:
         """Return the forms (n, width) float32 of numbers (n,), nan for missing."""
         known = ~np.isnan(numbers)
-        x = np.clip(np.where(known, numbers, self.mean), self.knots[0], self.knots[-1])
-        columns = [
-            (x - self.mean) / self.scale,
-            (signed_log(x) - self.log_mean) / self.log_scale,
-            _CDF_SPREAD * (np.interp(x, self.knots, self.places) - 0.5),
-        ]
+        x = np.where(known, numbers, self.mean)
+        edges, bins = np.array(self.edges), len(self.edges) - 1
+        table = np.zeros((len(x), self.width), np.float32)
+        table[:, 0] = ((x - self.mean) / self.scale).clip(-_FAR, _FAR)
+        table[:, 1] = ((signed_log(x) - self.log_mean) / self.log_scale).clip(-_FAR, _FAR)
+        table[:, 2 : 2 + bins] = ((x[:, None] - edges[:-1]) / np.diff(edges)).clip(0, 1)
         if self.zero:
-            columns.append(x == 0)
+            table[:, 2 + bins] = x == 0
+        table[~known] = 0.0
         if self.missing:
-            columns.append(~known)
-        table = np.stack(columns, axis=1)
-        table[~known, : 3 + self.zero] = 0.0
-        return table.astype(np.float32)
+            table[:, -1] = ~known
+        return table
 
 
-_CDF_SPREAD = np.sqrt(12.0)
-"""Makes a uniform distribution over 0..1 one of variance 1."""
+_FAR = 8.0
+"""A z-score beyond this says no more than that the number is far out."""
 
 
 def signed_log(x: Floats) -> Floats:
@@ -172,8 +171,17 @@ class Rows(NamedTuple):
     numbers: Floats32
 
 
+def numbers_in(texts: Sequence[str]) -> Floats:
+    """Return the numbers (n,) that fields hold, nan for what is missing or is none."""
+    return np.fromiter(map(signed_number_in, texts), np.float64, len(texts))
+
+
 class Reader:
-    """Reads the texts of columns as a schema says, and counts what it does not know."""
+    """Reads the texts of columns as a schema says.
+
+    unknown, unreadable: of each column, how many texts so far were no known category, and how many
+    were no number where one belongs; (columns,) int64.
+    """
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -182,43 +190,81 @@ class Reader:
             dict(zip(feature.values, range(start + 1, start + feature.size), strict=True))
             for feature, start in zip(schema.categorical, self._starts, strict=True)
         ]
-        self._numbers: list[dict[str, float]] = [{} for _ in schema.numeric]
-        place = {name: i for i, name in enumerate(schema.names)}
-        self._categorical = [place[feature.name] for feature in schema.categorical]
-        self._numeric = [place[feature.name] for feature in schema.numeric]
-        #: Texts met that are no known category of their column, and no number where one belongs.
-        self.unknown, self.unreadable = 0, 0
+        columns = {name: place for place, name in enumerate(schema.names)}
+        places = {feature.name: i for i, feature in enumerate(schema.categorical)}
+        #: Of each numeric feature: its column, and the categorical feature of the same, if any.
+        self._numeric = [
+            self._number(feature, columns[feature.name], places.pop(feature.name, None))
+            for feature in schema.numeric
+        ]
+        self._categorical = [(columns[name], i) for name, i in places.items()]
+        self.unknown = np.zeros(len(columns), np.int64)
+        self.unreadable = np.zeros(len(columns), np.int64)
+
+    def _number(
+        self, feature: Numeric, column: int, category: int | None
+    ) -> tuple[int, int | None, _Forms]:
+        ids, start = ({}, 0) if category is None else (self._ids[category], self._starts[category])
+        return column, category, _Forms(feature, ids, start)
 
     def rows(self, columns: Sequence[Sequence[str]]) -> Rows:
         """Return rows, given the texts (n,) of each column, in the order of the schema's names."""
         n = len(columns[0]) if columns else 0
         codes = np.empty((n, len(self._ids)), np.int64)
-        for i, column in enumerate(self._categorical):
-            codes[:, i] = self.ids(i, columns[column])
-        parts = [
-            feature.forms(self.numbers(i, columns[column]))
-            for i, (feature, column) in enumerate(
-                zip(self.schema.numeric, self._numeric, strict=True)
-            )
-        ]
-        return Rows(codes, np.concatenate([np.zeros((n, 0), np.float32), *parts], axis=1))
+        numbers = np.empty((n, self.schema.width), np.float32)
+        for column, i in self._categorical:
+            codes[:, i] = found = self.ids(i, columns[column])
+            self.unknown[column] += np.count_nonzero(found == self._starts[i])
+        begin = 0
+        for column, category, known in self._numeric:
+            slots = known.slots(columns[column])
+            end = begin + known.table.shape[1]
+            numbers[:, begin:end] = known.table[slots]
+            begin = end
+            self.unreadable[column] += np.count_nonzero(known.unreadable[slots])
+            if category is not None:
+                codes[:, category] = known.codes[slots]
+        return Rows(codes, numbers)
 
     def ids(self, feature: int, texts: Sequence[str]) -> Ints:
         """Return the rows (n,) of a categorical feature's texts in the table of all."""
-        start = self._starts[feature]
-        found = map(self._ids[feature].get, texts, repeat(start))
-        ids = np.fromiter(found, np.int64, len(texts))
-        self.unknown += int((ids == start).sum())
-        return ids
+        found = map(self._ids[feature].get, texts, repeat(self._starts[feature]))
+        return np.fromiter(found, np.int64, len(texts))
 
-    def numbers(self, feature: int, texts: Sequence[str]) -> Floats:
-        """Return a numeric feature's numbers (n,), nan for what is missing or is none."""
-        known = self._numbers[feature]
-        if len(known) > _KEPT:
-            known.clear()
-        for text in set(texts).difference(known):
-            known[text] = signed_number_in(text)
-        numbers = np.fromiter(map(known.__getitem__, texts), np.float64, len(texts))
-        missing = np.flatnonzero(np.isnan(numbers))
-        self.unreadable += sum(texts[i].strip() not in MISSING for i in missing.tolist())
-        return numbers
+
+class _Forms:
+    """The forms of the numbers of a column, each worked out when its text is first met.
+
+    By slot: table (V, W) float32; codes (V,) int64, the number as a category; unreadable (V,),
+    whether the text is no number.
+    """
+
+    def __init__(self, feature: Numeric, ids: Mapping[str, int], unknown: int) -> None:
+        self._feature, self._ids, self._unknown = feature, ids, unknown
+        self._forget()
+
+    def _forget(self) -> None:
+        self._slots: dict[str, int] = {}
+        self.table = np.zeros((0, self._feature.width), np.float32)
+        self.codes = np.zeros(0, np.int64)
+        self.unreadable = np.zeros(0, np.bool_)
+
+    def slots(self, texts: Sequence[str]) -> Ints:
+        """Return where the forms of texts (n,) stand; valid until the next call."""
+        try:
+            return np.fromiter(map(self._slots.__getitem__, texts), np.int64, len(texts))
+        except KeyError:
+            self._meet(texts)
+            return np.fromiter(map(self._slots.__getitem__, texts), np.int64, len(texts))
+
+    def _meet(self, texts: Sequence[str]) -> None:
+        if len(self._slots) > _KEPT:
+            self._forget()
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._slots]
+        numbers = numbers_in(fresh)
+        self._slots.update(zip(fresh, count(len(self._slots)), strict=False))
+        self.table = np.concatenate([self.table, self._feature.forms(numbers)])
+        ids = [self._ids.get(text, self._unknown) for text in fresh]
+        self.codes = np.append(self.codes, np.array(ids, np.int64))
+        strange = [text.strip() not in MISSING for text in fresh]
+        self.unreadable = np.append(self.unreadable, np.isnan(numbers) & strange)

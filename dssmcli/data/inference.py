@@ -14,10 +14,13 @@ from dssmcli.data.table import Column, Table
 from dssmcli.data.tasks import MISSING, Task
 from dssmcli.errors import ConfigError, DataError, counted, nearest, shown
 
-WHOLE_NUMBERS = 64
-"""So many distinct whole numbers at most are taken for categories."""
-_KNOTS = 128
-_ZERO_HEAVY = 0.05
+_FEWEST_NUMBERS = 3
+"""Fewer distinct numbers are categories."""
+_FREQUENT, _MOST_FREQUENT = 10, 256
+"""A number that stands in so many rows is a category besides; so many of a column at most."""
+BINS = 16
+"""Bins of a numeric feature at most."""
+_ZERO_HEAVY = 0.1
 _NEARLY_ALL = 0.9
 _FEW_ROWS = 50
 
@@ -79,8 +82,11 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
             warnings.append(doubt)
         if len(seen.texts) < 2 or (_is_id(seen, table.rows) and not asked):
             left_out.append(name)
-        elif name in given.numeric or (name not in given.categorical and _is_numeric(seen)):
+            continue
+        if name in given.numeric or (name not in given.categorical and _is_numeric(seen)):
             numeric.append(_numeric(name, seen))
+            if name not in given.numeric:
+                categorical += _frequent(name, seen, given.min_count)
         else:
             categorical.append(_categorical(name, seen, given.min_count))
     schema = Schema(tuple(categorical), tuple(numeric))
@@ -119,9 +125,7 @@ def _seen(column: Column) -> _Seen:
 
 def _is_numeric(seen: _Seen) -> bool:
     numbers = seen.numbers[~np.isnan(seen.numbers)]
-    if seen.strange or len(np.unique(numbers)) < 2:
-        return False
-    return len(numbers) > WHOLE_NUMBERS or bool((numbers != np.round(numbers)).any())
+    return not seen.strange and len(np.unique(numbers)) >= _FEWEST_NUMBERS
 
 
 def _is_id(seen: _Seen, rows: int) -> bool:
@@ -145,7 +149,7 @@ def _doubt(name: str, seen: _Seen, rows: int, numeric: bool) -> str | None:
             f"measures something: --ignore '{name}'."
         )
     share = 1 - seen.counts[np.isnan(seen.numbers) & ~np.array(seen.missing)].sum() / rows
-    if seen.strange and share > _NEARLY_ALL and len(seen.texts) > WHOLE_NUMBERS and not numeric:
+    if seen.strange and share > _NEARLY_ALL and not numeric:
         return (
             f"{name}: numbers but for {shown(seen.strange[0])} and the like, so taken as "
             f"categories. To take them as missing: --numeric '{name}'."
@@ -158,6 +162,15 @@ def _categorical(name: str, seen: _Seen, min_count: int) -> Categorical:
     return Categorical(name, tuple(seen.texts[i] for i in order if seen.counts[i] >= min_count))
 
 
+def _frequent(name: str, seen: _Seen, min_count: int) -> list[Categorical]:
+    """Return the frequent numbers of a column as categories, if it has two of them.
+
+    A number may be a code, or mean more than its size says; as a category it has no order.
+    """
+    found = _categorical(name, seen, max(min_count, _FREQUENT)).values[:_MOST_FREQUENT]
+    return [Categorical(name, found)] if len(found) > 1 else []
+
+
 def _numeric(name: str, seen: _Seen) -> Numeric:
     known = ~np.isnan(seen.numbers)
     if not known.any():
@@ -166,18 +179,15 @@ def _numeric(name: str, seen: _Seen) -> Numeric:
     counts = np.bincount(place, weights=seen.counts[known]).astype(np.float64)
     mean, scale = _spread(numbers, counts)
     log_mean, log_scale = _spread(signed_log(numbers), counts)
-    total = counts.sum()
-    middle = (np.cumsum(counts) - counts / 2) / total
-    chosen = _evenly(middle)
+    zeros = counts[numbers == 0].sum() / counts.sum()
     return Numeric(
         name,
         mean,
         scale,
         log_mean,
         log_scale,
-        knots=tuple(numbers[chosen].tolist()),
-        places=tuple(np.round(middle[chosen], 9).tolist()),
-        zero=bool(counts[numbers == 0].sum() >= _ZERO_HEAVY * total and len(numbers) > 1),
+        edges=_edges(numbers, counts, zeros),
+        zero=bool(zeros > 0),
         missing=bool((~known).any()),
     )
 
@@ -189,20 +199,31 @@ def _spread(numbers: Floats, counts: Floats) -> tuple[float, float]:
     return mean, scale if scale > 0 and np.isfinite(scale) else 1.0
 
 
-def _evenly(middle: Floats) -> Ints:
-    """Return which of the distinct numbers become knots: the first, the last, and some between."""
-    if len(middle) <= _KNOTS:
-        return np.arange(len(middle))
-    wanted = np.linspace(middle[0], middle[-1], _KNOTS)
-    between_them = np.searchsorted(middle, wanted).clip(0, len(middle) - 1)
-    return np.unique(np.concatenate([[0], between_them, [len(middle) - 1]]))
+def _edges(numbers: Floats, counts: Floats, zeros: float) -> tuple[float, ...]:
+    """Return edges between bins of about as many rows each, out of the distinct numbers.
+
+    Where many numbers are 0, which then has an edge and an indicator, only the others are shared
+    out: else most bins would be empty.
+    """
+    if len(numbers) == 1:
+        return (float(numbers[0]), float(np.nextafter(numbers[0], np.inf)))
+    weights = np.where(numbers == 0, 0.0, counts) if zeros > _ZERO_HEAVY else counts
+    below = np.cumsum(weights) / weights.sum()
+    wanted = np.searchsorted(below, np.linspace(0, 1, BINS + 1)[1:-1])
+    chosen = {0, len(numbers) - 1, *wanted.clip(0, len(numbers) - 1).tolist()}
+    if zeros > _ZERO_HEAVY:
+        chosen.add(int(np.searchsorted(numbers, 0)))
+    return tuple(numbers[sorted(chosen)].tolist())
 
 
 def _lines(schema: Schema, left_out: Sequence[str]) -> Iterator[str]:
-    told = [f"{each.name} ({counted(len(each.values), 'value')})" for each in schema.categorical]
+    values = {each.name: counted(len(each.values), "value") for each in schema.categorical}
+    numbers = [each.name for each in schema.numeric]
+    told = [f"{name} ({many})" for name, many in values.items() if name not in numbers]
     if told:
         yield f"Categories: {', '.join(told)}."
-    if schema.numeric:
-        yield f"Numbers: {', '.join(each.name for each in schema.numeric)}."
+    if numbers:
+        said = [f"{n} ({values[n]} also as categories)" if n in values else n for n in numbers]
+        yield f"Numbers: {', '.join(said)}."
     if left_out:
         yield f"Left out: {', '.join(left_out)}."

@@ -19,7 +19,7 @@ from dssmcli.data.tsv import UTF8_MARK, BadRows, Line, Piece, name_of, opened, r
 from dssmcli.errors import DataError, counted, shown
 
 DELIMITERS = ("\t", ",", ";")
-_PIECE_BYTES = 1 << 17
+_PIECE_BYTES = 1 << 18
 _QUOTE = b'"'
 _LONGEST_FIELD = 1 << 20
 """Characters of a quoted field at most: past them its quote is taken for one never closed."""

@@ -125,8 +125,8 @@ def _mixed(experts: Floats, gates: Floats | None, tasks: int) -> Floats:
     """Return what each task's tower gets, (K, n, U)."""
     if gates is None:
         return np.broadcast_to(experts, (tasks, *experts.shape[1:]))
-    mixed = np.matmul(gates[:, :, None, :], experts.transpose(1, 0, 2)[None])
-    return np.asarray(mixed[:, :, 0])
+    mixed = np.matmul(gates.transpose(1, 0, 2), experts.transpose(1, 0, 2))  # (n, K, U)
+    return np.asarray(mixed.transpose(1, 0, 2))
 
 
 class Networks:

@@ -9,13 +9,16 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
+import numpy as np
+
 from dssmcli.data.records import Block, Columns, TableFile, open_table
 from dssmcli.data.table import places_of
 from dssmcli.data.tsv import BadRows
+from dssmcli.errors import counted
 from dssmcli.serving.predictor import Floats, Predictor
 from dssmcli.serving.workers import answered
 
-_HEAD = struct.Struct("<?qq")
+_HEAD = struct.Struct("<q")
 
 
 class Form(NamedTuple):
@@ -47,6 +50,18 @@ def predictions(
             yield from map(writer.block, chain(first, blocks))
         else:
             yield from _by_processes(writer, chain(first, blocks), processes)
+
+
+def surprises(predictor: Predictor) -> Iterator[str]:
+    """Yield a line for each column in which texts were met that the run cannot read."""
+    reader = predictor.reader
+    for name, unknown, unreadable in zip(
+        predictor.columns, reader.unknown.tolist(), reader.unreadable.tolist(), strict=True
+    ):
+        if unreadable:
+            yield f"{name}: {counted(unreadable, 'field')} with no number, taken as missing."
+        if unknown:
+            yield f"{name}: {counted(unknown, 'field')} with a category that the run does not know."
 
 
 def _by_processes(writer: _Writer, blocks: Iterator[Block], processes: int) -> Iterator[str]:
@@ -84,20 +99,23 @@ class _Writer:
     def answer(self, message: bytes) -> Sequence[bytes | memoryview]:
         """Return the lines of rows without a quote, if nothing is wrong with any."""
         reader = self._predictor.reader
-        reader.unknown = reader.unreadable = 0
+        reader.unknown[:] = reader.unreadable[:] = 0
         columns = self._file.sheet.plain(message, self.picked) if message else None
         text = "" if columns is None else self._text(columns)
-        head = _HEAD.pack(columns is not None, reader.unknown, reader.unreadable)
-        return head, text.encode("utf-8", "surrogatepass")
+        head = _HEAD.pack(columns is not None)
+        counts = (reader.unknown.tobytes(), reader.unreadable.tobytes())
+        return head, *counts, text.encode("utf-8", "surrogatepass")
 
     def taken(self, found: bytearray, block: Block) -> str:
         """Return the lines that a process answered with, or make them here if it could not."""
-        done, unknown, unreadable = _HEAD.unpack_from(found)
+        (done,) = _HEAD.unpack_from(found)
         if not done:
             return self.block(block)
-        self._predictor.reader.unknown += unknown
-        self._predictor.reader.unreadable += unreadable
-        return found[_HEAD.size :].decode("utf-8", "surrogatepass")
+        reader = self._predictor.reader
+        counts = np.frombuffer(found, np.int64, 2 * self._needed, _HEAD.size)
+        reader.unknown += counts[: self._needed]
+        reader.unreadable += counts[self._needed :]
+        return found[_HEAD.size + counts.nbytes :].decode("utf-8", "surrogatepass")
 
     def _text(self, columns: Columns) -> str:
         if not columns[0]:
