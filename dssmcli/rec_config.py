@@ -68,18 +68,21 @@ class MultitaskTrainConfig(OptimConfig):
 
     `category_dropout` is the share of categories that are taken for unknown at each step, so that
     the unknown category is learned; `dropout` the share of an expert's outputs, `expert_dropout`
-    of whole experts, that are left out.
+    of whole experts, that are left out. Decays are decoupled (AdamW: Loshchilov & Hutter, ICLR
+    2019); that of the embeddings keeps rare categories near the unknown one, which is near 0.
     """
 
     valid_share: float = 0.1
     weight_decay: float = 0.0
+    embedding_decay: float = 1.0
     dropout: float = 0.0
     expert_dropout: float = 0.0
     category_dropout: float = 0.02
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        between("weight_decay", self.weight_decay, 0, 1000)
+        for name in ("weight_decay", "embedding_decay"):
+            between(name, getattr(self, name), 0, 1000)
         for name in ("dropout", "expert_dropout", "category_dropout"):
             between(name, getattr(self, name), 0, 0.95)
 

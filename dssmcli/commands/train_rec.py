@@ -113,7 +113,8 @@ _table_options = together(
     _setting("--wide/--no-wide", bool, "A linear path from the features to each task."),
     _setting("--dropout", float, "Share of an expert's outputs left out at each step."),
     _setting("--category-dropout", float, "Share of categories taken for unknown at each step."),
-    _setting("--weight-decay", float, "Decoupled weight decay."),
+    _setting("--weight-decay", float, "Decoupled decay of the networks' weights."),
+    _setting("--embedding-decay", float, "Decoupled decay of the categories' embeddings."),
     optim_options(
         _setting, "[default: by the rows, for about 1,500 steps]", "[default: by the rows]"
     ),

@@ -51,11 +51,14 @@ def _he(count: int, inputs: int, outputs: int) -> Tensor:
 
 
 class Gates(nn.Module):
-    """g_k(x) = softmax(W_k x), a linear map and no more (section 4.2), for each of K gates."""
+    """g_k(x) = softmax(W_k x), a linear map and no more (section 4.2), for each of K gates.
+
+    Fresh gates give every expert the same weight: what the experts learn tells them apart.
+    """
 
     def __init__(self, count: int, inputs: int, experts: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(count, inputs, experts) / math.sqrt(max(1, inputs)))
+        self.weight = nn.Parameter(torch.zeros(count, inputs, experts))
         self.bias = nn.Parameter(torch.zeros(count, experts))
 
     def forward(self, x: Tensor) -> Tensor:
