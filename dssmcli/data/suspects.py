@@ -16,6 +16,8 @@ from dssmcli.data.tasks import Task
 _NEAR_PERFECT = 0.99
 """Of an AUC or an R², from which a feature is suspect."""
 _FEW_ROWS = 50
+_FEW_LABELS = 10
+"""Of fewer positives or negatives, one feature among many ranks all by chance."""
 _ENOUGH_ROWS = 20_000
 _BINS = 100
 
@@ -26,26 +28,29 @@ def suspects(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator
     The mean label of a feature's category, or of its number's rank bin, on one half of the rows is
     tried on the other half: AUC for a binary task, R² for a number.
     """
-    rows = slice(0, _ENOUGH_ROWS)
+    order = np.random.default_rng(0).permutation(len(train))
+    rows = order[:_ENOUGH_ROWS]  # drawn, as a table may be sorted by what is predicted
     names = [feature.name for feature in reader.schema.categorical]
     groups = [*train.codes[rows].T, *(_bins(each, rows) for each in train.numeric)]
     names += [feature.name for feature in reader.schema.numeric]
     for k, task in enumerate(tasks):
         labels = train.labels[rows, k].astype(np.float64)
         known = np.flatnonzero(~np.isnan(labels))
-        if len(known) < _FEW_ROWS:
+        binary = task.kind == "binary"
+        ones = int((labels[known] > 0).sum())
+        if len(known) < _FEW_ROWS or (binary and min(ones, len(known) - ones) < _FEW_LABELS):
             continue
         for name, group in zip(names, groups, strict=True):
-            score = _alone(group[known], labels[known], task.kind == "binary")
+            score = _alone(group[known], labels[known], binary)
             if score >= _NEAR_PERFECT:
-                what = "AUC" if task.kind == "binary" else "R²"
+                what = "AUC" if binary else "R²"
                 yield (
                     f"{name} alone predicts {task.name} ({what} {score:.3f}): if it is not known "
                     f"before the label is, leave it out with --ignore '{name}'."
                 )
 
 
-def _bins(feature: Forms, rows: slice) -> Ints:
+def _bins(feature: Forms, rows: Ints) -> Ints:
     """Return which hundredth of the rows each one's number is in."""
     numbers = feature.table[feature.codes[rows], 0]
     limits = np.quantile(numbers, np.linspace(0, 1, _BINS + 1)[1:-1])
@@ -53,7 +58,7 @@ def _bins(feature: Forms, rows: slice) -> Ints:
 
 
 def _alone(group: npt.NDArray[np.integer[Any]], labels: Floats, binary: bool) -> float:
-    """Return how well the mean label of each group, learned on even rows, fits the odd rows."""
+    """Return how well the mean label of each group, learned on one half, fits the other half."""
     size = int(group.max()) + 1
     counts = np.bincount(group[::2], minlength=size)
     sums = np.bincount(group[::2], weights=labels[::2], minlength=size)
