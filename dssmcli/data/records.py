@@ -12,8 +12,9 @@ import csv
 import io
 import re
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import NamedTuple
 
 from dssmcli.data.plain import has_width
@@ -81,17 +82,33 @@ class TableFile:
         self._taken: list[Line] = []
         self._taken_bytes = 0
         name = name_of(source)
-        first = next(pieces, None)
-        if first is None:
-            raise DataError(f"{name}: empty, expected a header line that names the columns.")
-        self._queue.extend(first.lines())
-        self.sheet = Sheet(name, (), _delimiter(line.raw for line in self._queue))
+        self.sheet = Sheet(name, (), _delimiter(self._header()))
         row = next(self._records(borrow=True), None)
         if row is None:
-            raise DataError(f"{name}: no header line that names the columns.")
+            raise DataError(f"{name}: empty, expected a header line that names the columns.")
         if isinstance(row, Bad):
             raise row.error
         self.sheet = self.sheet._replace(names=_names(self._place, row))
+
+    def _header(self) -> bytes:
+        """Return the first line that is not blank, with those that a quote in it goes on over."""
+        header, quotes = bytearray(), 0
+        for line in self._ahead():
+            header += line.raw
+            quotes += line.raw.count(_QUOTE)
+            if header and (quotes % 2 == 0 or len(header) > _LONGEST_ROW):
+                break
+        return bytes(header)
+
+    def _ahead(self) -> Iterator[Line]:
+        """Yield the lines to come, which stay queued."""
+        for place in count():
+            while place == len(self._queue):
+                piece = next(self._pieces, None)
+                if piece is None:
+                    return
+                self._queue.extend(piece.lines())
+            yield self._queue[place]
 
     def blocks(self, picked: Sequence[int]) -> Iterator[Block]:
         """Yield all rows; of those that are split already only the picked columns."""
@@ -238,9 +255,8 @@ def _without_returns(content: bytes) -> bytes:
     return content.replace(b"\r\n", b"\n").removesuffix(b"\r")
 
 
-def _delimiter(lines: Iterable[bytes]) -> str:
-    """Return what stands between the names of the header, the first line that is not blank."""
-    header = next((line for line in lines if line), b"")
+def _delimiter(header: bytes) -> str:
+    """Return what stands between the names of a header."""
     bare = re.sub(rb'"[^"]*"?', b"", header)
     found = max(DELIMITERS, key=lambda each: bare.count(each.encode()))
     return found if found.encode() in bare else DELIMITERS[0]
@@ -249,7 +265,7 @@ def _delimiter(lines: Iterable[bytes]) -> str:
 def _names(place: str, row: list[str]) -> tuple[str, ...]:
     """Return the columns' names; one without a name is called by its number."""
     names = [name.strip() or f"column_{number}" for number, name in enumerate(row, start=1)]
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
         raise DataError(f"{place}: the header names {shown(name)} twice, expected each once.")
     return tuple(names)
