@@ -1,4 +1,4 @@
-"""What is learned of tables: tasks as a user names them, what columns are, what gives labels away."""
+"""What tables are taken for: tasks as a user names them, features, and what gives labels away."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from dssmcli.data.tasks import (
 )
 from dssmcli.errors import ConfigError, DataError, RunError
 
+NOTHING = FeatureInput()
 NAMES = ["income", "price", "a=b", "a", "x:regression", "x", "plan"]
 RANDOM = np.random.default_rng(5)
 
@@ -118,7 +119,7 @@ def test_a_value_that_no_row_has_is_told_the_nearest_where_it_is_trained_on_only
     table = table_of(y=[" paid", "free"])
     check_positive(table, [Task("y", "y", "binary", ("paid", "free"))], "t.csv")
     task = Task("y", "y", "binary", ("payd",))
-    with pytest.raises(DataError, match='no y is "payd".*Did you mean " paid"'):
+    with pytest.raises(DataError, match=r'no y is "payd".*Did you mean " paid"'):
         check_positive(table, [task], "t.csv")
     assert labels(task, "paid", "free") == [0, 0]
     with pytest.raises(DataError, match=r'v.csv: the header has no column "z".*'):
@@ -142,7 +143,7 @@ def test_targets_hold_mean_and_scale_and_refuse_what_nothing_can_be_learned_of()
         targets_of(tasks, values[2:], {}, "t.csv")
 
 
-def found_in(given: FeatureInput = FeatureInput(), **columns: Sequence[object]) -> Understood:
+def found_in(given: FeatureInput = NOTHING, **columns: Sequence[object]) -> Understood:
     return understand(table_of(**columns), [Task("y", "y", "binary")], given)
 
 
@@ -205,7 +206,7 @@ def test_what_cannot_be_meant_is_refused(given: FeatureInput, said: str) -> None
 
 
 def test_a_task_s_column_is_no_feature_and_something_must_be_left() -> None:
-    assert "y" not in sum(kinds(found_in(FeatureInput(("y",)), **COLUMNS)), [])
+    assert "y" not in found_in(FeatureInput(("y",)), **COLUMNS).schema.names
     for columns in ({"y": [0, 1]}, {"y": [0, 1], "x": ["a", "a"]}):
         with pytest.raises(DataError, match="no column is left to learn from"):
             found_in(**columns)
