@@ -53,7 +53,7 @@ TABLE_FILES = (CONFIG, WEIGHTS, FEATURES, METRICS)
 
 TEXT, MULTITASK = "text", "multitask"
 FAMILIES = {
-    TEXT: "of texts (`dssm train`)",
+    TEXT: "one of texts (`dssm train`)",
     MULTITASK: "a multi-task model (`dssm train-rec`)",
 }
 
@@ -110,7 +110,7 @@ class Run(NamedTuple):
         found = config.get("family")
         if found != family:
             told = FAMILIES.get(found, str(found)) if isinstance(found, str) else "of no kind known"
-            raise RunError(f"{self.path}: the run is {told}, expected one {FAMILIES[family]}.")
+            raise RunError(f"{self.path}: the run is {told}, expected {FAMILIES[family]}.")
         return config
 
 

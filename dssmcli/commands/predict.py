@@ -39,7 +39,11 @@ Example:
     help="Write to this file, which appears when it is whole.  [default: standard output]",
 )
 @click.option(
-    "--keep", multiple=True, metavar="COLUMN", help="Put this column of the table in front."
+    "--keep",
+    multiple=True,
+    metavar="COLUMN",
+    help="Put this column of the table in front. Beside a label that is kept, its prediction is "
+    "called predicted_LABEL.",
 )
 @json_option
 @threads_option
@@ -71,7 +75,7 @@ def command(
 
     predictor = load_predictor(model)
     skipped = BadRows(bad_rows == "skip", rejects)
-    form = Form(tuple(keep), as_json)
+    form = Form(tuple(dict.fromkeys(keep)), as_json)
     with writing(output) as write:
         for text in predictions(predictor, table, form, skipped, **parallel(threads)):
             write(text)

@@ -44,15 +44,18 @@ class Examples:
 
 
 def examples_of(table: Table, reader: Reader, tasks: Sequence[Task], where: str) -> Examples:
-    """Return a table's rows as the reader's schema has them; DataError for a label that is none."""
+    """Return a table's rows as the reader's schema has them.
+
+    Raises DataError for a label that is none, and for a column that is missing.
+    """
     schema = reader.schema
-    categorical = [table.columns[feature.name] for feature in schema.categorical]
+    categorical = [table.column(feature.name, where) for feature in schema.categorical]
     codes = np.empty((table.rows, len(categorical)), np.int32)
     for i, column in enumerate(categorical):
         codes[:, i] = reader.ids(i, column.values)[column.codes]
     numeric = []
     for number in schema.numeric:
-        column = table.columns[number.name]
+        column = table.column(number.name, where)
         numeric.append(Forms(number.forms(numbers_in(column.values)), column.codes))
     labels = [labels_of(table, task, where) for task in tasks]
     return Examples(codes, tuple(numeric), np.stack(labels, axis=1))

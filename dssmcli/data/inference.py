@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,11 @@ BINS = 16
 _ZERO_HEAVY = 0.1
 _NEARLY_ALL = 0.9
 _FEW_ROWS = 50
+_LARGEST = 1e150
+"""Numbers are taken as no larger, so that their squares are finite."""
+_SMALLEST = 1e-300
+_NAMELESS = re.compile(r"column_\d+|Unnamed: \d+")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 class FeatureInput(NamedTuple):
@@ -71,16 +77,19 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
     _check_named(given, list(table.columns), labels)
     categorical: list[Categorical] = []
     numeric: list[Numeric] = []
-    warnings, left_out = [], [*given.ignored]
+    warnings: list[str] = []
+    left_out = [*dict.fromkeys(given.ignored)]
     for name, column in table.columns.items():
         if name in labels or name in given.ignored:
             continue
         seen = _seen(column)
         asked = name in given.categorical or name in given.numeric
-        doubt = _doubt(name, seen, table.rows, name in given.numeric)
-        if doubt and not asked:
-            warnings.append(doubt)
-        if len(seen.texts) < 2 or (_is_id(seen, table.rows) and not asked):
+        useless = _useless(name, seen, table.rows, asked)
+        doubts = [_has_commas(name, seen), useless]
+        if not useless and not asked:
+            doubts.append(_doubt(name, seen, table.rows))
+        warnings += [doubt for doubt in doubts if doubt]
+        if useless:
             left_out.append(name)
             continue
         if name in given.numeric or (name not in given.categorical and _is_numeric(seen)):
@@ -120,7 +129,8 @@ def _seen(column: Column) -> _Seen:
     counts = column.counts()
     used = np.flatnonzero(counts)
     texts = [column.values[i] for i in used.tolist()]
-    return _Seen(texts, np.array([signed_number_in(text) for text in texts]), counts[used])
+    numbers = np.array([signed_number_in(text) for text in texts])
+    return _Seen(texts, numbers.clip(-_LARGEST, _LARGEST), counts[used])
 
 
 def _is_numeric(seen: _Seen) -> bool:
@@ -133,15 +143,34 @@ def _is_id(seen: _Seen, rows: int) -> bool:
     return rows >= _FEW_ROWS and len(seen.texts) > _NEARLY_ALL * rows and not _is_numeric(seen)
 
 
-def _doubt(name: str, seen: _Seen, rows: int, numeric: bool) -> str | None:
-    """Return a warning about a column that says little, or that may not be what it seems."""
+def _is_row_number(name: str, seen: _Seen, rows: int) -> bool:
+    """Tell whether a column without a name numbers the rows, as the index of a data frame does."""
+    return (
+        rows > 1
+        and len(seen.texts) == rows
+        and _NAMELESS.fullmatch(name) is not None
+        and bool((seen.numbers % 1 == 0).all() and (np.diff(seen.numbers) > 0).all())
+    )
+
+
+def _useless(name: str, seen: _Seen, rows: int, asked: bool) -> str | None:
+    """Return why a column is left out, None if it is not; what a user asks for only if it must."""
     if len(seen.texts) < 2:
         return f"{name}: every row has {shown(seen.texts[0])}, so it is left out."
+    if asked:
+        return None
+    if _is_row_number(name, seen, rows):
+        return f"{name}: numbers the rows, so it is left out. To keep it: --numeric '{name}'."
     if _is_id(seen, rows):
         return (
             f"{name}: nearly every row has a value of its own ({len(seen.texts):,} in {rows:,} "
             f"rows), as an id has, so it is left out. To keep it: --categorical '{name}'."
         )
+    return None
+
+
+def _doubt(name: str, seen: _Seen, rows: int) -> str | None:
+    """Return a warning about a column that may not be what it is taken for."""
     whole = _is_numeric(seen) and not (seen.numbers % 1 > 0).any()
     if whole and rows >= _FEW_ROWS and len(seen.texts) > _NEARLY_ALL * rows:
         return (
@@ -149,12 +178,23 @@ def _doubt(name: str, seen: _Seen, rows: int, numeric: bool) -> str | None:
             f"measures something: --ignore '{name}'."
         )
     share = 1 - seen.counts[np.isnan(seen.numbers) & ~np.array(seen.missing)].sum() / rows
-    if seen.strange and share > _NEARLY_ALL and not numeric:
+    if seen.strange and share > _NEARLY_ALL and len(seen.texts) > _FEWEST_NUMBERS:
         return (
             f"{name}: numbers but for {shown(seen.strange[0])} and the like, so taken as "
             f"categories. To take them as missing: --numeric '{name}'."
         )
     return None
+
+
+def _has_commas(name: str, seen: _Seen) -> str | None:
+    """Return a warning about numbers that are none here, as they have a decimal comma."""
+    commas = [text for text in seen.strange if _DECIMAL_COMMA.fullmatch(text.strip())]
+    if len(commas) <= _NEARLY_ALL * len(seen.texts):
+        return None
+    return (
+        f"{name}: {shown(commas[0])} and the like are not read as numbers. If they are, write "
+        "them with a decimal point."
+    )
 
 
 def _categorical(name: str, seen: _Seen, min_count: int) -> Categorical:
@@ -196,7 +236,7 @@ def _spread(numbers: Floats, counts: Floats) -> tuple[float, float]:
     """Return the mean and the standard deviation, 1 where that is nothing."""
     mean = float(np.average(numbers, weights=counts))
     scale = float(np.sqrt(np.average((numbers - mean) ** 2, weights=counts)))
-    return mean, scale if scale > 0 and np.isfinite(scale) else 1.0
+    return mean, scale if _SMALLEST < scale < np.inf else 1.0
 
 
 def _edges(numbers: Floats, counts: Floats, zeros: float) -> tuple[float, ...]:

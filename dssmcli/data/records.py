@@ -2,27 +2,32 @@
 
 A field that begins with a quote goes on to the closing one, over delimiters and line ends; a quote
 inside is written twice (RFC 4180). The header says what the delimiter is: the one of tab, comma and
-semicolon that it has most of.
+semicolon that it has most of. A line feed ends a line, a carriage return before it goes away, in
+quotes, too; blank lines are no rows.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections import deque
+import re
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import NamedTuple
 
 from dssmcli.data.plain import has_width
-from dssmcli.data.tsv import UTF8_MARK, BadRows, Line, Piece, name_of, opened, read_pieces
+from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, counted, shown
 
 DELIMITERS = ("\t", ",", ";")
 _PIECE_BYTES = 1 << 18
 _QUOTE = b'"'
-_LONGEST_FIELD = 1 << 20
-"""Characters of a quoted field at most: past them its quote is taken for one never closed."""
+_LONGEST_ROW = 1 << 20
+"""Bytes of a row of several lines at most: past them its quote is taken for one never closed."""
+_RETURN = "\udc0d"
+"""Stands for a carriage return within a line, which csv would take for its end. No text has it."""
 
 Columns = list[list[str]]
 """The fields of n rows, a list of n for each column."""
@@ -40,10 +45,11 @@ class Sheet(NamedTuple):
 
         None if there is anything that may be wrong with one: not UTF-8, or too many or few fields.
         """
-        if b"\r" in content:
-            content = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
+        content = _without_returns(content)
         width = len(self.names)
         if not has_width(content, self.delimiter, width):
+            return None
+        if width == 1 and b"\n\n" in b"\n" + content + b"\n":  # a blank line is no field
             return None
         try:
             fields = content.decode("utf-8").replace("\n", self.delimiter).split(self.delimiter)
@@ -52,11 +58,19 @@ class Sheet(NamedTuple):
         return [fields[column::width] for column in picked]
 
 
+class Bad(NamedTuple):
+    """A row that cannot be used, as it stands in its file, and why."""
+
+    raw: bytes
+    error: DataError
+
+
 class Block(NamedTuple):
     """Some rows: lines in which no quote stands, still to be split, or else their columns."""
 
     piece: Piece | None
     columns: Columns
+    bad: Sequence[Bad] = ()
 
 
 class TableFile:
@@ -66,55 +80,90 @@ class TableFile:
         self._pieces, self._bad_rows = pieces, bad_rows
         self._queue: deque[Line] = deque()
         self._taken: list[Line] = []
+        self._taken_bytes = 0
         name = name_of(source)
-        first = next(pieces, None)
-        if first is None:
-            raise DataError(f"{name}: empty, expected a header line that names the columns.")
-        # The delimiter is not known yet, but the first line's end is: see `_delimiter`.
-        start = first.content.removeprefix(UTF8_MARK) if first.first == 1 else first.content
-        delimiter = _delimiter(start.partition(b"\n")[0])
-        self._queue.extend(first.lines())
-        self.sheet = Sheet(name, (), delimiter)
-        row = next(self._records(), None)
+        self.sheet = Sheet(name, (), _delimiter(self._header()))
+        row = next(self._records(borrow=True), None)
         if row is None:
-            raise DataError(f"{name}: no header line that names the columns.")
-        self.sheet = Sheet(name, _names(f"{name}:1", row), delimiter)
+            raise DataError(f"{name}: empty, expected a header line that names the columns.")
+        if isinstance(row, Bad):
+            raise row.error
+        self.sheet = self.sheet._replace(names=_names(self._place, row))
+
+    def _header(self) -> bytes:
+        """Return the first line that is not blank, with those that a quote in it goes on over."""
+        header, quotes = bytearray(), 0
+        for line in self._ahead():
+            header += line.raw
+            quotes += line.raw.count(_QUOTE)
+            if header and (quotes % 2 == 0 or len(header) > _LONGEST_ROW):
+                break
+        return bytes(header)
+
+    def _ahead(self) -> Iterator[Line]:
+        """Yield the lines to come, which stay queued."""
+        for place in count():
+            while place == len(self._queue):
+                piece = next(self._pieces, None)
+                if piece is None:
+                    return
+                self._queue.extend(piece.lines())
+            yield self._queue[place]
 
     def blocks(self, picked: Sequence[int]) -> Iterator[Block]:
         """Yield all rows; of those that are split already only the picked columns."""
-        rest = b"\n".join(line.raw for line in self._queue)
         if self._queue:
             first = self._queue[0].number
+            # Each line loses one carriage return again, as those of the pieces to come do.
+            rest = b"\r\n".join(line.raw for line in self._queue) + b"\r"
             self._queue.clear()
-            yield from self._block(Piece(self.sheet.source, first, rest, len(rest)), picked)
+            yield self._block(Piece(self.sheet.source, first, rest, len(rest)), picked)
         for piece in self._pieces:
-            yield from self._block(piece, picked)
+            yield self._block(piece, picked)
 
     def columns(self, block: Block, picked: Sequence[int]) -> Columns:
-        """Return the picked columns of a block, without its bad rows, if these may be skipped."""
-        if block.piece is None:
-            return block.columns
-        columns = self.sheet.plain(block.piece.content, picked)
-        if columns is not None:
-            return columns
-        assert not self._queue
-        self._queue.extend(block.piece.lines())
-        return _picked(list(self._records()), picked)
+        """Return the picked columns of a block, without its bad rows, if these may be skipped.
 
-    def _block(self, piece: Piece, picked: Sequence[int]) -> Iterator[Block]:
+        To be called for the blocks in their order, so that bad rows are met in theirs.
+        """
+        if block.piece is not None:
+            columns = self.sheet.plain(block.piece.content, picked)
+            if columns is not None:
+                return columns
+            assert not self._queue
+            self._queue.extend(block.piece.lines())
+            block = self._read(picked, borrow=False)
+        for row in block.bad:
+            self._bad_rows.take(row.raw, row.error)
+        return block.columns
+
+    def _block(self, piece: Piece, picked: Sequence[int]) -> Block:
         if _QUOTE not in piece.content:
-            yield Block(piece, [])
-            return
+            return Block(piece, [])
         columns = self._quoted(piece, picked)
-        if columns is None:
-            self._queue.extend(piece.lines())
-            columns = _picked(list(self._records(borrow=True)), picked)
-        yield Block(None, columns)
+        if columns is not None:
+            return Block(None, columns)
+        self._queue.extend(piece.lines())
+        return self._read(picked, borrow=True)
+
+    def _read(self, picked: Sequence[int], borrow: bool) -> Block:
+        """Return the queued rows, each read by itself."""
+        rows: list[list[str]] = []
+        bad: list[Bad] = []
+        for row in self._records(borrow):
+            if isinstance(row, Bad):
+                bad.append(row)
+            else:
+                rows.append(row)
+        return Block(None, _picked(rows, picked), bad)
 
     def _quoted(self, piece: Piece, picked: Sequence[int]) -> Columns | None:
-        """Return the columns of a piece of whole rows; None if there is anything wrong with it."""
+        """Return the columns of a piece of whole rows; None if there is anything odd about it."""
+        content = _without_returns(piece.content)
+        if b"\r" in content:
+            return None
         try:
-            text = io.StringIO(piece.content.decode("utf-8").removeprefix("\ufeff"), newline="")
+            text = io.StringIO(content.decode("utf-8"), newline="\n")
             rows = [row for row in self._reader(text) if row]
         except (UnicodeDecodeError, csv.Error):
             return None
@@ -125,44 +174,47 @@ class TableFile:
     def _reader(self, lines: Iterator[str] | io.StringIO) -> Iterator[list[str]]:
         return csv.reader(lines, delimiter=self.sheet.delimiter, strict=True)
 
-    def _records(self, borrow: bool = False) -> Iterator[list[str]]:
-        """Yield the good rows of the queued lines one by one; the others go to the bad rows.
+    def _records(self, borrow: bool) -> Iterator[list[str] | Bad]:
+        """Yield the rows of the queued lines one by one.
 
         A row that is not complete goes on in the next piece, if it may be borrowed from.
         """
         reader = self._reader(self._texts(borrow))
         while self._queue:
             self._taken.clear()
+            self._taken_bytes = 0
             try:
                 row = next(reader)
                 self._check(row)
             except csv.Error as error:
-                found = DataError(f"{self._place}: {_told(error, self._taken)}")
+                found = DataError(f"{self._place}: {self._told(error)}")
                 # A quote may stand there by mistake: the lines after it are rows of their own.
                 self._queue.extendleft(reversed(self._taken[1:]))
-                del self._taken[1:]
-                self._bad(found)
+                yield Bad(self._taken[0].raw, found)
                 reader = self._reader(self._texts(borrow))
             except DataError as error:
-                self._bad(error)
+                yield Bad(b"\n".join(line.raw for line in self._taken), error)
             else:
                 if row:
-                    yield row
+                    yield [field.replace(_RETURN, "\r") for field in row]
 
     def _texts(self, borrow: bool) -> Iterator[str]:
-        while True:
+        """Yield the queued lines as csv takes them, and keep those of a row as taken."""
+        while self._taken_bytes <= _LONGEST_ROW or not self._taken:
             if not self._queue:
-                piece = next(self._pieces, None) if borrow or not self.sheet.names else None
+                piece = next(self._pieces, None) if borrow else None
                 if piece is None:
                     return
                 self._queue.extend(piece.lines())
             line = self._queue.popleft()
             self._taken.append(line)
-            yield line.raw.decode("utf-8", "surrogateescape") + "\n"
+            self._taken_bytes += len(line.raw)
+            text = line.raw.decode("utf-8", "surrogateescape").replace("\r", _RETURN)
+            yield text + "\n"
 
     @property
     def _place(self) -> str:
-        return self._taken[0].place if self._taken else self.sheet.source
+        return self._taken[0].place
 
     def _check(self, row: list[str]) -> None:
         for line in self._taken:
@@ -171,18 +223,22 @@ class TableFile:
         width = len(self.sheet.names)
         if row and width and len(row) != width:
             raise DataError(
-                f"{self._place}: {counted(len(row), 'field')}, expected {width} as the header has. "
-                "Skip such rows with --bad-rows skip."
+                f"{self._place}: {counted(len(row), 'field')}, expected {width:,} as the header "
+                "has. Skip such rows with --bad-rows skip."
             )
 
-    def _bad(self, error: DataError) -> None:
-        self._bad_rows.take(b"\n".join(line.raw for line in self._taken), error)
+    def _told(self, error: csv.Error) -> str:
+        text = shown(self._taken[0].raw.decode("utf-8", "replace"))
+        skip = " Skip such rows with --bad-rows skip." if self.sheet.names else ""
+        if "unexpected end" in str(error):
+            return f"a quote opens a field and none closes it ({text}), expected one.{skip}"
+        return f"{error} ({text}). A quote inside a quoted field is written twice.{skip}"
 
 
 @contextmanager
 def open_table(source: str, bad_rows: BadRows) -> Iterator[TableFile]:
     """Open a table and read its header; DataError when it has none."""
-    csv.field_size_limit(_LONGEST_FIELD)
+    csv.field_size_limit(2**31 - 1)  # rows have a limit of their own
     with opened(source) as stream:
         pieces = read_pieces(name_of(source), stream, _PIECE_BYTES)
         yield TableFile(source, pieces, bad_rows)
@@ -192,28 +248,24 @@ def _picked(rows: list[list[str]], picked: Sequence[int]) -> Columns:
     return [[row[column] for row in rows] for column in picked]
 
 
+def _without_returns(content: bytes) -> bytes:
+    """Return whole lines without the carriage returns at their ends."""
+    if b"\r" not in content:
+        return content
+    return content.replace(b"\r\n", b"\n").removesuffix(b"\r")
+
+
 def _delimiter(header: bytes) -> str:
-    found = max(DELIMITERS, key=lambda each: header.count(each.encode()))
-    return found if found.encode() in header else DELIMITERS[0]
+    """Return what stands between the names of a header."""
+    bare = re.sub(rb'"[^"]*"?', b"", header)
+    found = max(DELIMITERS, key=lambda each: bare.count(each.encode()))
+    return found if found.encode() in bare else DELIMITERS[0]
 
 
 def _names(place: str, row: list[str]) -> tuple[str, ...]:
     """Return the columns' names; one without a name is called by its number."""
     names = [name.strip() or f"column_{number}" for number, name in enumerate(row, start=1)]
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"{place}: the header names {shown(name)} twice, expected each once.")
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise DataError(f"{place}: the header names {shown(name)} twice, expected each once.")
     return tuple(names)
-
-
-def _told(error: csv.Error, taken: Sequence[Line]) -> str:
-    if "unexpected end" in str(error) or "field larger" in str(error):
-        return f"a quote opens a field and none closes it ({shown(_text(taken))}), expected one."
-    return (
-        f"{error} ({shown(_text(taken))}). A quote inside a quoted field is written twice. "
-        "Skip such rows with --bad-rows skip."
-    )
-
-
-def _text(taken: Sequence[Line]) -> str:
-    return taken[0].raw.decode("utf-8", "replace") if taken else ""

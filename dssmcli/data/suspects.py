@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from dssmcli import metrics
-from dssmcli.data.examples import Examples, Forms
+from dssmcli.data.examples import Examples
 from dssmcli.data.features import Floats, Ints, Reader
 from dssmcli.data.tasks import Task
 
 _NEAR_PERFECT = 0.99
 """Of an AUC or an R², from which a feature is suspect."""
 _FEW_ROWS = 50
+_FEW_LABELS = 10
+"""Of fewer positives or negatives, one feature among many ranks all by chance."""
 _ENOUGH_ROWS = 20_000
 _BINS = 100
 
@@ -24,36 +26,62 @@ def suspects(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator
     """Yield a warning for each feature that all but knows the label of a task.
 
     The mean label of a feature's category, or of its number's rank bin, on one half of the rows is
-    tried on the other half: AUC for a binary task, R² for a number.
+    tried on the other half: AUC for a binary task, R² for a number, for which a straight line on a
+    number is tried, too.
     """
-    rows = slice(0, _ENOUGH_ROWS)
-    names = [feature.name for feature in reader.schema.categorical]
-    groups = [*train.codes[rows].T, *(_bins(each, rows) for each in train.numeric)]
-    names += [feature.name for feature in reader.schema.numeric]
+    order = np.random.default_rng(0).permutation(len(train))
+    rows = order[:_ENOUGH_ROWS]  # drawn, as a table may be sorted by what is predicted
+    features = [*_features(reader, train, rows)]
     for k, task in enumerate(tasks):
         labels = train.labels[rows, k].astype(np.float64)
         known = np.flatnonzero(~np.isnan(labels))
-        if len(known) < _FEW_ROWS:
+        binary = task.kind == "binary"
+        ones = int((labels[known] > 0).sum())
+        if len(known) < _FEW_ROWS or (binary and min(ones, len(known) - ones) < _FEW_LABELS):
             continue
-        for name, group in zip(names, groups, strict=True):
-            score = _alone(group[known], labels[known], task.kind == "binary")
+        for name, group, numbers in features:
+            score = _alone(group[known], labels[known], binary)
+            if numbers is not None and not binary:
+                score = max(score, _linear(numbers[known], labels[known]))
             if score >= _NEAR_PERFECT:
-                what = "AUC" if task.kind == "binary" else "R²"
+                what = "AUC" if binary else "R²"
                 yield (
                     f"{name} alone predicts {task.name} ({what} {score:.3f}): if it is not known "
                     f"before the label is, leave it out with --ignore '{name}'."
                 )
 
 
-def _bins(feature: Forms, rows: slice) -> Ints:
+class _Feature(NamedTuple):
+    """A feature of n rows: the group that each is in, and its number (n,) if it has one."""
+
+    name: str
+    group: npt.NDArray[np.integer[Any]]
+    numbers: Floats | None
+
+
+def _features(reader: Reader, train: Examples, rows: Ints) -> Iterator[_Feature]:
+    for feature, codes in zip(reader.schema.categorical, train.codes[rows].T, strict=True):
+        yield _Feature(feature.name, codes, None)
+    for number, forms in zip(reader.schema.numeric, train.numeric, strict=True):
+        numbers = forms.table[forms.codes[rows], 0].astype(np.float64)
+        yield _Feature(number.name, _bins(numbers), numbers)
+
+
+def _linear(numbers: Floats, labels: Floats) -> float:
+    """Return the R² of a straight line."""
+    if numbers.min() == numbers.max() or labels.min() == labels.max():
+        return 0.0
+    return float(np.corrcoef(numbers, labels)[0, 1] ** 2)
+
+
+def _bins(numbers: Floats) -> Ints:
     """Return which hundredth of the rows each one's number is in."""
-    numbers = feature.table[feature.codes[rows], 0]
     limits = np.quantile(numbers, np.linspace(0, 1, _BINS + 1)[1:-1])
     return np.asarray(np.searchsorted(limits, numbers, side="right"), np.int64)
 
 
 def _alone(group: npt.NDArray[np.integer[Any]], labels: Floats, binary: bool) -> float:
-    """Return how well the mean label of each group, learned on even rows, fits the odd rows."""
+    """Return how well the mean label of each group, learned on one half, fits the other half."""
     size = int(group.max()) + 1
     counts = np.bincount(group[::2], minlength=size)
     sums = np.bincount(group[::2], weights=labels[::2], minlength=size)

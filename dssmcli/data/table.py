@@ -30,11 +30,17 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """N rows by columns. digest: SHA-256 of the names and all fields, row after row by blocks."""
+    """N rows by columns. digest: SHA-256 of the names and all fields, column after column."""
 
     columns: dict[str, Column]
     rows: int
     digest: str
+
+    def column(self, name: str, where: str) -> Column:
+        """Return a column; DataError, which tells where it should be, when it is missing."""
+        if name not in self.columns:
+            raise DataError(f"{where}: {_lacks(name, [*self.columns])}")
+        return self.columns[name]
 
     def take(self, rows: npt.NDArray[np.int64]) -> Table:
         """Return some of the rows; values that none of them has stay known."""
@@ -64,16 +70,17 @@ def read_table(sources: Sequence[str], bad_rows: BadRows) -> Table:
 
 def places_of(wanted: Sequence[str], file: TableFile) -> list[int]:
     """Return where the wanted columns stand in a file; DataError when one is missing."""
-    names = file.sheet.names
+    places = {name: place for place, name in enumerate(file.sheet.names)}
     for name in wanted:
-        if name not in names:
-            near = nearest(name, names)
-            hint = f" Is it {shown(near)}?" if near else ""
-            raise DataError(
-                f"{file.sheet.source}:1: the header has no column {shown(name)}, found "
-                f"{shown(', '.join(names))}.{hint}"
-            )
-    return [names.index(name) for name in wanted]
+        if name not in places:
+            raise DataError(f"{file.sheet.source}: {_lacks(name, file.sheet.names)}")
+    return [places[name] for name in wanted]
+
+
+def _lacks(name: str, names: Sequence[str]) -> str:
+    near = nearest(name, names)
+    hint = f" Is it {shown(near)}?" if near else ""
+    return f"the header has no column {shown(name)}, found {shown(', '.join(names))}.{hint}"
 
 
 class _Encoder:
@@ -84,7 +91,7 @@ class _Encoder:
         self._known: list[dict[str, int]] = [{} for _ in names]
         self._codes: list[list[Codes]] = [[] for _ in names]
         self._rows = 0
-        self._hash = hashlib.sha256("\x1f".join(names).encode())
+        self._hashes = [hashlib.sha256(name.encode()) for name in names]
 
     def add(self, file: TableFile) -> None:
         picked = places_of(self._names, file)
@@ -92,12 +99,13 @@ class _Encoder:
             self._add(file.columns(block, picked))
 
     def _add(self, columns: Columns) -> None:
-        for known, codes, fields in zip(self._known, self._codes, columns, strict=True):
+        parts = zip(self._known, self._codes, self._hashes, columns, strict=True)
+        for known, codes, digest, fields in parts:
             fresh = [value for value in dict.fromkeys(fields) if value not in known]
             known.update(zip(fresh, count(len(known)), strict=False))
             codes.append(np.fromiter(map(known.__getitem__, fields), np.int32, len(fields)))
-            self._hash.update("\x1f".join(fields).encode())
-            self._hash.update(b"\x1e")
+            # Of the fields one by one: where a block ends depends on how the file was read.
+            digest.update("\x1f".join(["", *fields]).encode())
         self._rows += len(columns[0])
 
     def table(self) -> Table:
@@ -105,4 +113,5 @@ class _Encoder:
             name: Column(name, list(known), np.concatenate([np.zeros(0, np.int32), *codes]))
             for name, known, codes in zip(self._names, self._known, self._codes, strict=True)
         }
-        return Table(columns, self._rows, self._hash.hexdigest())
+        whole = hashlib.sha256(b"".join(each.digest() for each in self._hashes))
+        return Table(columns, self._rows, whole.hexdigest())

@@ -15,7 +15,10 @@ from dssmcli.data.table import Table
 from dssmcli.errors import ConfigError, DataError, RunError, nearest, shown
 
 KINDS = ("binary", "regression")
-MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+MISSING = (
+    *("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan", "null", "NULL"),
+    *("None", "none"),
+)
 """What stands in a field whose number or label is not known."""
 
 Labels = npt.NDArray[np.float32]
@@ -41,7 +44,9 @@ def parse_task(spec: str, names: Sequence[str]) -> Task:
         bare = spec.partition("=")[0].partition(":")[0]
         near = nearest(bare, names)
         hint = f" Did you mean {shown(near)}?" if near else ""
-        raise ConfigError(f"--task {shown(spec)}: no such column.{hint}")
+        raise ConfigError(
+            f"--task {shown(spec)}: no such column, found {shown(', '.join(names))}.{hint}"
+        )
     column = max(fitting, key=len)
     rest = _rest(spec, column) or ""
     if rest.startswith("="):
@@ -81,23 +86,32 @@ def labels_of(table: Table, task: Task, where: str) -> Labels:
 
     Raises DataError when a field is none of what the task expects, with what to write instead.
     """
-    column = table.columns[task.column]
-    if task.positive:
-        known = set(task.positive)
-        for value in known.difference(column.values, map(str.strip, column.values)):
-            near = nearest(value, column.values[:1000])
-            hint = f" Did you mean {shown(near)}?" if near else ""
-            raise DataError(
-                f"{where}: no {task.column} is {shown(value)}: the task "
-                f"{shown(task.name)} would have no positive for it.{hint}"
-            )
-    each = np.array([_label(value, task) for value in column.values], np.float32)
+    column = table.column(task.column, where)
+    each = np.array([_label(value, task) for value in column.values], np.float64)
     used = column.counts() > 0
-    wrong = np.flatnonzero(np.isinf(each) & used)
+    wrong = np.flatnonzero((np.abs(each) > _LARGEST) & used)
     if len(wrong):
         found = ", ".join(shown(column.values[i]) for i in wrong[:3])
-        raise DataError(f"{where}: the task {shown(task.name)} has {found}, {_expected(task)}")
-    return each[column.codes]
+        texts = [column.values[i] for i in np.flatnonzero(used).tolist()]
+        raise DataError(
+            f"{where}: the task {shown(task.name)} has {found}, {_expected(task, texts)}"
+        )
+    return each.clip(-_LARGEST, _LARGEST).astype(np.float32)[column.codes]
+
+
+def check_positive(table: Table, tasks: Sequence[Task], where: str) -> None:
+    """Raise DataError when a value that is a 1 of a task stands in no row."""
+    for task in tasks:
+        values = table.column(task.column, where).values
+        known = {*values, *map(str.strip, values)}
+        for value in task.positive:
+            if value not in known:
+                near = nearest(value, values[:1000])
+                hint = f" Did you mean {shown(near)}?" if near else ""
+                raise DataError(
+                    f"{where}: no {task.column} is {shown(value)}, as the task "
+                    f"{shown(task.name)} expects.{hint}"
+                )
 
 
 def _label(text: str, task: Task) -> float:
@@ -115,13 +129,23 @@ def _label(text: str, task: Task) -> float:
     return number
 
 
-def _expected(task: Task) -> str:
+def _expected(task: Task, texts: Sequence[str]) -> str:
+    """Return what a task's column, which has these texts, should have, and how else to name it."""
     if task.kind == "regression":
-        return "expected numbers."
-    return (
-        f"expected 0 and 1. Say which values are a 1, --task '{task.column}=VALUE', or that it is "
-        f"a number to predict, --task {task.column}:regression."
-    )
+        return f"expected numbers from {-_LARGEST:g} to {_LARGEST:g}."
+    known = [text for text in texts if text.strip() not in MISSING]
+    if not any(math.isnan(signed_number_in(text)) for text in known):
+        return (
+            f"expected 0 and 1. If it is a number to predict: --task '{task.column}:regression'; "
+            f"if some of its values are a 1: --task '{task.column}=VALUE|VALUE'."
+        )
+    yes = next((text for text in known if text.strip().lower() in _YES), "VALUE")
+    return f"expected 0 and 1. Say which values are a 1: --task '{task.column}={yes}'."
+
+
+_LARGEST = 1e30
+"""Of labels: their squares, too, are to be float32 when they are scaled."""
+_YES = ("yes", "y", "true", "t", "1", "1.0", "positive")
 
 
 class Target(NamedTuple):

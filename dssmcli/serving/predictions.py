@@ -22,7 +22,10 @@ _HEAD = struct.Struct("<q")
 
 
 class Form(NamedTuple):
-    """How predictions are written: with columns of the table in front, as JSON or not."""
+    """How predictions are written: with columns of the table in front, as JSON or not.
+
+    A task that is called as one of these columns becomes `predicted_` and its name.
+    """
 
     keep: tuple[str, ...]
     as_json: bool
@@ -84,13 +87,14 @@ class _Writer:
         self._predictor, self._file, self._form = predictor, file, form
         needed = predictor.columns
         self._needed = len(needed)
+        self._names = [*form.keep, *(_beside(form.keep, name) for name in predictor.tasks)]
         self.picked = places_of([*needed, *form.keep], file)
 
     def head(self) -> str:
         """Return what stands before the rows."""
         if self._form.as_json:
             return ""
-        return "\t".join([*self._form.keep, *self._predictor.tasks]) + "\n"
+        return "\t".join(map(_quoted, self._names)) + "\n"
 
     def block(self, block: Block) -> str:
         """Return the lines of a block."""
@@ -129,13 +133,19 @@ class _Writer:
         return "".join(map(line.__mod__, zip(*fields, strict=True)))
 
     def _json(self, kept: Columns, values: Floats) -> str:
-        names = [*self._form.keep, *self._predictor.tasks]
         numbers = [[float(f"{value:.6g}") for value in column] for column in values.T.tolist()]
         rows = zip(*kept, *numbers, strict=True)
         return "".join(
-            json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n"
+            json.dumps(dict(zip(self._names, row, strict=True)), ensure_ascii=False) + "\n"
             for row in rows
         )
+
+
+def _beside(kept: Sequence[str], task: str) -> str:
+    """Return what a task's column is called beside the columns that are kept."""
+    while task in kept:
+        task = f"predicted_{task}"
+    return task
 
 
 def _quoted(text: str) -> str:

@@ -13,7 +13,7 @@ from dssmcli.data.features import Reader, Schema
 from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.suspects import suspects
 from dssmcli.data.table import Table, read_table
-from dssmcli.data.tasks import Labels, Target, parse_tasks, targets_of
+from dssmcli.data.tasks import Labels, Target, check_positive, parse_tasks, targets_of
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
 from dssmcli.rec_config import MultitaskConfig, MultitaskTrainConfig, Sizes, sized_rows
@@ -72,6 +72,7 @@ def build_table_task(
     where = ", ".join(map(name_of, given.sources))
     whole = read_table(given.sources, bad_rows)
     tasks = parse_tasks(given.tasks, list(whole.columns))
+    check_positive(whole, tasks, where)
     say(f"Read {counted(whole.rows, 'row')} of {counted(len(whole.columns), 'column')}.")
     table, held = _split(whole, given, config, bad_rows)
     found = understand(table, tasks, given.features)
