@@ -4,41 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.features import Floats32, Ints, Reader, Rows, numbers_in
-from dssmcli.data.table import Codes, Table
+from dssmcli.data.features import Floats, Ints, Reader, Rows, Schema, numbers_in
+from dssmcli.data.table import Table
 from dssmcli.data.tasks import Labels, Task, labels_of
-
-
-class Forms(NamedTuple):
-    """A numeric feature of N rows. table: (V, W) float32, its forms by code. codes: (N,)."""
-
-    table: Floats32
-    codes: Codes
 
 
 @dataclass(frozen=True)
 class Examples:
-    """N rows: codes (N, C) int32 and numeric features, see features.Rows; labels (N, K) float32.
-
-    A label that is missing is nan.
+    """N rows. codes: (N, C) int32, see features.Rows. numbers: (N, F) float64, one a numeric
+    feature, nan if missing. labels: (N, K) float32, nan if missing.
     """
 
+    schema: Schema
     codes: npt.NDArray[np.int32]
-    numeric: tuple[Forms, ...]
+    numbers: Floats
     labels: Labels
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def rows(self, chosen: Ints | slice) -> Rows:
-        """Return some of the rows."""
+        """Return some of the rows as a model takes them."""
         codes = self.codes[chosen].astype(np.int64)
-        parts = [each.table[each.codes[chosen]] for each in self.numeric]
+        columns = zip(self.schema.numeric, self.numbers[chosen].T, strict=True)
+        parts = [feature.forms(numbers) for feature, numbers in columns]
         none = np.zeros((len(codes), 0), np.float32)
         return Rows(codes, np.concatenate([none, *parts], axis=1))
 
@@ -53,9 +46,9 @@ def examples_of(table: Table, reader: Reader, tasks: Sequence[Task], where: str)
     codes = np.empty((table.rows, len(categorical)), np.int32)
     for i, column in enumerate(categorical):
         codes[:, i] = reader.ids(i, column.values)[column.codes]
-    numeric = []
-    for number in schema.numeric:
-        column = table.column(number.name, where)
-        numeric.append(Forms(number.forms(numbers_in(column.values)), column.codes))
+    numbers = np.empty((table.rows, len(schema.numeric)))
+    for i, feature in enumerate(schema.numeric):
+        column = table.column(feature.name, where)
+        numbers[:, i] = numbers_in(column.values)[column.codes]
     labels = [labels_of(table, task, where) for task in tasks]
-    return Examples(codes, tuple(numeric), np.stack(labels, axis=1))
+    return Examples(schema, codes, numbers, np.stack(labels, axis=1))

@@ -62,9 +62,9 @@ class _Feature(NamedTuple):
 def _features(reader: Reader, train: Examples, rows: Ints) -> Iterator[_Feature]:
     for feature, codes in zip(reader.schema.categorical, train.codes[rows].T, strict=True):
         yield _Feature(feature.name, codes, None)
-    for number, forms in zip(reader.schema.numeric, train.numeric, strict=True):
-        numbers = forms.table[forms.codes[rows], 0].astype(np.float64)
-        yield _Feature(number.name, _bins(numbers), numbers)
+    for number, numbers in zip(reader.schema.numeric, train.numbers[rows].T, strict=True):
+        known = np.where(np.isnan(numbers), number.mean, numbers)
+        yield _Feature(number.name, _bins(known), known)
 
 
 def _linear(numbers: Floats, labels: Floats) -> float:
