@@ -26,11 +26,11 @@ class MultitaskConfig:
 
     arch: str = "mmoe"
     experts: int = 8
-    expert_units: tuple[int, ...] = (64,)
-    tower_units: tuple[int, ...] = (32,)
+    expert_units: tuple[int, ...] = (32,)
+    tower_units: tuple[int, ...] = (16,)
     gate: str = "own"
     embedding: int = 8
-    wide: bool = True
+    wide: bool = False
 
     def __post_init__(self) -> None:
         one_of("arch", self.arch, ARCHS)
@@ -49,7 +49,7 @@ class MultitaskConfig:
         """Return what an arch has unless the user says otherwise."""
         if arch == "mmoe":
             return MultitaskConfig()
-        return MultitaskConfig(arch, experts=1, expert_units=(512,))
+        return MultitaskConfig(arch, experts=1, expert_units=(128,))
 
 
 class Sizes(NamedTuple):
@@ -67,17 +67,25 @@ class MultitaskTrainConfig(OptimConfig):
     """How a multi-task model is trained. Shares are of 1.
 
     `category_dropout` is the share of categories that are taken for unknown at each step, so that
-    the unknown category is learned; `dropout` the share of an expert's outputs, `expert_dropout`
-    of whole experts, that are left out. Decays are decoupled (AdamW: Loshchilov & Hutter, ICLR
-    2019); that of the embeddings keeps rare categories near the unknown one, which is near 0.
+    the unknown category is learned and no category alone is relied on; besides, of a category that
+    stands in n rows the share rare_count / (rare_count + n). `dropout` is the share of an expert's
+    outputs, `expert_dropout` of whole experts, that are left out. `squared_error` is what the loss
+    of numbers weighs. Decays are decoupled (AdamW: Loshchilov & Hutter, ICLR 2019); that of the
+    embeddings keeps rare categories near the unknown one, which is near 0.
     """
 
+    learning_rate: float = 3e-3
+    warmup: float = 0.05
+    decay: str = "cosine"
+    averaging: float = 0.99
     valid_share: float = 0.1
     weight_decay: float = 0.0
     embedding_decay: float = 1.0
-    dropout: float = 0.0
+    dropout: float = 0.1
     expert_dropout: float = 0.0
-    category_dropout: float = 0.02
+    category_dropout: float = 0.1
+    rare_count: float = 10.0
+    squared_error: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,23 +93,29 @@ class MultitaskTrainConfig(OptimConfig):
             between(name, getattr(self, name), 0, 1000)
         for name in ("dropout", "expert_dropout", "category_dropout"):
             between(name, getattr(self, name), 0, 0.95)
+        between("rare_count", self.rare_count, 0, 1e9)
+        between("squared_error", self.squared_error, 0, 1e6)
 
 
-_LARGEST_BATCH, _SMALLEST_BATCH, _BATCHES_WANTED = 512, 32, 40
-_FEWEST_EPOCHS, _MOST_EPOCHS, _STEPS_WANTED = 4, 20, 1500
+_LARGEST_BATCH, _SMALLEST_BATCH, _BATCHES_WANTED = 1024, 64, 68
+_FEWEST_EPOCHS, _MOST_EPOCHS, _ROWS_WANTED = 3, 12, 1_000_000
 
 
 def sized_rows(config: MultitaskTrainConfig, rows: int) -> MultitaskTrainConfig:
-    """Return the config with its batch size and epochs made to fit the number of training rows."""
+    """Return the config with what is 0 made to fit the number of training rows.
+
+    Batches of 64 to 1,024 rows, for about 70 steps an epoch; 12 epochs, fewer where they would
+    be of more than a million rows; two evaluations an epoch.
+    """
     batch = config.batch_size
     if not batch:
         wanted = 2 ** round(math.log2(max(1, rows / _BATCHES_WANTED)))
         batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, wanted))
-    epochs = config.epochs
-    if not epochs:
-        steps = math.ceil(rows / batch)
-        epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(_STEPS_WANTED / steps)))
-    return replace(config, batch_size=batch, epochs=epochs)
+    epochs = config.epochs or min(
+        _MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(_ROWS_WANTED / max(1, rows)))
+    )
+    every = config.eval_steps or max(1, math.ceil(rows / batch) // 2)
+    return replace(config, batch_size=batch, epochs=epochs, eval_steps=every)
 
 
 def multitask_from_dict(plain: Any, where: str) -> MultitaskConfig:

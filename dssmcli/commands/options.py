@@ -116,8 +116,10 @@ def _default(option: str, parts: Iterable[object]) -> str:
     return as_option(value)
 
 
-def optim_options(setting: Setting, epochs: str, batch_size: str) -> Callable[[F], F]:
-    """Return the options of an OptimConfig; `epochs` and `batch_size` tell what 0 becomes."""
+def optim_options(
+    setting: Setting, epochs: str, batch_size: str, eval_steps: str
+) -> Callable[[F], F]:
+    """Return the options of an OptimConfig; what is not a setting tells what 0 becomes."""
     return together(
         setting("--epochs", int, f"Times through the rows at most.  {epochs}"),
         setting("--batch-size", int, f"Rows of a step.  {batch_size}"),
@@ -128,7 +130,7 @@ def optim_options(setting: Setting, epochs: str, batch_size: str) -> Callable[[F
         setting("--clip-norm", float, "Longest gradient, 0 for no limit."),
         setting("--averaging", float, "Decay of the running mean of the weights, 0 for none."),
         setting("--patience", int, "Evaluations without a better one before stopping."),
-        setting("--eval-steps", int, "Steps between evaluations, 0 for once an epoch."),
+        setting("--eval-steps", int, f"Steps between evaluations.  {eval_steps}"),
         setting("--seed", int, "One seed sets everything."),
         setting("--threads", int, "Processor threads.  [default: all]"),
     )

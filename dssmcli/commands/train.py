@@ -145,7 +145,10 @@ _loss_options = together(
 )
 _train_options = together(
     optim_options(
-        _setting, "[default: 4, up to 20 for few rows]", "[default: 512, down to 32 for few rows]"
+        _setting,
+        epochs="[default: 4, up to 20 for few rows]",
+        batch_size="[default: 512, down to 32 for few rows]",
+        eval_steps="[default: once an epoch]",
     ),
     _setting("--unit-dropout", float, "Share of units left out at each step."),
     _setting("--vector-dropout", float, "Share of a vector's dimensions left out at each step."),

@@ -113,10 +113,15 @@ _table_options = together(
     _setting("--wide/--no-wide", bool, "A linear path from the features to each task."),
     _setting("--dropout", float, "Share of an expert's outputs left out at each step."),
     _setting("--category-dropout", float, "Share of categories taken for unknown at each step."),
+    _setting("--rare-count", float, "A category in so many rows is so at half of the steps, too."),
+    _setting("--squared-error", float, "What the loss of a number weighs."),
     _setting("--weight-decay", float, "Decoupled decay of the networks' weights."),
     _setting("--embedding-decay", float, "Decoupled decay of the categories' embeddings."),
     optim_options(
-        _setting, "[default: by the rows, for about 1,500 steps]", "[default: by the rows]"
+        _setting,
+        epochs="[default: 12, fewer for many rows]",
+        batch_size="[default: 64 to 1024, by the rows]",
+        eval_steps="[default: twice an epoch]",
     ),
     bad_rows_options,
     quiet_option,

@@ -78,12 +78,14 @@ class Numeric:
     def forms(self, numbers: Floats) -> Floats32:
         """Return the forms (n, width) float32 of numbers (n,), nan for missing."""
         known = ~np.isnan(numbers)
-        x = np.where(known, numbers, self.mean)
         edges, bins = np.array(self.edges), len(self.edges) - 1
+        # Beyond what training had is as its last.
+        x = np.where(known, numbers, self.mean).clip(edges[0], edges[-1])
         table = np.zeros((len(x), self.width), np.float32)
         table[:, 0] = ((x - self.mean) / self.scale).clip(-_FAR, _FAR)
         table[:, 1] = ((signed_log(x) - self.log_mean) / self.log_scale).clip(-_FAR, _FAR)
-        table[:, 2 : 2 + bins] = ((x[:, None] - edges[:-1]) / np.diff(edges)).clip(0, 1)
+        with np.errstate(over="ignore"):  # far beyond a tiny bin
+            table[:, 2 : 2 + bins] = ((x[:, None] - edges[:-1]) / np.diff(edges)).clip(0, 1)
         if self.zero:
             table[:, 2 + bins] = x == 0
         table[~known] = 0.0

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from itertools import count
 from typing import NamedTuple
 
-from dssmcli.data.plain import has_width
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, counted, shown
 
@@ -45,17 +44,21 @@ class Sheet(NamedTuple):
 
         None if there is anything that may be wrong with one: not UTF-8, or too many or few fields.
         """
-        content = _without_returns(content)
-        width = len(self.names)
-        if not has_width(content, self.delimiter, width):
-            return None
-        if width == 1 and b"\n\n" in b"\n" + content + b"\n":  # a blank line is no field
-            return None
         try:
-            fields = content.decode("utf-8").replace("\n", self.delimiter).split(self.delimiter)
+            text = _without_returns(content).decode("utf-8")
         except UnicodeDecodeError:
             return None
-        return [fields[column::width] for column in picked]
+        # The line feeds stay where they are, before each row's first field but the first row's:
+        # so they tell whether all rows are as long as they should.
+        width, breaks = len(self.names), text.count("\n")
+        fields = text.replace("\n", f"{self.delimiter}\n").split(self.delimiter)
+        firsts = fields[::width]
+        if len(fields) != (breaks + 1) * width or "".join(firsts).count("\n") != breaks:
+            return None
+        if width == 1 and not all(first.lstrip("\n") for first in firsts):
+            return None  # a blank line is no field
+        bare = "".join(firsts).split("\n")
+        return [bare if not column else fields[column::width] for column in picked]
 
 
 class Bad(NamedTuple):

@@ -123,7 +123,7 @@ class Multitask(nn.Module):
         return torch.where(total > 0, thinned / total.clamp_min(1e-12), gates)
 
 
-_EMBEDDING_SPREAD = 0.3
+_EMBEDDING_SPREAD = 0.01
 
 
 class Wide(nn.Module):

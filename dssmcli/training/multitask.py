@@ -126,13 +126,9 @@ def train_multitask(
     """
     config = task.config
     per_epoch = -(-len(task.train) // config.batch_size)
-    steps, every = steps_in_all(task), config.eval_steps or per_epoch
+    steps = steps_in_all(task)
     order = _Order(len(task.train), config.batch_size, config.seed)
-    aims = _Aims(
-        weight=torch.tensor([target.weight for target in task.targets]),
-        binary=torch.tensor([target.binary for target in task.targets]),
-        unknown=torch.from_numpy(task.schema.starts),
-    )
+    aims = _aims(task)
 
     def next_loss() -> StepLoss:
         return _loss(task, state, order.batch(state.step), aims)
@@ -147,7 +143,7 @@ def train_multitask(
         for name, value in {"steps": 1.0, "loss": step.loss, **step.parts}.items():
             state.sums[name] = state.sums.get(name, 0.0) + value
         yield step
-        if step.number % every == 0 or step.number == steps:
+        if step.number % config.eval_steps == 0 or step.number == steps:
             evaluation = _evaluate(task, state, step.number / per_epoch)
             state.finished = step.number == steps or state.waited >= config.patience
             yield evaluation
@@ -172,21 +168,35 @@ class _Order:
 
 
 class _Aims(NamedTuple):
-    """What each task's loss weighs (K,), which tasks are binary (K,), and the category that stands
-    for an unknown text of each feature (C,)."""
+    """What each task's loss weighs (K,), which tasks are binary (K,), the category that stands for
+    an unknown text of each feature (C,), and how often each category is taken for that (V,)."""
 
     weight: Tensor
     binary: Tensor
     unknown: Tensor
+    lost: Tensor
+
+
+def _aims(task: TableTask) -> _Aims:
+    """Work out what does not change from step to step."""
+    binary = torch.tensor([target.binary for target in task.targets])
+    weight = torch.tensor([target.weight for target in task.targets])
+    counts = np.bincount(task.train.codes.reshape(-1), minlength=task.sizes.categories)
+    rare = task.config.rare_count / np.maximum(task.config.rare_count + counts, 1e-9)
+    lost = 1 - (1 - task.config.category_dropout) * (1 - rare)
+    return _Aims(
+        torch.where(binary, weight, weight * task.config.squared_error),
+        binary,
+        torch.from_numpy(task.schema.starts),
+        torch.from_numpy(lost.astype(np.float32)),
+    )
 
 
 def _loss(task: TableTask, state: MultitaskState, chosen: Ints, aims: _Aims) -> StepLoss:
     """Return the weighted sum of the tasks' losses on one batch."""
     rows = task.train.rows(chosen)
     codes, numbers = torch.from_numpy(rows.codes), torch.from_numpy(rows.numbers)
-    if task.config.category_dropout:
-        lost = torch.rand(codes.shape) < task.config.category_dropout
-        codes = torch.where(lost, aims.unknown, codes)
+    codes = torch.where(torch.rand(codes.shape) < aims.lost[codes], aims.unknown, codes)
     outputs = state.model(codes, numbers)  # (B, K)
     losses = task_losses(outputs, torch.from_numpy(task.train.labels[chosen]), aims.binary)
     names = (f"{target.name} loss" for target in task.targets)
