@@ -168,10 +168,10 @@ COLUMNS: dict[str, Sequence[object]] = {
 
 def test_columns_are_categories_numbers_or_left_out_and_doubts_are_told() -> None:
     found = found_in(**{**COLUMNS, "mixed": ["odd" if i == 3 else i % 99 for i in range(N)]})
-    assert kinds(found) == (["word", "few", "more", "mixed"], ["more", "half", "key"])
+    assert kinds(found) == (["word", "few", "more", "half", "mixed"], ["more", "half", "key"])
     assert found.lines == [
         "Categories: word (3 values), few (2 values), mixed (100 values).",
-        "Numbers: more (20 values also as categories), half, key.",
+        "Numbers: more (20 values, categories too), half (31 values, categories too), key.",
         "Left out: same, name.",
     ]
     assert [warning.partition(":")[0] for warning in found.warnings] == [
@@ -186,7 +186,7 @@ def test_columns_are_categories_numbers_or_left_out_and_doubts_are_told() -> Non
 def test_what_the_user_says_of_a_column_stands() -> None:
     given = FeatureInput(("few", "word", "few"), ("more", "name"), ("mixed",))
     found = found_in(given, **COLUMNS)
-    assert kinds(found) == (["more", "name"], ["half", "key", "mixed"])
+    assert kinds(found) == (["more", "half", "name"], ["half", "key", "mixed"])
     assert found.lines[-1] == "Left out: few, word, same."
     assert [warning.partition(":")[0] for warning in found.warnings] == ["same", "key"]
     mixed = found.schema.numeric[2]
@@ -220,11 +220,11 @@ def test_a_task_s_column_is_no_feature_and_something_must_be_left() -> None:
 def test_an_index_without_a_name_is_left_out_and_one_that_means_something_is_not() -> None:
     columns = {"y": [0, 1] * 100, "column_1": range(200), "x": [i % 40 / 2 for i in range(200)]}
     found = found_in(**columns)
-    assert kinds(found) == ([], ["x"]) and "numbers the rows" in found.warnings[0]
+    assert kinds(found) == (["x"], ["x"]) and "numbers the rows" in found.warnings[0]
     named = {**columns, "Unnamed: 0": range(200, 400), "column_1": [*range(199, -1, -1)]}
-    assert kinds(found_in(**named)) == ([], ["column_1", "x"])
+    assert kinds(found_in(**named)) == (["x"], ["column_1", "x"])
     kept = found_in(FeatureInput(numeric=("column_1",)), **columns)
-    assert kinds(kept) == ([], ["column_1", "x"]) and not kept.warnings
+    assert kinds(kept) == (["x"], ["column_1", "x"]) and not kept.warnings
 
 
 def test_numbers_with_a_decimal_comma_are_told() -> None:

@@ -17,8 +17,8 @@ from dssmcli.errors import ConfigError, DataError, counted, nearest, shown
 
 _FEWEST_NUMBERS = 3
 """Fewer distinct numbers are categories."""
-_FREQUENT, _MOST_FREQUENT = 10, 256
-"""A number that stands in so many rows is a category besides; so many of a column at most."""
+_CODES = 256
+"""Of so many distinct numbers at most, each is a category besides."""
 BINS = 16
 """Bins of a numeric feature at most."""
 _ZERO_HEAVY = 0.1
@@ -95,7 +95,7 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
         if name in given.numeric or (name not in given.categorical and _is_numeric(seen)):
             numeric.append(_numeric(name, seen))
             if name not in given.numeric:
-                categorical += _frequent(name, seen, given.min_count)
+                categorical += _coded(name, seen, given.min_count)
         else:
             categorical.append(_categorical(name, seen, given.min_count))
     schema = Schema(tuple(categorical), tuple(numeric))
@@ -202,13 +202,13 @@ def _categorical(name: str, seen: _Seen, min_count: int) -> Categorical:
     return Categorical(name, tuple(seen.texts[i] for i in order if seen.counts[i] >= min_count))
 
 
-def _frequent(name: str, seen: _Seen, min_count: int) -> list[Categorical]:
-    """Return the frequent numbers of a column as categories, if it has two of them.
+def _coded(name: str, seen: _Seen, min_count: int) -> list[Categorical]:
+    """Return the numbers of a column as categories too, unless there are many.
 
     A number may be a code, or mean more than its size says; as a category it has no order.
     """
-    found = _categorical(name, seen, max(min_count, _FREQUENT)).values[:_MOST_FREQUENT]
-    return [Categorical(name, found)] if len(found) > 1 else []
+    few = len(seen.texts) <= _CODES and 2 * len(seen.texts) <= seen.counts.sum()
+    return [_categorical(name, seen, min_count)] if few else []
 
 
 def _numeric(name: str, seen: _Seen) -> Numeric:
@@ -263,7 +263,7 @@ def _lines(schema: Schema, left_out: Sequence[str]) -> Iterator[str]:
     if told:
         yield f"Categories: {', '.join(told)}."
     if numbers:
-        said = [f"{n} ({values[n]} also as categories)" if n in values else n for n in numbers]
+        said = [f"{n} ({values[n]}, categories too)" if n in values else n for n in numbers]
         yield f"Numbers: {', '.join(said)}."
     if left_out:
         yield f"Left out: {', '.join(left_out)}."
