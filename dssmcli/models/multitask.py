@@ -136,8 +136,10 @@ class Wide(nn.Module):
 
     def forward(self, codes: Tensor, numbers: Tensor) -> Tensor:
         """Return what is added to the outputs, (B, K)."""
-        summed = functional.embedding_bag(codes, self.categories, mode="sum")
-        return summed + numbers @ self.numbers
+        mapped = numbers @ self.numbers
+        if not codes.shape[1]:  # embedding_bag takes no bag that cannot hold anything
+            return mapped
+        return functional.embedding_bag(codes, self.categories, mode="sum") + mapped
 
 
 class SingleTask(nn.Module):

@@ -80,12 +80,13 @@ class Network:
     def __call__(self, rows: Rows) -> Answers:
         """Return the answers for some rows."""
         config, weights = self._config, self._weights
+        n, features = rows.codes.shape
         embedded = weights["embedding"].take(rows.codes.reshape(-1), axis=0)
-        x = np.concatenate([embedded.reshape(len(rows.codes), -1), rows.numbers], axis=1)
+        x = np.concatenate([embedded.reshape(n, features * config.embedding), rows.numbers], axis=1)
         joined = x @ self._first
         joined += self._bias
         count, units = config.experts, config.expert_units[0]
-        experts = joined[:, : count * units].reshape(-1, count, units).transpose(1, 0, 2)
+        experts = joined[:, : count * units].reshape(n, count, units).transpose(1, 0, 2)
         np.maximum(experts, 0, out=experts)
         for i in range(1, len(config.expert_units)):
             experts = self._layer("experts", i, experts)  # (N, n, U)
@@ -109,10 +110,11 @@ class Network:
         """Return each task's weights of the experts, (K, n, N)."""
         if self._config.experts == 1:
             return None
-        logits = logits.reshape(len(logits), -1, self._config.experts)
+        experts = self._config.experts
+        logits = logits.reshape(len(logits), logits.shape[1] // experts, experts)
         chances = np.exp(logits - logits.max(axis=-1, keepdims=True))
         chances /= chances.sum(axis=-1, keepdims=True)
-        shape = (self._tasks, len(logits), self._config.experts)
+        shape = (self._tasks, len(logits), experts)
         return np.broadcast_to(chances.transpose(1, 0, 2), shape)
 
 
