@@ -27,7 +27,7 @@ p, ul { max-width: 46rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: #444; padding-bottom: .3rem; }
 th, td { padding: .25rem .5rem; text-align: right; font-weight: normal; }
-th[scope="row"] { text-align: left; max-width: 22rem; overflow-wrap: anywhere; }
+th[scope="row"], th.name { text-align: left; max-width: 22rem; overflow-wrap: anywhere; }
 thead th { border-bottom: 1px solid #888; }
 td.w { min-width: 3.2rem; text-align: center; border: 1px solid #fff;
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -118,7 +118,7 @@ def _block(report: GateReport, task: str, top: float) -> Iterator[str]:
     yield f"<caption>Mean weight of each expert for {_text(task)}: {_text(by)}</caption>"
     yield "<thead>"
     yield (
-        f'<tr><th scope="row">slice</th><th scope="col">rows</th>{"".join(heads)}'
+        f'<tr><th scope="col" class="name">slice</th><th scope="col">rows</th>{"".join(heads)}'
         '<th scope="col">experts used</th><th scope="col">entropy</th></tr>'
     )
     yield "</thead>"
