@@ -39,11 +39,7 @@ Example:
     help="Write to this file, which appears when it is whole.  [default: standard output]",
 )
 @click.option(
-    "--keep",
-    multiple=True,
-    metavar="COLUMN",
-    help="Put this column of the table in front. Beside a label that is kept, its prediction is "
-    "called predicted_LABEL.",
+    "--keep", multiple=True, metavar="COLUMN", help="Put this column of the table in front."
 )
 @json_option
 @threads_option
@@ -70,12 +66,12 @@ def command(
     checked_rejects(bad_rows, rejects)
     from dssmcli.commands.output import writing
     from dssmcli.data.tsv import BadRows
-    from dssmcli.serving.predictions import Form, predictions, surprises
+    from dssmcli.serving.predictions import Form, predictions
     from dssmcli.serving.predictor import load_predictor
 
     predictor = load_predictor(model)
     skipped = BadRows(bad_rows == "skip", rejects)
-    form = Form(tuple(dict.fromkeys(keep)), as_json)
+    form = Form(tuple(keep), as_json)
     with writing(output) as write:
         for text in predictions(predictor, table, form, skipped, **parallel(threads)):
             write(text)
@@ -84,5 +80,5 @@ def command(
         return
     if skipped.summary:
         click.echo(skipped.summary, err=True)
-    for line in surprises(predictor):
-        click.echo(line, err=True)
+    if predictor.reader.summary:
+        click.echo(predictor.reader.summary, err=True)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from dssmcli.config import between, from_dict, to_dict
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.tasks import MISSING
-from dssmcli.errors import ConfigError, RunError
+from dssmcli.errors import ConfigError, RunError, counted
 from dssmcli.run import parse_object
 
 Floats = npt.NDArray[np.float64]
@@ -181,8 +181,8 @@ def numbers_in(texts: Sequence[str]) -> Floats:
 class Reader:
     """Reads the texts of columns as a schema says.
 
-    unknown, unreadable: of each column, how many texts so far were no known category, and how many
-    were no number where one belongs; (columns,) int64.
+    met: (2, columns) int64, of each column how many texts so far were no known category, and how
+    many were no number where one belongs.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -200,14 +200,24 @@ class Reader:
             for feature in schema.numeric
         ]
         self._categorical = [(columns[name], i) for name, i in places.items()]
-        self.unknown = np.zeros(len(columns), np.int64)
-        self.unreadable = np.zeros(len(columns), np.int64)
+        self.met = np.zeros((2, len(columns)), np.int64)
 
     def _number(
         self, feature: Numeric, column: int, category: int | None
     ) -> tuple[int, int | None, _Forms]:
         ids, start = ({}, 0) if category is None else (self._ids[category], self._starts[category])
         return column, category, _Forms(feature, ids, start)
+
+    @property
+    def summary(self) -> str:
+        """Return a line for each column in which texts were met that cannot be read, if any."""
+        lines = []
+        for name, unknown, unreadable in zip(self.schema.names, *self.met.tolist(), strict=True):
+            if unreadable:
+                lines.append(f"{name}: {counted(unreadable, 'field')} without a number: missing.")
+            if unknown:
+                lines.append(f"{name}: {counted(unknown, 'field')} with a category not known.")
+        return "\n".join(lines)
 
     def rows(self, columns: Sequence[Sequence[str]]) -> Rows:
         """Return rows, given the texts (n,) of each column, in the order of the schema's names."""
@@ -216,14 +226,14 @@ class Reader:
         numbers = np.empty((n, self.schema.width), np.float32)
         for column, i in self._categorical:
             codes[:, i] = found = self.ids(i, columns[column])
-            self.unknown[column] += np.count_nonzero(found == self._starts[i])
+            self.met[0, column] += np.count_nonzero(found == self._starts[i])
         begin = 0
         for column, category, known in self._numeric:
             slots = known.slots(columns[column])
             end = begin + known.table.shape[1]
             numbers[:, begin:end] = known.table[slots]
             begin = end
-            self.unreadable[column] += np.count_nonzero(known.unreadable[slots])
+            self.met[1, column] += np.count_nonzero(known.unreadable[slots])
             if category is not None:
                 codes[:, category] = known.codes[slots]
         return Rows(codes, numbers)

@@ -87,16 +87,16 @@ def labels_of(table: Table, task: Task, where: str) -> Labels:
     Raises DataError when a field is none of what the task expects, with what to write instead.
     """
     column = table.column(task.column, where)
-    each = np.array([_label(value, task) for value in column.values], np.float64)
+    each = _labels(column.values, task)
     used = column.counts() > 0
-    wrong = np.flatnonzero((np.abs(each) > _LARGEST) & used)
+    wrong = np.flatnonzero(np.isinf(each) & used)
     if len(wrong):
         found = ", ".join(shown(column.values[i]) for i in wrong[:3])
         texts = [column.values[i] for i in np.flatnonzero(used).tolist()]
         raise DataError(
             f"{where}: the task {shown(task.name)} has {found}, {_expected(task, texts)}"
         )
-    return each.clip(-_LARGEST, _LARGEST).astype(np.float32)[column.codes]
+    return each[column.codes]
 
 
 def check_positive(table: Table, tasks: Sequence[Task], where: str) -> None:
@@ -114,6 +114,28 @@ def check_positive(table: Table, tasks: Sequence[Task], where: str) -> None:
                 )
 
 
+def labels_in(fields: Sequence[str], task: Task, where: str) -> Labels:
+    """Return the labels (n,) float32 that fields hold of a task a run has learned, nan if missing.
+
+    Raises DataError when a field is none of what the task expects.
+    """
+    texts = list(dict.fromkeys(fields))
+    known = dict(zip(texts, _labels(texts, task).tolist(), strict=True))
+    labels = np.fromiter(map(known.__getitem__, fields), np.float32, len(fields))
+    if np.isinf(labels).any():
+        wrong = next(text for text in texts if math.isinf(known[text]))
+        expected = _NUMBERS if task.kind == "regression" else "0 or 1"
+        raise DataError(
+            f"{where}: the task {shown(task.name)} has {shown(wrong)}, expected {expected}, as the "
+            "run has learned it, or nothing where no label is known."
+        )
+    return labels
+
+
+def _labels(texts: Sequence[str], task: Task) -> Labels:
+    return np.array([_label(text, task) for text in texts], np.float32)
+
+
 def _label(text: str, task: Task) -> float:
     """Return a label; nan when it is missing, infinity when it is none."""
     bare = text.strip()
@@ -124,15 +146,15 @@ def _label(text: str, task: Task) -> float:
     if task.positive:
         return 0.0
     number = signed_number_in(text)
-    if math.isnan(number) or (task.kind == "binary" and number not in (0.0, 1.0)):
-        return math.inf
-    return number
+    if task.kind == "binary":
+        return number if number in (0.0, 1.0) else math.inf
+    return number if abs(number) <= _LARGEST else math.inf
 
 
 def _expected(task: Task, texts: Sequence[str]) -> str:
     """Return what a task's column, which has these texts, should have, and how else to name it."""
     if task.kind == "regression":
-        return f"expected numbers from {-_LARGEST:g} to {_LARGEST:g}."
+        return f"expected {_NUMBERS}."
     known = [text for text in texts if text.strip() not in MISSING]
     if not any(math.isnan(signed_number_in(text)) for text in known):
         return (
@@ -145,6 +167,7 @@ def _expected(task: Task, texts: Sequence[str]) -> str:
 
 _LARGEST = 1e30
 """Of labels: their squares, too, are to be float32 when they are scaled."""
+_NUMBERS = f"numbers from {-_LARGEST:g} to {_LARGEST:g}"
 _YES = ("yes", "y", "true", "t", "1", "1.0", "positive")
 
 
