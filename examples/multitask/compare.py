@@ -36,7 +36,7 @@ MODELS = {
     "shared-bottom": ("shared-bottom",),
     "single-task": ("single-task",),
 }
-CATEGORIES = ("hour", "device", "source", "region", "first_page")
+CATEGORIES = ("weekday", "hour", "device", "source", "region", "first_page")
 NUMBERS = ("age", "visits_before", "spent_before", "load_seconds")
 
 Floats = NDArray[np.float64]

@@ -28,6 +28,7 @@ from dssmcli.metrics import auc, r_squared
 
 SEED = 20240304
 FIRST_DAY = date(2024, 3, 4)
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 VISITS, DAYS = 4000, 84
 HELDOUT_VISITS, HELDOUT_DAYS = 1000, 21
 
@@ -51,7 +52,7 @@ PAGES = {
     "sale": -0.5,
 }
 COLUMNS = (
-    *("visit", "day", "hour", "device", "source", "region", "first_page", "age"),
+    *("visit", "day", "weekday", "hour", "device", "source", "region", "first_page", "age"),
     *("visits_before", "spent_before", "load_seconds", "bought", "back", "minutes"),
 )
 
@@ -172,9 +173,11 @@ def table(seen: Visits, found: Outcomes, first: int, first_day: date, last_known
     words = np.where(
         seen.day <= last_known, np.array(["no", "this week", "same day"])[found.back], ""
     )
+    days = [first_day + timedelta(days=day) for day in seen.day.tolist()]
     rows = zip(
         [f"v{number:05d}" for number in range(first, first + len(seen.day))],
-        [(first_day + timedelta(days=day)).isoformat() for day in seen.day.tolist()],
+        [day.isoformat() for day in days],
+        [WEEKDAYS[day.weekday()] for day in days],
         *(each.tolist() for each in (seen.hour, seen.device, seen.source, seen.region, seen.page)),
         [_number(age, 0) for age in seen.age.tolist()],
         seen.visits_before.tolist(),
