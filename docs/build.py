@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from dssmcli.cli import COMMANDS, dssm
+from dssmcli.cli import dssm
 
 WIDTH = {"terminal_width": 96, "max_content_width": 96}
 PAGE = Path(__file__).with_name("commands.md")
@@ -15,20 +16,24 @@ PAGE = Path(__file__).with_name("commands.md")
 def page() -> str:
     """Return the page."""
     parts = ["# Commands\n\nWritten by `python docs/build.py` from `dssm COMMAND --help`.\n"]
-    for name in ("", *COMMANDS):
-        parts.append(f"## dssm {name}".rstrip() + f"\n\n```text\n{help_of(name)}\n```\n")
+    for context in contexts(dssm, None):
+        shown = context.command.get_help(context)
+        parts.append(f"## {context.command_path}\n\n```text\n{shown}\n```\n")
     return "\n".join(parts)
 
 
-def help_of(name: str) -> str:
-    """Return the help of a command, or of the group for no name."""
-    group = click.Context(dssm, info_name="dssm", **{**dssm.context_settings, **WIDTH})
-    if not name:
-        return dssm.get_help(group)
-    command = dssm.get_command(group, name)
-    assert command is not None
+def contexts(
+    command: click.Command, parent: click.Context | None, name: str = "dssm"
+) -> Iterator[click.Context]:
+    """Yield a context of a command and then, if it is a group, of all commands below it."""
     settings = {**command.context_settings, **WIDTH}
-    return command.get_help(click.Context(command, group, info_name=name, **settings))
+    context = click.Context(command, parent, info_name=name, **settings)
+    yield context
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            below = command.get_command(context, each)
+            assert below is not None
+            yield from contexts(below, context, each)
 
 
 if __name__ == "__main__":

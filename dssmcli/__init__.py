@@ -1,4 +1,4 @@
-"""Semantic matching of short texts with models of the DSSM family.
+"""Semantic matching of short texts with models of the DSSM family, and multi-task models of tables.
 
 >>> import dssmcli
 >>> model = dssmcli.load("dssm-model")          # doctest: +SKIP
@@ -6,6 +6,12 @@
 (2, 128)
 >>> model.score("query", "title")                # doctest: +SKIP
 0.8312
+
+A run of tables (`dssm train-rec`) predicts columns:
+
+>>> shop = dssmcli.load_predictor("shop")        # doctest: +SKIP
+>>> shop.predict({"device": ["phone"], "age": ["42"]})  # doctest: +SKIP
+array([[0.0871, 4.2031]], dtype=float32)
 """
 
 from __future__ import annotations
@@ -15,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dssmcli.serving.encoder import Encoder as Model
     from dssmcli.serving.loading import load
+    from dssmcli.serving.predictor import Predictor, load_predictor
 
 __version__ = "0.1.0"
-__all__ = ["Model", "__version__", "load"]
+__all__ = ["Model", "Predictor", "__version__", "load", "load_predictor"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,6 +37,10 @@ def __getattr__(name: str) -> Any:
         from dssmcli.serving.encoder import Encoder
 
         return Encoder
+    if name in ("Predictor", "load_predictor"):
+        from dssmcli.serving import predictor
+
+        return getattr(predictor, name)
     raise AttributeError(f"module 'dssmcli' has no attribute {name!r}")
 
 

@@ -100,7 +100,10 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     help="Show the version and exit.",
 )
 def dssm(debug: bool) -> None:
-    """Semantic matching of short texts: train on click logs, encode, score, evaluate."""
+    """Semantic matching of short texts: train on click logs, encode, score, evaluate.
+
+    And several labels from one table: train-rec, predict.
+    """
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -16,14 +16,15 @@ from conftest import MEANINGS, SMALL, Dssm, write_pairs
 
 from dssmcli.cli import COMMANDS
 from dssmcli.config import WORDY
+from dssmcli.rec_config import ARCHS
 from dssmcli.run import FORMAT
 
 PYTHON = [sys.executable, "-m", "dssmcli"]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *(f"train-rec {arch}" for arch in ARCHS)])
 def test_every_command_has_help_that_ends_in_an_example(dssm: Dssm, name: str) -> None:
-    result = dssm(name, "--help")
+    result = dssm(*name.split(), "--help")
     assert result.code == 0 and result.err == ""
     assert f"Usage: dssm {name}" in result.out
     assert f"dssm {name}" in result.out.split("Example:")[1]
@@ -36,9 +37,11 @@ def test_the_group_s_help_documents_exit_codes_and_completion(dssm: Dssm) -> Non
         assert said in result.out
 
 
-@pytest.mark.parametrize("name", ["train", "score", "eval", "tokenize"])
+@pytest.mark.parametrize(
+    "name", ["train", "score", "eval", "tokenize", "predict", "train-rec mmoe"]
+)
 def test_a_command_with_nothing_prints_its_help(dssm: Dssm, name: str) -> None:
-    result = dssm(name)
+    result = dssm(*name.split())
     assert result.code == 2 and result.out == ""
     assert "Example:" in result.err and "Options:" in result.err
 
@@ -325,6 +328,23 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_predictor_is_loaded_by_the_package_without_torch(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    rows = "".join(f"{'ab'[i % 2]},{i * 0.37},{i % 2}\n" for i in range(80))
+    table.write_text(f"letter,size,label\n{rows}", "utf-8")
+    small = ["--epochs", "1", "--expert-units", "4", "-o", tmp_path / "r", "-q"]
+    train = [*PYTHON, "train-rec", "mmoe", table, "--task", "label", *small]
+    subprocess.run(list(map(str, train)), check=True)
+    code = (
+        "import sys, dssmcli; model = dssmcli.load_predictor(sys.argv[1]);"
+        "print(model.predict({'letter': ['a'], 'size': ['1']}).shape,"
+        " isinstance(model, dssmcli.Predictor), 'torch' in sys.modules)"
+    )
+    called = [sys.executable, "-c", code, str(tmp_path / "r")]
+    done = subprocess.run(called, capture_output=True, text=True, check=True)
+    assert done.stdout == "(1, 1) True False\n"
 
 
 def test_the_python_api_is_the_commands_own(run: Path, dssm: Dssm) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dssmcli.cli import COMMANDS
+from dssmcli.rec_config import ARCHS
 
 ROOT = Path(__file__).parent.parent
 TWINS = [("README.md", "README.zh.md"), ("docs/guide.md", "docs/guide.zh.md")]
@@ -25,7 +26,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 @pytest.fixture(name="desk", scope="module")
 def _desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the files that the pages speak of, made from the example."""
+    """Return a folder with the files that the pages speak of, made from the examples."""
     folder = tmp_path_factory.mktemp("desk")
     example = ROOT / "examples" / "clicks-en"
     clicks = (example / "clicks.tsv").read_text("utf-8").splitlines(keepends=True)
@@ -35,7 +36,15 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     titles = "".join(line.split("\t")[1] + "\n" for line in clicks[1:50])
     (folder / "titles.txt").write_text(titles, "utf-8")
     (folder / "sentences.txt").write_text(titles, "utf-8")
+    for name, example_name in (("visits.csv", "visits.csv"), ("new-visits.csv", "heldout.csv")):
+        table = (ROOT / "examples" / "multitask" / example_name).read_text("utf-8")
+        (folder / name).write_text("".join(table.splitlines(keepends=True)[:401]), "utf-8")
     return folder
+
+
+def short(line: str) -> str:
+    """Return a command line, with its training, if it is one, made a short one."""
+    return re.sub(r"dssm train(-rec \S+)?(?= )", r"\g<0> --epochs 1 --overwrite", line)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -53,9 +62,8 @@ def test_every_command_and_program_of_a_page_runs(page: str, desk: Path) -> None
         for line in content.splitlines():
             if "dssm " not in line:
                 continue
-            words = line.replace("dssm train", "dssm train --epochs 1 --overwrite")
             done = subprocess.run(
-                words, shell=True, cwd=desk, env=environment, capture_output=True, check=False
+                short(line), shell=True, cwd=desk, env=environment, capture_output=True, check=False
             )
             assert done.returncode == 0, f"{line}\n{done.stderr.decode()}"
             ran += 1
@@ -74,6 +82,18 @@ def test_twins_show_the_same_commands_and_figures(english: str, chinese: str) ->
 
     assert code(english) == code(chinese)
     assert figures(english) == figures(chinese)
+
+
+def test_the_page_of_commands_has_every_subcommand() -> None:
+    written = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    for name in (*COMMANDS, *(f"train-rec {arch}" for arch in ARCHS)):
+        assert f"\n## dssm {name}\n" in written
+
+
+def test_a_training_on_a_page_is_made_short_whatever_it_trains() -> None:
+    assert short("dssm train x && dssm train-rec mmoe y") == (
+        "dssm train --epochs 1 --overwrite x && dssm train-rec mmoe --epochs 1 --overwrite y"
+    )
 
 
 def test_the_page_of_commands_is_the_help() -> None:

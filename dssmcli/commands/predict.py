@@ -19,8 +19,8 @@ from dssmcli.commands.options import (
 
 _EPILOG = """\b
 Example:
-  dssm predict visits.csv > predicted.tsv
-  zcat visits.csv.gz | dssm predict -m my-run --keep visit --json -
+  dssm predict new-visits.csv > predicted.tsv
+  zcat new-visits.csv.gz | dssm predict -m my-run --keep visit --json -
 """
 
 
@@ -39,7 +39,7 @@ Example:
     help="Write to this file, which appears when it is whole.  [default: standard output]",
 )
 @click.option(
-    "--keep", multiple=True, metavar="COLUMN", help="Put this column of the table in front."
+    "--keep", multiple=True, metavar="COLUMN", help="Repeat this column of the table in front."
 )
 @json_option
 @threads_option
@@ -59,9 +59,10 @@ def command(
 ) -> None:
     """Print a column a task for every row of TABLE, behind a header line, separated by tabs.
 
-    A binary task has the probability that its label is 1, another one its number. TABLE needs the
-    columns that the run was trained on, by name and in any order; tasks need not be there. A
-    category that the run does not know counts as unknown, what is no number as missing.
+    Of a task with two outcomes it is the probability of a 1 (or of one of the VALUEs named), of
+    others the number. TABLE needs the columns that the run learned from, by name and in any order;
+    the tasks' own need not be there. A category that the run does not know counts as unknown, what
+    is no number as missing.
     """
     checked_rejects(bad_rows, rejects)
     from dssmcli.commands.output import writing

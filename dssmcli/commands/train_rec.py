@@ -29,12 +29,12 @@ from dssmcli.rec_config import ARCHS, GATES, MultitaskConfig, MultitaskTrainConf
 _EPILOG = """\b
 Example:
   dssm train-rec mmoe visits.csv --task bought --task minutes:regression
-  dssm predict visits-of-today.csv > predicted.tsv
+  dssm predict new-visits.csv > predicted.tsv
 """
 _EXAMPLE = """\b
 Example:
-  dssm train-rec {} visits.csv --task bought --task minutes:regression --ignore visit
-  dssm train-rec {} visits.csv --task 'plan=paid|trial' --task bought -o my-run
+  dssm train-rec {} visits.csv --task bought --task minutes:regression --ignore day
+  dssm train-rec {} visits.csv --task 'back=same day|this week' --task bought -o my-run
 """
 
 
@@ -84,9 +84,9 @@ _table_options = together(
         multiple=True,
         required=True,
         metavar="COLUMN",
-        help="A label to predict; the first one is the main task. COLUMN alone: 0 or 1. "
-        "COLUMN=VALUE, or COLUMN=VALUE|VALUE: whether it is one of these. COLUMN:regression: a "
-        "number.",
+        help="A column to predict, once for each; the first is the main task, on which the best "
+        "weights are chosen. COLUMN alone holds 0 and 1. COLUMN=VALUE, or COLUMN=VALUE|VALUE: "
+        "whether it holds one of these. COLUMN:regression: a number.",
     ),
     click.option(
         "--task-weight",
@@ -94,21 +94,41 @@ _table_options = together(
         multiple=True,
         type=_Weight(),
         metavar="TASK=WEIGHT",
-        help="What a task's loss weighs.  [default: 1]",
+        help="What a task's loss weighs beside the others'.  [default: 1]",
     ),
     run_options,
-    click.option("--ignore", multiple=True, metavar="COLUMN", help="No feature."),
-    click.option("--categorical", multiple=True, metavar="COLUMN", help="Values are categories."),
-    click.option("--numeric", multiple=True, metavar="COLUMN", help="Values are numbers."),
-    click.option("--min-count", default=1, help="A category stands in the rows so often at least."),
+    click.option(
+        "--ignore", multiple=True, metavar="COLUMN", help="Learn nothing from this column."
+    ),
+    click.option(
+        "--categorical",
+        multiple=True,
+        metavar="COLUMN",
+        help="Take this column's values as categories, whatever they look like.",
+    ),
+    click.option(
+        "--numeric",
+        multiple=True,
+        metavar="COLUMN",
+        help="Take this column's values as numbers; what is none counts as missing.",
+    ),
+    click.option(
+        "--min-count",
+        default=1,
+        help="Rows that a category stands in at least; rarer ones count as unknown.",
+    ),
     click.option(
         "--valid",
         multiple=True,
         metavar="FILE",
         help="Validate on these rows instead of a share of the others.",
     ),
-    _setting("--valid-share", float, "Share of the rows set aside; twice that of few rows."),
-    _setting("--tower-units", str, "Widths of a tower's layers.", callback=widths),
+    _setting(
+        "--valid-share", float, "Share of the rows set aside; twice that of fewer than 5,000 rows."
+    ),
+)
+_training_options = together(
+    _setting("--tower-units", str, "Widths of the layers of each task's tower.", callback=widths),
     _setting("--embedding", int, "Width of a category's embedding."),
     _setting("--wide/--no-wide", bool, "A linear path from the features to each task."),
     _setting("--dropout", float, "Share of an expert's outputs left out at each step."),
@@ -128,41 +148,68 @@ _table_options = together(
 )
 
 
-@click.group("train-rec", context_settings=CONTEXT, epilog=_EPILOG)
+@click.group(
+    "train-rec",
+    short_help="Train a model of several labels on tables.",
+    context_settings=CONTEXT,
+    epilog=_EPILOG,
+)
 def command() -> None:
-    """Train models of recommenders: on TABLEs of rows with features and several labels.
+    """Train a recommender's model: several labels (tasks) from one table, learned together.
 
-    A TABLE is CSV or TSV with a header line, gzipped or not. What each column is, is found out,
-    printed and kept in the run: few distinct values are categories, other numbers are numbers.
+    A TABLE is CSV or TSV with a header line, gzipped or not. Every column that is no task is a
+    feature unless you --ignore it. What each one is, is found out, printed and kept in the run:
+    texts, and whole numbers of which there are few, are categories, other numbers are numbers.
     """
 
 
 @command.command(
-    "shared-bottom", context_settings=CONTEXT, epilog=_EXAMPLE.replace("{}", "shared-bottom")
+    "shared-bottom",
+    short_help="A network whose lower half is the same for all tasks.",
+    context_settings=CONTEXT,
+    epilog=_EXAMPLE.replace("{}", "shared-bottom"),
+    no_args_is_help=True,
 )
 @_table_options
 @_bottom_option("bottom")
+@_training_options
 def shared_bottom(**options: Any) -> None:
-    """Train a network whose lower half is the same for all tasks, and write it as a run."""
+    """Train a network whose lower half is the same for all tasks, and write it as a run.
+
+    Above it each task has a tower, layers of its own.
+    """
     _train("shared-bottom", **options)
 
 
-@command.command("mmoe", context_settings=CONTEXT, epilog=_EXAMPLE.replace("{}", "mmoe"))
+@command.command(
+    "mmoe",
+    short_help="A mixture of experts with a gate for each task.",
+    context_settings=CONTEXT,
+    epilog=_EXAMPLE.replace("{}", "mmoe"),
+    no_args_is_help=True,
+)
 @_table_options
 @_mmoe_options
+@_training_options
 def mmoe(**options: Any) -> None:
     """Train a mixture of experts with a gate for each task, and write it as a run.
 
-    `dssm gates` shows which experts a task goes by.
+    Experts are networks side by side; a gate says for each row how much of each of them a task's
+    tower gets. `dssm gates` shows it.
     """
     _train("mmoe", **options)
 
 
 @command.command(
-    "single-task", context_settings=CONTEXT, epilog=_EXAMPLE.replace("{}", "single-task")
+    "single-task",
+    short_help="A network of its own for each task: the baseline.",
+    context_settings=CONTEXT,
+    epilog=_EXAMPLE.replace("{}", "single-task"),
+    no_args_is_help=True,
 )
 @_table_options
 @_bottom_option("network")
+@_training_options
 def single_task(**options: Any) -> None:
     """Train a network of its own for each task, nothing shared: what the others are held against.
 

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Trains on these visits, predicts the held-out ones: run.sh [FOLDER] [ARCH], ARCH as
+# `dssm train-rec --help` names them. Predictions go to FOLDER.predicted.tsv.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+run=${1:-dssm-model}
+arch=${2:-mmoe}
+
+# No day comes again, so it is no feature; `visits_before` has few values, but they are counts.
+dssm train-rec "$arch" --task bought --task 'back=same day|this week' --task minutes:regression \
+    --ignore day --numeric visits_before --threads 2 -o "$run" "$here/visits.csv"
+dssm predict -m "$run" --keep visit -o "$run.predicted.tsv" "$here/heldout.csv"
+head -n 6 "$run.predicted.tsv"
