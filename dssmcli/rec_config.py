@@ -26,7 +26,7 @@ class MultitaskConfig:
 
     arch: str = "mmoe"
     experts: int = 8
-    expert_units: tuple[int, ...] = (32,)
+    expert_units: tuple[int, ...] = (16,)
     tower_units: tuple[int, ...] = (16,)
     gate: str = "own"
     embedding: int = 8
