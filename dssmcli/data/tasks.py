@@ -131,14 +131,17 @@ def _label(text: str, task: Task) -> float:
 
 def _expected(task: Task, texts: Sequence[str]) -> str:
     """Return what a task's column, which has these texts, should have, and how else to name it."""
-    if task.kind == "regression":
-        return f"expected numbers from {-_LARGEST:g} to {_LARGEST:g}."
     known = [text for text in texts if text.strip() not in MISSING]
     yes = next((text for text in known if text.strip().lower() in _YES), known[-1]).strip()
-    said = f"expected 0 and 1. Say which values are a 1, as in --task '{task.column}={yes}'"
+    said = f"Say which values are a 1, as in --task '{task.column}={yes}'."
+    if task.kind == "regression":
+        return f"expected numbers, {_LARGEST:g} at most. {said}"
     if len(known) > 2 and not any(math.isnan(signed_number_in(text)) for text in known):
-        return f"{said}, or predict the number: --task '{task.column}:regression'."
-    return f"{said}."
+        return (
+            f"expected 0 and 1. If it is a number to predict: --task '{task.column}:regression'; "
+            f"if some of its values are a 1: --task '{task.column}=VALUE|VALUE'."
+        )
+    return f"expected 0 and 1. {said}"
 
 
 _HEADER = " The first line names the columns, between tabs, commas or semicolons."
