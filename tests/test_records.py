@@ -130,7 +130,7 @@ def test_bad_rows_are_set_aside_as_they_are_in_their_order_and_no_good_one_is_lo
         (b"a,b\n1,2\n1\n", "t.csv:3: 1 field, expected 2 as the header has. Skip such rows with"),
         (b"a,b\n1,2\n1,2,3\n", "t.csv:3: 3 fields, expected 2"),
         (b"a,b\n1,\xff\n", "t.csv:2:3: invalid UTF-8 (byte 0xff)"),
-        (b'a,b\n1,"x"y\n', "t.csv:2: ',' expected after '\"'"),
+        (b'a,b\n1,"x"y\n', "t.csv:2: a quoted field goes on behind its closing quote ("),
         (b'a,b\n1,2\n"3,4\n5,6\n', "t.csv:3: a quote opens a field and none closes it"),
         (b"", "t.csv: empty, expected a header line"),
         (b"\n\r\n\n", "t.csv: empty, expected a header line"),

@@ -70,7 +70,7 @@ def test_a_task_is_what_its_spelling_says(spec: str, task: Task) -> None:
     ("spec", "said"),
     [
         ("incme=1", 'no such column, found "income, price, a=b.*Did you mean "income"'),
-        ("zzz", r'"zzz": no such column, found "income.*plan"\.$'),
+        ("zzz", r'"zzz": no such column, found "income.*plan"\. The first line names the col'),
         ("price:regresion", '"regresion", expected binary or regression. Did you mean regression'),
     ],
 )
@@ -101,9 +101,10 @@ def test_labels_are_ones_and_zeros_numbers_or_missing() -> None:
     [
         ("binary", ("yes", "no"), r"has \"yes\", \"no\", expected 0 and 1.*--task 'y=yes'\."),
         ("binary", ("False", "True", ""), r"--task 'y=True'\."),
-        ("binary", ("paid", "free"), r"--task 'y=VALUE'\."),
-        ("binary", (1, 2), r"has \"2\", .*--task 'y:regression'.*--task 'y=VALUE|VALUE'"),
-        ("regression", ("1", "cheap"), 'has "cheap", expected numbers from -1e.30 to 1e.30'),
+        ("binary", ("paid", "free", "?"), r"--task 'y=free'\.$"),
+        ("binary", (-1, 1), r"has \"-1\", expected 0 and 1.*--task 'y=1'\.$"),
+        ("binary", (1, 2, 3), r"has \"2\", \"3\".*--task 'y:regression'.*'y=VALUE\|VALUE'"),
+        ("regression", ("dear", "cheap"), "has .* expected numbers from -1e.30 to 1e.30.*'y=cheap'"),
         ("regression", ("1", "1e308"), 'has "1e308"'),
         ("regression", ("1", "inf"), 'has "inf"'),
     ],
@@ -210,9 +211,9 @@ def test_what_cannot_be_meant_is_refused(given: FeatureInput, said: str) -> None
 
 def test_a_task_s_column_is_no_feature_and_something_must_be_left() -> None:
     assert "y" not in found_in(FeatureInput(("y",)), **COLUMNS).schema.names
-    for columns in ({"y": [0, 1]}, {"y": [0, 1], "x": ["a", "a"]}):
-        with pytest.raises(DataError, match="no column is left to learn from"):
-            found_in(**columns)
+    for columns, said in (({}, "All are tasks"), ({"x": ["a", "a"]}, 'x: every row has "a"')):
+        with pytest.raises(DataError, match=f"no column is left to learn from. {said}"):
+            found_in(y=[0, 1], **columns)
     with pytest.raises(DataError, match="x: no row has a number"):
         found_in(FeatureInput(numeric=("x",)), y=[0, 1], x=["a", "b"])
 
@@ -227,10 +228,29 @@ def test_an_index_without_a_name_is_left_out_and_one_that_means_something_is_not
     assert kinds(kept) == (["x"], ["column_1", "x"]) and not kept.warnings
 
 
-def test_numbers_with_a_decimal_comma_are_told() -> None:
-    prices = [f"{i % 90},{i % 10}" for i in range(N)]
-    found = found_in(**{"y": COLUMNS["y"], "price": prices, "word": COLUMNS["word"]})
-    assert 'price: "0,0" and the like are not read as numbers' in found.warnings[0]
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("{},{}", '"0,0" and the like are taken as words: write numbers with a decimal point'),
+        ("${}.{}", "write numbers alone"),
+        ("{}.{} %", "write numbers alone"),
+        ("{},{}00.5", "write numbers alone"),
+        ("2024-01-{:02d} {:02d}:00", "give what matters of dates"),
+        ("1/{}/202{}", "give what matters of dates"),
+        ("{}-{}", ""),
+        ("v{}.{}", ""),
+    ],
+)
+def test_texts_that_mean_numbers_or_dates_are_told(form: str, said: str) -> None:
+    texts = [form.format(i % 9, i % 10) for i in range(N)]
+    found = found_in(y=COLUMNS["y"], x=texts, word=COLUMNS["word"])
+    assert len(found.warnings) == bool(said) and said in "".join(found.warnings)
+
+
+def test_of_many_columns_the_first_are_told() -> None:
+    many = {f"c{i}": ["a", "b"] for i in range(1000)}
+    (line,) = found_in(y=[0, 1], **many).lines
+    assert line.endswith("c59 (2 values) and 940 more.")
 
 
 def test_rare_categories_are_left_unknown_and_the_frequent_come_first() -> None:

@@ -28,7 +28,6 @@ _LARGEST = 1e150
 """Numbers are taken as no larger, so that their squares are finite."""
 _SMALLEST = 1e-300
 _NAMELESS = re.compile(r"column_\d+|Unnamed: \d+")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 class FeatureInput(NamedTuple):
@@ -85,10 +84,10 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
         seen = _seen(column)
         asked = name in given.categorical or name in given.numeric
         useless = _useless(name, seen, table.rows, asked)
-        doubts = [_has_commas(name, seen), useless]
-        if not useless and not asked:
-            doubts.append(_doubt(name, seen, table.rows))
-        warnings += [doubt for doubt in doubts if doubt]
+        told = (
+            useless if asked else _unread(name, seen) or useless or _doubt(name, seen, table.rows)
+        )
+        warnings += [told] if told else []
         if useless:
             left_out.append(name)
             continue
@@ -100,7 +99,8 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
             categorical.append(_categorical(name, seen, given.min_count))
     schema = Schema(tuple(categorical), tuple(numeric))
     if not schema.names:
-        raise DataError("no column is left to learn from: all are tasks, ignored or say nothing.")
+        reason = warnings[0] if warnings else "All are tasks or ignored."
+        raise DataError(f"no column is left to learn from. {reason}")
     return Understood(schema, [*_lines(schema, left_out)], warnings)
 
 
@@ -186,15 +186,27 @@ def _doubt(name: str, seen: _Seen, rows: int) -> str | None:
     return None
 
 
-def _has_commas(name: str, seen: _Seen) -> str | None:
-    """Return a warning about numbers that are none here, as they have a decimal comma."""
-    commas = [text for text in seen.strange if _DECIMAL_COMMA.fullmatch(text.strip())]
-    if len(commas) <= _NEARLY_ALL * len(seen.texts):
-        return None
-    return (
-        f"{name}: {shown(commas[0])} and the like are not read as numbers. If they are, write "
-        "them with a decimal point."
-    )
+def _unread(name: str, seen: _Seen) -> str | None:
+    """Return a warning about texts that mean numbers or dates and are not read as such."""
+    for form, said in _UNREAD:
+        found = [text for text in seen.strange if form.fullmatch(text.strip())]
+        if len(found) > _NEARLY_ALL * len(seen.texts):
+            return f"{name}: {shown(found[0])} and the like are taken as words: {said}"
+    return None
+
+
+_UNREAD = (
+    (re.compile(r"[+-]?\d+,\d+"), "write numbers with a decimal point, no comma."),
+    (
+        re.compile(r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4})\b.*"),
+        "give what matters of dates, such as weekday or hour, columns of its own.",
+    ),
+    (
+        re.compile(r"[$€£¥]?\s?[+-]?\d[\d,]*(\.\d+)?\s?[%$€£¥]?"),
+        "write numbers alone, without a sign or a comma.",
+    ),
+)
+"""Forms of texts, and what to do about them."""
 
 
 def _categorical(name: str, seen: _Seen, min_count: int) -> Categorical:
@@ -261,9 +273,18 @@ def _lines(schema: Schema, left_out: Sequence[str]) -> Iterator[str]:
     numbers = [each.name for each in schema.numeric]
     told = [f"{name} ({many})" for name, many in values.items() if name not in numbers]
     if told:
-        yield f"Categories: {', '.join(told)}."
+        yield f"Categories: {_listed(told)}."
     if numbers:
         said = [f"{n} ({values[n]}, categories too)" if n in values else n for n in numbers]
-        yield f"Numbers: {', '.join(said)}."
+        yield f"Numbers: {_listed(said)}."
     if left_out:
-        yield f"Left out: {', '.join(left_out)}."
+        yield f"Left out: {_listed(left_out)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a line tells them, the first ones of many."""
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+_MOST_NAMES = 60

@@ -235,7 +235,10 @@ class TableFile:
         skip = " Skip such rows with --bad-rows skip." if self.sheet.names else ""
         if "unexpected end" in str(error):
             return f"a quote opens a field and none closes it ({text}), expected one.{skip}"
-        return f"{error} ({text}). A quote inside a quoted field is written twice.{skip}"
+        return (
+            f"a quoted field goes on behind its closing quote ({text}). A quote inside it is "
+            f"written twice.{skip}"
+        )
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def parse_task(spec: str, names: Sequence[str]) -> Task:
     if not fitting:
         bare = spec.partition("=")[0].partition(":")[0]
         near = nearest(bare, names)
-        hint = f" Did you mean {shown(near)}?" if near else ""
+        hint = f" Did you mean {shown(near)}?" if near else _HEADER
         raise ConfigError(
             f"--task {shown(spec)}: no such column, found {shown(', '.join(names))}.{hint}"
         )
@@ -153,18 +153,20 @@ def _label(text: str, task: Task) -> float:
 
 def _expected(task: Task, texts: Sequence[str]) -> str:
     """Return what a task's column, which has these texts, should have, and how else to name it."""
-    if task.kind == "regression":
-        return f"expected {_NUMBERS}."
     known = [text for text in texts if text.strip() not in MISSING]
-    if not any(math.isnan(signed_number_in(text)) for text in known):
+    yes = next((text for text in known if text.strip().lower() in _YES), known[-1]).strip()
+    said = f"Say which values are a 1, as in --task '{task.column}={yes}'."
+    if task.kind == "regression":
+        return f"expected {_NUMBERS}. {said}"
+    if len(known) > 2 and not any(math.isnan(signed_number_in(text)) for text in known):
         return (
             f"expected 0 and 1. If it is a number to predict: --task '{task.column}:regression'; "
             f"if some of its values are a 1: --task '{task.column}=VALUE|VALUE'."
         )
-    yes = next((text for text in known if text.strip().lower() in _YES), "VALUE")
-    return f"expected 0 and 1. Say which values are a 1: --task '{task.column}={yes}'."
+    return f"expected 0 and 1. {said}"
 
 
+_HEADER = " The first line names the columns, between tabs, commas or semicolons."
 _LARGEST = 1e30
 """Of labels: their squares, too, are to be float32 when they are scaled."""
 _NUMBERS = f"numbers from {-_LARGEST:g} to {_LARGEST:g}"

@@ -99,7 +99,7 @@ def build_table_task(
     if valid is None:
         say("Warning: nothing to validate on: the last weights are kept.")
     config = sized_rows(config, len(train))
-    say(f"{model.arch}, {config.epochs} epochs of batches of {config.batch_size}.")
+    say(f"{model.arch}, {counted(config.epochs, 'epoch')} of batches of {config.batch_size}.")
     digest = None if held is None or not given.valid_sources else held.digest
     return TableTask(
         model,
