@@ -35,6 +35,7 @@ COMMANDS = (
     "info",
     "train-rec",
     "predict",
+    "gates",
 )
 
 _COMPLETE = "_DSSM_COMPLETE"

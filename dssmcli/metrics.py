@@ -211,6 +211,20 @@ def _average_ranks(values: ArrayLike) -> Floats:
 # Numbers: how far off are predictions?
 
 
+def rmse(predicted: ArrayLike, truth: ArrayLike) -> float:
+    """Return the root of the mean squared error of predictions (N,), nan without any."""
+    guess, values = as_floats(predicted), as_floats(truth)
+    check_aligned(guess, values)
+    return math.sqrt(((values - guess) ** 2).mean()) if values.size else math.nan
+
+
+def mae(predicted: ArrayLike, truth: ArrayLike) -> float:
+    """Return the mean size of the error of predictions (N,), nan without any."""
+    guess, values = as_floats(predicted), as_floats(truth)
+    check_aligned(guess, values)
+    return float(np.abs(values - guess).mean()) if values.size else math.nan
+
+
 def r_squared(predicted: ArrayLike, truth: ArrayLike) -> float:
     """Return the share of the variance that predictions (N,) explain; nan if there is none."""
     guess, values = as_floats(predicted), as_floats(truth)

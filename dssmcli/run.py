@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from dssmcli.atomic import lock
 from dssmcli.errors import DssmError, OutputError, RunError
@@ -64,6 +64,8 @@ NEW = "new"
 REPLACED = "replaced"
 
 _MANIFEST_LIMIT = 1 << 20
+
+Used = TypeVar("Used")
 
 
 class Run(NamedTuple):
@@ -112,6 +114,13 @@ class Run(NamedTuple):
             told = FAMILIES.get(found, str(found)) if isinstance(found, str) else "of no kind known"
             raise RunError(f"{self.path}: the run is {told}, expected one {FAMILIES[family]}.")
         return config
+
+    def family(self) -> str:
+        """Return which of FAMILIES the run is of; RunError when of none."""
+        found = self.config().get("family")
+        if not isinstance(found, str) or found not in FAMILIES:
+            raise RunError(f"{self.path}: the run is of no kind known to this program.")
+        return found
 
 
 def _migrated(config: dict[str, Any]) -> dict[str, Any]:
@@ -180,6 +189,17 @@ def open_run(path: Path) -> Run:
     manifest = parse_object(text, where)
     _check_format(manifest.get("format"), where)
     return Run(path, _listed_files(manifest.get("files"), where), text)
+
+
+def using_run(path: Path, use: Callable[[Run], Used]) -> Used:
+    """Open a run and return use(run), of the run that takes its place if one does meanwhile."""
+    run = open_run(path)
+    try:
+        return use(run)
+    except RunError:
+        if not run.was_replaced():
+            raise
+        return use(open_run(path))
 
 
 def _manifest_text(path: Path) -> str:

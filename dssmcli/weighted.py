@@ -117,6 +117,8 @@ def _centred(values: Floats) -> Floats:
 def _correlation(a: Floats, b: Floats, rows: Floats) -> float:
     """Return Pearson's correlation of arrays (N,) of which each row counts so often."""
     total, weighted_a, weighted_b = rows.sum(), rows * a, rows * b
+    if not total:
+        return math.nan
     sum_a, sum_b = weighted_a.sum(), weighted_b.sum()
     square_a, square_b = weighted_a @ a, weighted_b @ b
     varied_a, varied_b = square_a - sum_a**2 / total, square_b - sum_b**2 / total
@@ -124,6 +126,33 @@ def _correlation(a: Floats, b: Floats, rows: Floats) -> float:
         return math.nan
     together = weighted_a @ b - sum_a * sum_b / total
     return float(np.clip(together / math.sqrt(varied_a * varied_b), -1.0, 1.0))
+
+
+def number_errors(predicted: Floats, truth: Floats) -> Measure:
+    """Return the RMSE, the mean absolute error and R² of predictions (N,) of finite numbers."""
+    check_aligned(predicted, truth)
+    size, square = np.abs(truth - predicted), (truth - predicted) ** 2
+    # About the mean, or the squares of numbers far from 0 would differ in rounding alone.
+    centred = truth - truth.mean() if len(truth) else truth
+    varied = centred**2
+
+    def figures(draw: Draw) -> list[float]:
+        total = draw.rows.sum()
+        if not total:
+            return [math.nan] * 3
+        left, mean = float(draw.rows @ square), float(draw.rows @ centred / total)
+        squares = float(draw.rows @ varied)
+        whole = squares - mean * mean * total
+        explained = 1 - left / whole if whole > _CONSTANT * squares else math.nan
+        return [math.sqrt(left / total), float(draw.rows @ size / total), explained]
+
+    return Measure(("rmse", "mae", "r2"), figures)
+
+
+def of_some_rows(measure: Measure, rows: Ints, prefix: str) -> Measure:
+    """Return a measure of n of the rows as one of all N, its names behind a prefix; rows: (n,)."""
+    names = tuple(f"{prefix}{name}" for name in measure.names)
+    return Measure(names, lambda draw: measure.of(Draw(draw.queries, draw.rows[rows])))
 
 
 def row_means(figures: Mapping[str, Floats]) -> Measure:

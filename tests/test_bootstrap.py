@@ -67,6 +67,42 @@ def test_weighted_correlations_are_scipys_on_repeated_rows(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_weighted_errors_of_numbers_are_scikit_learns_on_repeated_rows(seed: int) -> None:
+    guess, truth, _, draw = drawn(seed)
+    truth = truth + 1e6  # far from 0, where squares would lose all digits
+    found = named(weighted.number_errors(guess + 1e6, truth), draw)
+    rows, numbers = repeated(guess + 1e6, draw), repeated(truth, draw)
+    expected = {
+        "rmse": math.sqrt(sk.mean_squared_error(numbers, rows)),
+        "mae": sk.mean_absolute_error(numbers, rows),
+        "r2": sk.r2_score(numbers, rows),
+    }
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_figures_of_some_rows_are_drawn_with_those_rows_alone(seed: int) -> None:
+    scores, values, _, draw = drawn(seed)
+    rows = np.sort(np.random.default_rng(seed).permutation(len(scores))[: len(scores) // 2])
+    part = weighted.number_errors(scores[rows], values[rows])
+    measure = weighted.of_some_rows(part, rows, "price.")
+    assert measure.names == ("price.rmse", "price.mae", "price.r2")
+    own = Draw(draw.queries, draw.rows[rows])
+    assert measure.of(draw) == pytest.approx(part.of(own), nan_ok=True)
+
+
+def test_a_draw_without_any_of_the_rows_has_no_figures() -> None:
+    numbers, none = np.array([3.0, 2.0, 1.0]), Draw(np.zeros(3), np.zeros(3))
+    for measure in (
+        weighted.number_errors(numbers, numbers),
+        weighted.correlations(numbers, numbers),
+        weighted.two_classes(numbers, numbers > 1, None),
+        weighted.row_means({"x": numbers}),
+    ):
+        assert all(map(math.isnan, measure.of(none))), measure.names
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_weighted_rankings_are_those_of_queries_that_stand_there_several_times(seed: int) -> None:
     scores, values, query, draw = drawn(seed)
     positive = values >= np.median(values)

@@ -20,7 +20,10 @@ from dssmcli.metrics import (
     average_precision,
     best_threshold,
     confusion,
+    mae,
     pearson,
+    r_squared,
+    rmse,
     spearman,
 )
 
@@ -238,3 +241,12 @@ def test_the_correlation_with_a_constant_or_nan_is_nan(
 
 def test_pearson_of_an_infinite_value_is_nan() -> None:
     assert math.isnan(pearson([1.0, math.inf], [1, 2]))
+
+
+def test_errors_of_numbers_are_scikit_learns() -> None:
+    random = np.random.default_rng(4)
+    truth, guess = random.normal(5, 3, 200), random.normal(5, 3, 200)
+    assert rmse(guess, truth) == pytest.approx(math.sqrt(sk.mean_squared_error(truth, guess)))
+    assert mae(guess, truth) == pytest.approx(sk.mean_absolute_error(truth, guess))
+    assert r_squared(guess, truth) == pytest.approx(sk.r2_score(truth, guess))
+    assert math.isnan(rmse([], [])) and math.isnan(mae([], []))

@@ -1,9 +1,10 @@
-"""`dssm eval`: how good a run is on pairs that say what they are, or which of several is better."""
+"""`dssm eval`: how good a run is on rows whose answer is known, or which of several is better."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -18,22 +19,28 @@ from dssmcli.commands.options import (
     threads_option,
 )
 
+if TYPE_CHECKING:
+    from dssmcli.bootstrap import Plan
+    from dssmcli.commands.tables import Evaluated
+    from dssmcli.data.tsv import BadRows
+
 _EPILOG = """\b
 Example:
   dssm eval heldout.tsv
   dssm eval --value grade --json rated.tsv
   dssm eval -m my-run -m another-run heldout.tsv
+  dssm eval -m my-mmoe -m my-shared-bottom visits.csv
 """
 
 
 @click.command(
     "eval",
-    short_help="Measure a run on pairs whose answer is known.",
+    short_help="Measure a run on rows whose answer is known.",
     context_settings=CONTEXT,
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-")
+@click.argument("files", nargs=-1, required=True, metavar="PAIRS|TABLE...|-")
 @pairs_options
 @json_option
 @click.option(
@@ -51,7 +58,7 @@ Example:
     type=click.IntRange(0, 1_000_000),
     default=200,
     metavar="N",
-    help="Draw the queries anew N times for 95 % intervals; 0 for none.",
+    help="Draw the queries, of a TABLE the rows, anew N times for 95 % intervals; 0 for none.",
 )
 @click.option(
     "--seed",
@@ -75,43 +82,43 @@ def command(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Print the figures of a run on labelled, clicked or graded pairs, a column a file.
+    """Print the figures of a run on rows whose answer is known, a column a file.
 
-    Labels and clicks: AUC, average precision, accuracy, precision, recall and F1 at the threshold
-    that was chosen on validation rows; log loss, Brier score and expected calibration error of the
+    A run of texts (`dssm train`) is measured on PAIRS with labels, clicks or grades. Labels and
+    clicks: AUC, average precision, accuracy, precision, recall and F1 at the threshold that was
+    chosen on validation rows; log loss, Brier score and expected calibration error of the
     calibrated probabilities. Values that vary: Spearman's and Pearson's correlation. Where queries
     repeat: NDCG@k, MAP, MRR, recall@k within each query's titles, and PNR, the pairs of titles in
     the right order over those in the wrong one. Clicks alone: MRR and recall@k among all titles of
     the file. Ties count as if in random order.
 
-    Behind a figure stands its 95 % interval, by drawing queries, with all their rows, anew.
+    A multi-task run (`dssm train-rec`) is measured on TABLEs with its features and the columns of
+    its tasks. TASK.auc, TASK.average_precision, TASK.log_loss, TASK.brier, TASK.ece and the
+    TASK.positive_share of a binary task; TASK.rmse, TASK.mae, TASK.r2 and TASK.spearman of a
+    number; TASK.rows, how many rows have the task's label: the others do not count for it.
+
+    Behind a figure stands its 95 % interval, by drawing queries with all their rows, or the rows of
+    a TABLE, anew.
 
     With several runs (-m A -m B), a row a figure: what it is for each run, the difference from the
     first run with its interval, the two-sided p of no difference (both from the same draws), and
     better, worse or chance (p above .05). Which grades are matches is what the first run says.
+    Tasks are compared by name.
     """
     checked_rejects(bad_rows, rejects)
-    from dssmcli.run import find_run
-    from dssmcli.serving.loading import load
+    from dssmcli.data.tsv import BadRows
+    from dssmcli.run import MULTITASK, find_run
 
     chosen = [str(find_run(model)) for model in models or (None,)]
-    encoders = [load(model, **parallel(threads)) for model in chosen]
-    from dssmcli.bootstrap import Plan
-    from dssmcli.commands.tables import Evaluated, comparison_table, figure_table, json_lines
-    from dssmcli.data.pairs import PairsReader
-    from dssmcli.data.tsv import BadRows, name_of
-    from dssmcli.serving.evaluation import KeptTexts, evaluate
-
     skipped = BadRows(bad_rows == "skip", rejects)
+    asked = _Asked(chosen, files, draws, seed, skipped, threads, quiet)
+    if _family(chosen) == MULTITASK:
+        _refuse_pairs_options(columns, kind)
+        found = _on_tables(asked)
+    else:
+        found = _on_pairs(asked, columns, kind)
+    from dssmcli.commands.tables import comparison_table, figure_table, json_lines
 
-    def evaluated(file: str) -> Evaluated:
-        texts = KeptTexts()
-        reader = PairsReader([file], columns, kind, skipped, texts.numbers)
-        say = _silent if quiet else _speaker(name_of(file))
-        reports = evaluate(encoders, reader, texts, Plan(draws, seed), say)
-        return Evaluated(name_of(file), reports)
-
-    found = [evaluated(file) for file in files]
     skipped.write_rejects()
     if skipped.summary and not quiet:
         click.echo(skipped.summary, err=True)
@@ -123,8 +130,93 @@ def command(
         click.echo(line)
 
 
-def _speaker(name: str) -> Callable[[str], None]:
-    return lambda line: click.echo(f"{name}: {line}", err=True)
+class _Asked(NamedTuple):
+    """What is to be measured on what, whatever the runs are of."""
+
+    runs: Sequence[str]
+    files: Sequence[str]
+    draws: int
+    seed: int
+    bad_rows: BadRows
+    threads: int | None
+    quiet: bool
+
+    def plan(self) -> Plan:
+        """Return how the rows are drawn anew."""
+        from dssmcli.bootstrap import Plan
+
+        return Plan(self.draws, self.seed)
+
+    def say(self, file: str) -> Callable[[str], None]:
+        """Return what tells a line about a file."""
+        from dssmcli.data.tsv import name_of
+
+        if self.quiet:
+            return _silent
+        name = name_of(file)
+        return lambda line: click.echo(f"{name}: {line}", err=True)
+
+
+def _family(runs: Sequence[str]) -> str:
+    """Return what the runs are of; a usage error when they are of different kinds."""
+    from dssmcli.run import FAMILIES, Run, using_run
+
+    families = [using_run(Path(run), Run.family) for run in runs]
+    for run, family in zip(runs, families, strict=True):
+        if family != families[0]:
+            raise click.UsageError(
+                f"{runs[0]} is {FAMILIES[families[0]]} and {run} is {FAMILIES[family]}: runs of "
+                "one kind can be compared."
+            )
+    return families[0]
+
+
+def _refuse_pairs_options(columns: str | None, kind: str | None) -> None:
+    for option, value in (("--columns", columns), ("--value", kind)):
+        if value is not None:
+            raise click.UsageError(
+                f"{option} is for PAIRS, but the run is a multi-task one, whose TABLEs have names "
+                "in their header."
+            )
+
+
+def _on_pairs(asked: _Asked, columns: str | None, kind: str | None) -> list[Evaluated]:
+    from dssmcli.serving.loading import load
+
+    encoders = [load(run, **parallel(asked.threads)) for run in asked.runs]
+    from dssmcli.commands.tables import Evaluated
+    from dssmcli.data.pairs import PairsReader
+    from dssmcli.data.tsv import name_of
+    from dssmcli.serving.evaluation import KeptTexts, evaluate
+
+    def evaluated(file: str) -> Evaluated:
+        texts = KeptTexts()
+        reader = PairsReader([file], columns, kind, asked.bad_rows, texts.numbers)
+        reports = evaluate(encoders, reader, texts, asked.plan(), asked.say(file))
+        return Evaluated(name_of(file), reports)
+
+    return [evaluated(file) for file in asked.files]
+
+
+def _on_tables(asked: _Asked) -> list[Evaluated]:
+    from dssmcli.commands.tables import Evaluated
+    from dssmcli.data.tsv import name_of
+    from dssmcli.serving.predictor import load_predictor
+    from dssmcli.serving.table_evaluation import evaluate_table
+
+    predictors = [load_predictor(run) for run in asked.runs]
+    processes = parallel(asked.threads).get("processes", 1)
+
+    def evaluated(file: str) -> Evaluated:
+        say = asked.say(file)
+        reports = evaluate_table(predictors, file, asked.plan(), asked.bad_rows, say, processes)
+        return Evaluated(name_of(file), reports)
+
+    found = [evaluated(file) for file in asked.files]
+    unreadable = next(filter(None, (each.reader.summary for each in predictors)), "")
+    if unreadable and not asked.quiet:
+        click.echo(unreadable, err=True)
+    return found
 
 
 def _silent(line: str) -> None:

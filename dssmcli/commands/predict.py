@@ -16,7 +16,6 @@ from dssmcli.commands.options import (
     quiet_option,
     threads_option,
 )
-from dssmcli.errors import counted
 
 _EPILOG = """\b
 Example:
@@ -82,6 +81,5 @@ def command(
         return
     if skipped.summary:
         click.echo(skipped.summary, err=True)
-    if predictor.reader.unreadable:
-        found = counted(predictor.reader.unreadable, "field")
-        click.echo(f"No number where one belongs, so taken as missing: {found}.", err=True)
+    if predictor.reader.summary:
+        click.echo(predictor.reader.summary, err=True)

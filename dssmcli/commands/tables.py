@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from dssmcli.bootstrap import Difference, Interval
-    from dssmcli.serving.evaluation import Report
+    from dssmcli.serving.reports import Report
 
-_COUNTS = ("queries", "queries_skipped", "pool", "titles_per_query_max")
+_COUNTS = ("queries", "queries_skipped", "pool", "titles_per_query_max", "rows")
+_MEASURED = ("rmse", "mae")
+"""Figures in the unit of what is predicted, of any size."""
 
 
 class Evaluated(NamedTuple):
@@ -32,7 +34,7 @@ def figure_table(found: Sequence[Evaluated]) -> Iterator[str]:
 
 def comparison_table(found: Sequence[Evaluated], runs: Sequence[str]) -> Iterator[str]:
     """Yield a line a file and figure, with columns for each run and for what sets it apart."""
-    from dssmcli.serving.evaluation import compare
+    from dssmcli.serving.reports import compare
 
     added = [word for run in runs[1:] for word in (run, "difference", "p", "verdict")]
     yield "\t".join(["file", "metric", runs[0], *added])
@@ -48,12 +50,21 @@ def comparison_table(found: Sequence[Evaluated], runs: Sequence[str]) -> Iterato
 
 
 def _figure(report: Report, name: str) -> str:
+    from dssmcli.serving.reports import bare
+
     value = report.figures.get(name)
     if value is None:
         return ""
-    if name in _COUNTS:
+    if bare(name) in _COUNTS:
         return f"{value:.0f}"
-    return f"{value:.4f}{_between(report.intervals.get(name), '.4f')}"
+    form = _form(name)
+    return f"{value:{form}}{_between(report.intervals.get(name), form)}"
+
+
+def _form(name: str) -> str:
+    from dssmcli.serving.reports import bare
+
+    return ".5g" if bare(name) in _MEASURED else ".4f"
 
 
 def _between(interval: Interval | None, form: str) -> str:
@@ -67,20 +78,21 @@ def _apart(name: str, difference: Difference | None) -> list[str]:
     """Return the columns of a difference: with its interval, p, and what it comes to."""
     if difference is None:
         return ["", "", ""]
-    value = f"{difference.value:+.4f}{_between(difference.interval, '+.4f')}"
+    form = f"+{_form(name)}"
+    value = f"{difference.value:{form}}{_between(difference.interval, form)}"
     p = "" if difference.p is None else f"{difference.p:.4f}"
     return [value, p, _verdict(name, difference) or ""]
 
 
 def _verdict(name: str, difference: Difference) -> str | None:
     """Say whether the second run is better, worse, or that chance may account for all of it."""
-    from dssmcli.serving.evaluation import LOWER_IS_BETTER
+    from dssmcli.serving.reports import lower_is_better
 
     if difference.p is None:
         return None
     if not difference.beyond_chance:
         return "chance"
-    return "better" if (difference.value > 0) != (name in LOWER_IS_BETTER) else "worse"
+    return "better" if (difference.value > 0) != lower_is_better(name) else "worse"
 
 
 def json_lines(found: Sequence[Evaluated], runs: Sequence[str]) -> Iterator[str]:
@@ -105,7 +117,7 @@ def _with_limits(report: Report) -> dict[str, float]:
 
 
 def _differences(first: Report, second: Report) -> dict[str, Any]:
-    from dssmcli.serving.evaluation import compare
+    from dssmcli.serving.reports import compare
 
     return {
         name: {

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from dssmcli.config import between, from_dict, to_dict
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.tasks import MISSING
-from dssmcli.errors import ConfigError, RunError
+from dssmcli.errors import ConfigError, RunError, counted
 from dssmcli.run import parse_object
 
 Floats = npt.NDArray[np.float64]
@@ -188,6 +188,14 @@ class Reader:
         self._numeric = [place[feature.name] for feature in schema.numeric]
         #: Texts met that are no known category of their column, and no number where one belongs.
         self.unknown, self.unreadable = 0, 0
+
+    @property
+    def summary(self) -> str:
+        """Return a sentence about fields that hold no number where one belongs, empty if none."""
+        if not self.unreadable:
+            return ""
+        found = counted(self.unreadable, "field")
+        return f"No number where one belongs, so taken as missing: {found}."
 
     def rows(self, columns: Sequence[Sequence[str]]) -> Rows:
         """Return rows, given the texts (n,) of each column, in the order of the schema's names."""

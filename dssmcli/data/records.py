@@ -188,6 +188,13 @@ def open_table(source: str, bad_rows: BadRows) -> Iterator[TableFile]:
         yield TableFile(source, pieces, bad_rows)
 
 
+def tsv_field(text: str) -> str:
+    """Return a field as it stands in TSV: in quotes if it would not end where it should."""
+    if text.startswith('"') or any(c in text for c in "\t\r\n"):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
 def _picked(rows: list[list[str]], picked: Sequence[int]) -> Columns:
     return [[row[column] for row in rows] for column in picked]
 

@@ -91,13 +91,35 @@ def labels_of(table: Table, task: Task, where: str) -> Labels:
                 f"{where}: no {task.column} is {shown(value)}: the task "
                 f"{shown(task.name)} would have no positive for it.{hint}"
             )
-    each = np.array([_label(value, task) for value in column.values], np.float32)
-    used = column.counts() > 0
-    wrong = np.flatnonzero(np.isinf(each) & used)
+    each = _labels(column.values, task)
+    wrong = np.flatnonzero(np.isinf(each) & (column.counts() > 0))
     if len(wrong):
         found = ", ".join(shown(column.values[i]) for i in wrong[:3])
         raise DataError(f"{where}: the task {shown(task.name)} has {found}, {_expected(task)}")
     return each[column.codes]
+
+
+def labels_in(fields: Sequence[str], task: Task, where: str) -> Labels:
+    """Return the labels (n,) float32 that fields hold of a task a run has learned, nan if missing.
+
+    Raises DataError when a field is none of what the task expects.
+    """
+    texts = list(dict.fromkeys(fields))
+    known = dict(zip(texts, _labels(texts, task).tolist(), strict=True))
+    labels = np.fromiter(map(known.__getitem__, fields), np.float32, len(fields))
+    if np.isinf(labels).any():
+        wrong = next(text for text in texts if math.isinf(known[text]))
+        expected = "a number" if task.kind == "regression" else "0 or 1"
+        raise DataError(
+            f"{where}: the task {shown(task.name)} has {shown(wrong)}, expected {expected}, as the "
+            "run has learned it, or nothing where no label is known."
+        )
+    return labels
+
+
+def _labels(texts: Sequence[str], task: Task) -> Labels:
+    with np.errstate(over="ignore"):  # too large a number for float32 is none
+        return np.array([_label(text, task) for text in texts]).astype(np.float32)
 
 
 def _label(text: str, task: Task) -> float:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.bootstrap import Difference, Interval, Plan, difference, interval, resampled
+from dssmcli.bootstrap import Plan
 from dssmcli.data.pairs import (
     Pairs,
     PairsReader,
@@ -20,37 +19,7 @@ from dssmcli.data.pairs import (
 )
 from dssmcli.serving.encoder import Encoder, score_together, stored_number
 from dssmcli.serving.figures import Judged, figures_of
-
-Floats = npt.NDArray[np.float64]
-
-DESCRIPTIVE = frozenset(
-    (
-        *("positive_share", "threshold", "queries", "queries_skipped", "pool"),
-        *("titles_per_query", "titles_per_query_median", "titles_per_query_max"),
-    )
-)
-"""What is said beside the figures: it does not tell a good run from a bad one."""
-
-LOWER_IS_BETTER = frozenset(("log_loss", "brier", "ece"))
-
-_SLOW_ROWS = 1_000_000
-"""So many rows take some seconds to draw anew as often as it is usual."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """The figures of one run on one set of pairs, by name; one that has no meaning is absent.
-
-    queries: how many distinct ones the rows have. intervals: of the figures that have one. draws:
-    (n,) what such a figure was in each draw.
-    """
-
-    rows: int
-    queries: int
-    kind: str
-    figures: dict[str, float]
-    intervals: dict[str, Interval]
-    draws: dict[str, Floats]
+from dssmcli.serving.reports import Drawn, Report, report_of, say_if_slow
 
 
 def evaluate(
@@ -69,14 +38,14 @@ def evaluate(
     parts += [found.rows for found in score_together(encoders, texts.watched(reader))]
     pairs = reader.pairs()
     say(f"{interpretation(pairs)}.")
-    if plan.draws and len(pairs) > _SLOW_ROWS:
-        say(f"drawing {len(pairs):,} rows anew {plan.draws} times (--bootstrap 0: not at all).")
+    say_if_slow(len(pairs), plan, say)
     cosines = np.concatenate(parts)
     grade = match_grade(encoders[0], pairs)
-    return [
-        _report(_judged(encoder, pairs, cosines[:, i], grade, texts.kept), plan)
+    judged = (
+        _judged(encoder, pairs, cosines[:, i], grade, texts.kept)
         for i, encoder in enumerate(encoders)
-    ]
+    )
+    return [report_of(figures_of(rows), Drawn(pairs.kind, rows.query), plan) for rows in judged]
 
 
 def _judged(
@@ -98,41 +67,6 @@ def _judged(
         np.unique(query, return_inverse=True)[1],
         texts,
     )
-
-
-def _report(rows: Judged, plan: Plan) -> Report:
-    found = figures_of(rows)
-    values = {name: value for each in found for name, value in each.values.items()}
-    known = {name: value for name, value in values.items() if not math.isnan(value)}
-    measures = [measure for each in found for measure in each.measures]
-    draws = {
-        name: drawn
-        for name, drawn in resampled(measures, rows.query, plan).items()
-        if name in known
-    }
-    intervals = {name: interval(drawn) for name, drawn in draws.items()}
-    return Report(
-        rows=len(rows.pairs),
-        queries=int(rows.query.max()) + 1,
-        kind=rows.pairs.kind,
-        figures=known,
-        intervals={name: found for name, found in intervals.items() if found is not None},
-        draws=draws,
-    )
-
-
-def compare(first: Report, second: Report) -> dict[str, Difference]:
-    """Return by how much figures of two runs on the same rows differ: second less first."""
-    return {
-        name: difference(
-            second.figures[name] - value,
-            first.draws.get(name, np.zeros(0)),
-            second.draws.get(name, np.zeros(0)),
-            first.queries,
-        )
-        for name, value in first.figures.items()
-        if name in second.figures and name not in DESCRIPTIVE
-    }
 
 
 class KeptTexts:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from dssmcli import calibration, metrics, rankings, weighted
 from dssmcli.data.batching import KnownPositives
 from dssmcli.data.pairs import Pairs
 from dssmcli.serving.encoder import Encoder
-from dssmcli.weighted import Measure
+from dssmcli.serving.reports import Figures
 
 RANKS = (1, 3, 5, 10)
 RECALL_RANKS = (1, 10)
@@ -22,13 +22,6 @@ _SCORED_AT_ONCE = 1024
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
-
-
-class Figures(NamedTuple):
-    """Figures by name, nan where undefined; `measures` work out those that have intervals."""
-
-    values: Mapping[str, float]
-    measures: Sequence[Measure] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,10 @@ def figures_of(rows: Judged) -> list[Figures]:
     """Return all figures that have a meaning for the rows, in the order in which they are shown."""
     found = []
     if rows.positive.any() and not rows.positive.all():
-        found += [_classes(rows), _probabilities(rows)]
+        found.append(class_figures(rows.cosines, rows.positive, rows.encoder.threshold))
+        if rows.encoder.calibration is not None:
+            chance = rows.encoder.probability(rows.cosines)
+            found.append(probability_figures(chance, rows.positive))
     if len(np.unique(rows.pairs.value)) > 1:
         found.append(_correlations(rows))
     queries_repeat = rows.query.max() + 1 < len(rows.query)
@@ -64,30 +60,30 @@ def figures_of(rows: Judged) -> list[Figures]:
     return found
 
 
-def _classes(rows: Judged) -> Figures:
-    threshold = rows.encoder.threshold
+def class_figures(
+    scores: Floats, positive: npt.NDArray[np.bool_], threshold: float | None
+) -> Figures:
+    """Return how well scores (N,) tell two classes apart, both there; the highest stands first."""
     values = {
-        "auc": metrics.auc(rows.cosines, rows.positive),
-        "average_precision": metrics.average_precision(rows.cosines, rows.positive),
-        "positive_share": float(rows.positive.mean()),
+        "auc": metrics.auc(scores, positive),
+        "average_precision": metrics.average_precision(scores, positive),
+        "positive_share": float(positive.mean()),
     }
     if threshold is not None:
-        report = metrics.at_threshold(rows.cosines, rows.positive, threshold)
+        report = metrics.at_threshold(scores, positive, threshold)
         values |= {**report._asdict(), "threshold": threshold}
-    return Figures(values, [weighted.two_classes(rows.cosines, rows.positive, threshold)])
+    return Figures(values, [weighted.two_classes(scores, positive, threshold)])
 
 
-def _probabilities(rows: Judged) -> Figures:
-    if rows.encoder.calibration is None:
-        return Figures({})
-    chance = rows.encoder.probability(rows.cosines)
+def probability_figures(chance: Floats, positive: npt.NDArray[np.bool_]) -> Figures:
+    """Return how far probabilities (N,) can be believed, in the order of the rows."""
     losses = {
-        "log_loss": calibration.log_losses(chance, rows.positive),
-        "brier": calibration.brier_scores(chance, rows.positive),
+        "log_loss": calibration.log_losses(chance, positive),
+        "brier": calibration.brier_scores(chance, positive),
     }
     means = {name: float(loss.mean()) for name, loss in losses.items()}
     # No interval: drawing rows anew adds to every bin's error.
-    error = calibration.calibration_error(chance, rows.positive)
+    error = calibration.calibration_error(chance, positive)
     return Figures({**means, "ece": error}, [weighted.row_means(losses)])
 
 

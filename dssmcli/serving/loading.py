@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dssmcli.errors import RunError
-from dssmcli.run import WEIGHTS, Run, find_run, open_run, read_ahead
+from dssmcli.run import WEIGHTS, Run, find_run, read_ahead, using_run
 
 if TYPE_CHECKING:
     from dssmcli.serving.encoder import Encoder
@@ -21,13 +20,7 @@ def load(path: str | Path | None = None, threads: int = 1, processes: int = 1) -
     Raises RunError when it is missing, damaged, newer than this program or not a run.
     """
     where = find_run(str(path) if path is not None else None)
-    run = open_run(where)
-    try:
-        return _encoder(run, threads, processes)
-    except RunError:
-        if not run.was_replaced():
-            raise
-        return _encoder(open_run(where), threads, processes)
+    return using_run(where, lambda run: _encoder(run, threads, processes))
 
 
 def _encoder(run: Run, threads: int, processes: int) -> Encoder:

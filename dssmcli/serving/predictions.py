@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections import deque
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from dssmcli.data.records import Block, Columns, TableFile, open_table
+from dssmcli.data.records import Columns, open_table, tsv_field
 from dssmcli.data.table import places_of
 from dssmcli.data.tsv import BadRows
+from dssmcli.serving.blocks import made_of
 from dssmcli.serving.predictor import Floats, Predictor
-from dssmcli.serving.workers import answered
-
-_HEAD = struct.Struct("<?qq")
 
 
 class Form(NamedTuple):
@@ -39,65 +34,29 @@ def predictions(
     know, whatever process met it.
     """
     with open_table(source, bad_rows) as file:
-        writer = _Writer(predictor, file, form)
+        picked = places_of([*predictor.columns, *form.keep], file)
+        writer = _Writer(predictor, form)
         yield writer.head()
-        blocks = file.blocks(writer.picked)
-        first = list(islice(blocks, 2))
-        if len(first) < 2 or processes < 2:
-            yield from map(writer.block, chain(first, blocks))
-        else:
-            yield from _by_processes(writer, chain(first, blocks), processes)
-
-
-def _by_processes(writer: _Writer, blocks: Iterator[Block], processes: int) -> Iterator[str]:
-    """Yield the text of blocks: of lines without a quote in other processes, of others here."""
-    waiting: deque[Block] = deque()
-
-    def messages() -> Iterator[bytes]:
-        for block in blocks:
-            waiting.append(block)
-            yield b"" if block.piece is None else block.piece.content
-
-    for found in answered(writer.answer, messages(), processes):
-        yield writer.taken(found, waiting.popleft())
+        for text in made_of(file, picked, writer.lines, [predictor.reader], processes):
+            yield text.decode("utf-8", "surrogatepass")
 
 
 class _Writer:
-    """Turns blocks of a table into text."""
+    """Turns rows of a table, the columns kept behind those needed, into text."""
 
-    def __init__(self, predictor: Predictor, file: TableFile, form: Form) -> None:
-        self._predictor, self._file, self._form = predictor, file, form
-        needed = predictor.columns
-        self._needed = len(needed)
-        self.picked = places_of([*needed, *form.keep], file)
+    def __init__(self, predictor: Predictor, form: Form) -> None:
+        self._predictor, self._form = predictor, form
+        self._needed = len(predictor.columns)
 
     def head(self) -> str:
         """Return what stands before the rows."""
         if self._form.as_json:
             return ""
-        return "\t".join([*self._form.keep, *self._predictor.tasks]) + "\n"
+        return "\t".join(map(tsv_field, [*self._form.keep, *self._predictor.tasks])) + "\n"
 
-    def block(self, block: Block) -> str:
-        """Return the lines of a block."""
-        return self._text(self._file.columns(block, self.picked))
-
-    def answer(self, message: bytes) -> Sequence[bytes | memoryview]:
-        """Return the lines of rows without a quote, if nothing is wrong with any."""
-        reader = self._predictor.reader
-        reader.unknown = reader.unreadable = 0
-        columns = self._file.sheet.plain(message, self.picked) if message else None
-        text = "" if columns is None else self._text(columns)
-        head = _HEAD.pack(columns is not None, reader.unknown, reader.unreadable)
-        return head, text.encode("utf-8", "surrogatepass")
-
-    def taken(self, found: bytearray, block: Block) -> str:
-        """Return the lines that a process answered with, or make them here if it could not."""
-        done, unknown, unreadable = _HEAD.unpack_from(found)
-        if not done:
-            return self.block(block)
-        self._predictor.reader.unknown += unknown
-        self._predictor.reader.unreadable += unreadable
-        return found[_HEAD.size :].decode("utf-8", "surrogatepass")
+    def lines(self, columns: Columns) -> bytes:
+        """Return the lines of some rows."""
+        return self._text(columns).encode("utf-8", "surrogatepass")
 
     def _text(self, columns: Columns) -> str:
         if not columns[0]:
@@ -107,7 +66,7 @@ class _Writer:
         if self._form.as_json:
             return self._json(kept, values)
         line = "\t".join([*(["%s"] * len(kept)), *(["%.6g"] * values.shape[1])]) + "\n"
-        fields = [*([*map(_quoted, column)] for column in kept), *values.T.tolist()]
+        fields = [*([*map(tsv_field, column)] for column in kept), *values.T.tolist()]
         return "".join(map(line.__mod__, zip(*fields, strict=True)))
 
     def _json(self, kept: Columns, values: Floats) -> str:
@@ -118,10 +77,3 @@ class _Writer:
             json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n"
             for row in rows
         )
-
-
-def _quoted(text: str) -> str:
-    """Return a field as it stands in TSV: in quotes if it would not end where it should."""
-    if text.startswith('"') or any(c in text for c in "\t\r\n"):
-        return '"' + text.replace('"', '""') + '"'
-    return text

@@ -13,7 +13,7 @@ from dssmcli.data.features import Reader, Rows, Schema, schema_from_json
 from dssmcli.data.tasks import Target, target_from_dict
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.rec_config import MultitaskConfig, Sizes, multitask_from_dict
-from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, open_run, read_ahead
+from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, read_ahead, using_run
 from dssmcli.serving.multitask import Answers, build_network, weight_shapes
 from dssmcli.serving.weights import tensors_in
 
@@ -104,14 +104,7 @@ def load_predictor(path: str | Path | None = None) -> Predictor:
 
     Raises RunError when it is missing, damaged, newer than this program or no such run.
     """
-    where = find_run(str(path) if path is not None else None)
-    run = open_run(where)
-    try:
-        return _predictor(run)
-    except RunError:
-        if not run.was_replaced():
-            raise
-        return _predictor(open_run(where))
+    return using_run(find_run(str(path) if path is not None else None), _predictor)
 
 
 def _predictor(run: Run) -> Predictor:

@@ -1,0 +1,81 @@
+"""Goes through a table block by block, in one process or several, results in order."""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+
+from dssmcli.data.features import Reader
+from dssmcli.data.records import Block, Columns, TableFile
+from dssmcli.errors import DssmError
+from dssmcli.serving.workers import answered
+
+Make = Callable[[Columns], bytes]
+"""Turns the columns of some rows into bytes that a process can hand over."""
+
+_DONE = struct.Struct("<?")
+_COUNTS = struct.Struct("<qq")
+
+
+def made_of(
+    file: TableFile, picked: Sequence[int], make: Make, readers: Sequence[Reader], processes: int
+) -> Iterator[bytes]:
+    """Yield make(columns) for the picked columns of each block of a table.
+
+    The readers, which `make` uses, count what they did not know, whatever process met it.
+    """
+    blocks = file.blocks(picked)
+    first = list(islice(blocks, 2))
+    work = _Work(file, picked, make, readers)
+    if len(first) < 2 or processes < 2:
+        yield from map(work.here, chain(first, blocks))
+        return
+    waiting: deque[Block] = deque()
+
+    def messages() -> Iterator[bytes]:
+        for block in chain(first, blocks):
+            waiting.append(block)
+            yield b"" if block.piece is None else block.piece.content
+
+    for found in answered(work.answer, messages(), processes):
+        yield work.taken(found, waiting.popleft())
+
+
+class _Work:
+    """What is done with each block: of lines without a quote in other processes, of others here."""
+
+    def __init__(
+        self, file: TableFile, picked: Sequence[int], make: Make, readers: Sequence[Reader]
+    ) -> None:
+        self._file, self._picked, self._make, self._readers = file, picked, make, readers
+
+    def here(self, block: Block) -> bytes:
+        """Return what is made of a block."""
+        return self._make(self._file.columns(block, self._picked))
+
+    def answer(self, message: bytes) -> Sequence[bytes]:
+        """Return what is made of rows without a quote, if nothing is wrong with any."""
+        for reader in self._readers:
+            reader.unknown = reader.unreadable = 0
+        columns = self._file.sheet.plain(message, self._picked) if message else None
+        try:
+            made = None if columns is None else self._make(columns)
+        except DssmError:  # is met again, and raised, where it can be told
+            made = None
+        counts = [_COUNTS.pack(reader.unknown, reader.unreadable) for reader in self._readers]
+        return [_DONE.pack(made is not None), *counts, made or b""]
+
+    def taken(self, found: bytearray, block: Block) -> bytes:
+        """Return what a process answered with, or make it here if it could not."""
+        (done,) = _DONE.unpack_from(found)
+        if not done:
+            return self.here(block)
+        place = _DONE.size
+        for reader in self._readers:
+            unknown, unreadable = _COUNTS.unpack_from(found, place)
+            reader.unknown += unknown
+            reader.unreadable += unreadable
+            place += _COUNTS.size
+        return bytes(memoryview(found)[place:])

@@ -1,0 +1,195 @@
+"""How well the predictions of one multi-task run, or of several, agree with a table's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from dssmcli import metrics, weighted
+from dssmcli.bootstrap import Plan
+from dssmcli.data.records import Columns, TableFile, open_table
+from dssmcli.data.table import places_of
+from dssmcli.data.tasks import Labels, Target, Task, labels_in
+from dssmcli.data.tsv import BadRows
+from dssmcli.errors import ConfigError, DataError, shown
+from dssmcli.serving.blocks import made_of
+from dssmcli.serving.figures import class_figures, probability_figures
+from dssmcli.serving.predictor import Floats, Predictor
+from dssmcli.serving.reports import Drawn, Figures, Report, report_of, say_if_slow
+
+KIND = "table"
+Say = Callable[[str], None]
+
+
+def evaluate_table(
+    predictors: Sequence[Predictor],
+    source: str,
+    plan: Plan,
+    bad_rows: BadRows,
+    say: Say,
+    processes: int = 1,
+) -> list[Report]:
+    """Predict the rows of a table while it is read, then compare with its labels: a report a run.
+
+    A row without a task's label does not count for that task. `say` gets a line about the labels
+    found, and one for each task whose column the table lacks. Raises DataError when it lacks all of
+    them, or a column that a run reads, and ConfigError when runs mean different labels by one name.
+    """
+    known = tasks_of(predictors)
+    with open_table(source, bad_rows) as file:
+        tasks = _there(known, file, say)
+        judged = _Judged(predictors, tasks, file)
+        readers = [predictor.reader for predictor in predictors]
+        parts = [np.zeros((0, judged.width), np.float32)]
+        for made in made_of(file, judged.picked, judged.block, readers, processes):
+            parts.append(np.frombuffer(made, np.float32).reshape(-1, judged.width))
+    found = np.concatenate(parts)
+    labels = dict(zip([task.name for task in tasks], found[:, judged.labels :].T, strict=True))
+    _say_found(labels, file.sheet.source, plan, say)
+    rows, reports, first = Drawn(KIND, np.arange(len(found))), [], 0
+    for predictor in predictors:
+        values = found[:, first : first + len(predictor.targets)]
+        reports.append(report_of(_figures(predictor, values, labels), rows, plan))
+        first += len(predictor.targets)
+    return reports
+
+
+def tasks_of(predictors: Sequence[Predictor]) -> list[Task]:
+    """Return all tasks of several runs; ConfigError when one name stands for different labels."""
+    found: dict[str, Task] = {}
+    for predictor in predictors:
+        for target in predictor.targets:
+            task = found.setdefault(target.name, target.task)
+            if _compared(task) != _compared(target.task):
+                raise ConfigError(
+                    f"the task {shown(task.name)} is {_meant(task)} to one run and "
+                    f"{_meant(target.task)} to another: their figures cannot be compared. Evaluate "
+                    "them one by one."
+                )
+    return list(found.values())
+
+
+def _compared(task: Task) -> tuple[str, str, frozenset[str]]:
+    return task.column, task.kind, frozenset(task.positive)
+
+
+def _meant(task: Task) -> str:
+    if task.positive:
+        return shown(f"{task.column}={'|'.join(task.positive)}")
+    return shown(f"{task.column}:{task.kind}")
+
+
+def _there(tasks: Sequence[Task], file: TableFile, say: Say) -> list[Task]:
+    """Return the tasks whose column a table has; DataError when there is none."""
+    names = file.sheet.names
+    there = [task for task in tasks if task.column in names]
+    if not there:
+        expected = ", ".join(dict.fromkeys(shown(task.column) for task in tasks))
+        raise DataError(
+            f"{file.sheet.source}:1: the header has no task's column, expected {expected}: "
+            "there is nothing to compare predictions with."
+        )
+    for task in tasks:
+        if task not in there:
+            say(f"no column {shown(task.column)}, so no figures of the task {shown(task.name)}.")
+    return there
+
+
+class _Judged:
+    """The predictions of each run for some rows and their labels, side by side.
+
+    `picked` are the places of the columns of each run in turn, then of the tasks.
+    """
+
+    def __init__(
+        self, predictors: Sequence[Predictor], tasks: Sequence[Task], file: TableFile
+    ) -> None:
+        self._predictors, self._tasks, self._where = predictors, tasks, file.sheet.source
+        needed = [name for predictor in predictors for name in predictor.columns]
+        self.picked = places_of([*needed, *(task.column for task in tasks)], file)
+        #: Where the labels begin, and how wide a row is.
+        self.labels = sum(len(predictor.targets) for predictor in predictors)
+        self.width = self.labels + len(tasks)
+
+    def block(self, columns: Columns) -> bytes:
+        """Return the rows (n, width) float32."""
+        if not columns[0]:
+            return b""
+        parts, first = [], 0
+        for predictor in self._predictors:
+            last = first + len(predictor.columns)
+            parts.append(predictor.predicted(columns[first:last]).values)
+            first = last
+        for task, fields in zip(self._tasks, columns[first:], strict=True):
+            parts.append(labels_in(fields, task, self._where)[:, None])
+        return np.concatenate(parts, axis=1).tobytes()
+
+
+def _say_found(labels: Mapping[str, Labels], where: str, plan: Plan, say: Say) -> None:
+    """Say how many rows have each label; DataError when none has any."""
+    counts = {name: int((~np.isnan(each)).sum()) for name, each in labels.items()}
+    rows = max(map(len, labels.values()))
+    if not rows:
+        raise DataError(f"{where}: a header and no rows.")
+    if not any(counts.values()):
+        raise DataError(
+            f"{where}: no row has a label of {', '.join(map(shown, labels))}: there is nothing to "
+            "compare predictions with."
+        )
+    lacking = [f"{name} known in {count:,}" for name, count in counts.items() if count < rows]
+    say("; ".join([f"{rows:,} rows", *lacking]) + ".")
+    say_if_slow(rows, plan, say)
+
+
+def _figures(predictor: Predictor, values: Floats, labels: Mapping[str, Labels]) -> list[Figures]:
+    """Return the figures of a run whose predictions are (N, K)."""
+    return [
+        figures
+        for k, target in enumerate(predictor.targets)
+        if target.name in labels
+        for figures in task_figures(target, values[:, k], labels[target.name])
+    ]
+
+
+def task_figures(target: Target, values: Floats, labels: Labels) -> list[Figures]:
+    """Return the figures of one task on the rows that have its label.
+
+    values: (N,), probabilities of a binary task, the numbers of another. labels: (N,), nan where
+    one is missing.
+    """
+    rows = np.flatnonzero(~np.isnan(labels))
+    # The highest first, as class_figures has it.
+    rows = rows[np.argsort(-values[rows], kind="stable")]
+    guess, truth = values[rows].astype(np.float64), labels[rows].astype(np.float64)
+    found = [Figures({"rows": float(len(rows))})]
+    if len(rows):
+        found += _classes(guess, truth > 0) if target.binary else _numbers(guess, truth)
+    return [_of_task(figures, target.name, rows) for figures in found]
+
+
+def _classes(chance: metrics.Floats, positive: metrics.Bools) -> list[Figures]:
+    if positive.all() or not positive.any():  # nothing to tell apart
+        first = Figures({"positive_share": float(positive.mean())})
+    else:
+        first = class_figures(chance, positive, None)
+    return [first, probability_figures(chance, positive)]
+
+
+def _numbers(guess: metrics.Floats, truth: metrics.Floats) -> list[Figures]:
+    errors = {
+        "rmse": metrics.rmse(guess, truth),
+        "mae": metrics.mae(guess, truth),
+        "r2": metrics.r_squared(guess, truth),
+    }
+    ranks = Figures(
+        {"spearman": metrics.spearman(guess, truth)}, [weighted.correlations(guess, truth)]
+    )
+    return [Figures(errors, [weighted.number_errors(guess, truth)]), ranks]
+
+
+def _of_task(found: Figures, task: str, rows: metrics.Ints) -> Figures:
+    """Return figures of n of the rows, (n,), under the task's name."""
+    values = {f"{task}.{name}": value for name, value in found.values.items()}
+    measures = [weighted.of_some_rows(each, rows, f"{task}.") for each in found.measures]
+    return Figures(values, measures, len(rows))
