@@ -129,6 +129,10 @@ def test_a_model_of_the_visits_stands_between_linear_ones_and_the_ceiling(
             [float(row["minutes"]) for row in found], [float(row["minutes"]) for row in truth]
         ),
     ]
+    figures = dict(re.findall(r"^(\S.*)\t(-?[\d.]+) \[", ran.stdout, re.M))
+    names = ("bought.auc", "back.auc", "minutes.r2")
+    assert [float(figures[name]) for name in names] == pytest.approx(reached, abs=1e-3)
+    assert ("task\tslice\trows" in ran.stdout) == (arch == "mmoe")
     told = table_of((VISITS / "README.md").read_text("utf-8"))
     assert reached == pytest.approx(told[arch], abs=0.025)  # of one seed, not the mean of three
     assert reached[0] > told["linear"][0] and reached[2] > told["linear"][2]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Trains on these visits, predicts the held-out ones: run.sh [FOLDER] [ARCH], ARCH as
+# Trains on these visits, measures and predicts held-out ones, shows the gates: run.sh [FOLDER] [ARCH], ARCH as
 # `dssm train-rec --help` names them. Predictions go to FOLDER.predicted.tsv.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,5 +9,9 @@ arch=${2:-mmoe}
 # No day comes again, so it is no feature; `visits_before` has few values, but they are counts.
 dssm train-rec "$arch" --task bought --task 'back=same day|this week' --task minutes:regression \
     --ignore day --numeric visits_before --threads 2 -o "$run" "$here/visits.csv"
+dssm eval -m "$run" "$here/heldout.csv"
 dssm predict -m "$run" --keep visit -o "$run.predicted.tsv" "$here/heldout.csv"
 head -n 6 "$run.predicted.tsv"
+if [ "$arch" = mmoe ]; then
+    dssm gates -m "$run" --by source "$here/heldout.csv"
+fi
