@@ -75,8 +75,8 @@ def command(
     power of that, how many experts with equal weights would be as mixed. A bin of numbers goes from
     its first up to, and without, its second.
 
-    A warning tells of dead experts, to which no task gives 1 % of an equal share on any line, and of
-    gates that are the same for all tasks, which so share everything.
+    A warning tells of dead experts, to which no task gives 1 % of an equal share on any line, and
+    of gates that are the same for all tasks, which so share everything.
     """
     checked_rejects(bad_rows, rejects)
     from dssmcli.data.tsv import BadRows
