@@ -73,7 +73,7 @@ def trained(options: tuple[str, ...], seed: int) -> dict[str, float]:
     tasks = [word for spec in TASKS.values() for word in ("--task", spec)]
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        settings = [*tasks, "--ignore", "day", "--numeric", "visits_before", *more]
+        settings = [*tasks, "--ignore", "day", *more]
         settings += ["--seed", seed, "--threads", 2, "-o", run, "-q", HERE / "visits.csv"]
         subprocess.run([*program, "train-rec", arch, *map(str, settings)], check=True)
         given = ["predict", "-q", "-m", str(run), str(HERE / "heldout.csv")]

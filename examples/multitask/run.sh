@@ -6,9 +6,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 run=${1:-dssm-model}
 arch=${2:-mmoe}
 
-# No day comes again, so it is no feature; `visits_before` has few values, but they are counts.
+# No day comes again, so it is no feature; what matters of it is the weekday, which is one.
 dssm train-rec "$arch" --task bought --task 'back=same day|this week' --task minutes:regression \
-    --ignore day --numeric visits_before --threads 2 -o "$run" "$here/visits.csv"
+    --ignore day --threads 2 -o "$run" "$here/visits.csv"
 dssm eval -m "$run" "$here/heldout.csv"
 dssm predict -m "$run" --keep visit -o "$run.predicted.tsv" "$here/heldout.csv"
 head -n 6 "$run.predicted.tsv"
