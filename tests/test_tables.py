@@ -214,6 +214,7 @@ def test_a_task_s_column_is_no_feature_and_something_must_be_left() -> None:
     for columns, said in (({}, "All are tasks"), ({"x": ["a", "a"]}, 'x: every row has "a"')):
         with pytest.raises(DataError, match=f"no column is left to learn from. {said}"):
             found_in(y=[0, 1], **columns)
+    assert found_in(y=[0, 1], x=["NA"] * 2, z=[*"ab"]).warnings[0].startswith("x: no row has a v")
     with pytest.raises(DataError, match="x: no row has a number"):
         found_in(FeatureInput(numeric=("x",)), y=[0, 1], x=["a", "b"])
 

@@ -156,7 +156,8 @@ def _is_row_number(name: str, seen: _Seen, rows: int) -> bool:
 def _useless(name: str, seen: _Seen, rows: int, asked: bool) -> str | None:
     """Return why a column is left out, None if it is not; what a user asks for only if it must."""
     if len(seen.texts) < 2:
-        return f"{name}: every row has {shown(seen.texts[0])}, so it is left out."
+        what = "no row has a value" if seen.missing[0] else f"every row has {shown(seen.texts[0])}"
+        return f"{name}: {what}, so it is left out."
     if asked:
         return None
     if _is_row_number(name, seen, rows):
