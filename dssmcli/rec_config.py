@@ -20,8 +20,9 @@ class MultitaskConfig:
 
     shared-bottom: one expert, whose output goes to every task's tower (section 2.1). mmoe: experts
     mixed by a gate a task (section 4.2); with the gate `shared`, all tasks have the same (OMoE).
-    single-task: a network a task with nothing shared, the baseline. `wide` adds a linear map of all
-    features to every logit (Cheng et al., DLRS 2016).
+    single-task: a network a task with nothing shared, the baseline. `cross` is the rank of a layer
+    that multiplies features with one another before all else (DCN V2: Wang et al., WWW 2021), 0 for
+    none. `wide` adds a linear map of all features to every logit (Cheng et al., DLRS 2016).
     """
 
     arch: str = "mmoe"
@@ -30,6 +31,7 @@ class MultitaskConfig:
     tower_units: tuple[int, ...] = (16,)
     gate: str = "own"
     embedding: int = 8
+    cross: int = 32
     wide: bool = False
 
     def __post_init__(self) -> None:
@@ -43,6 +45,7 @@ class MultitaskConfig:
         for width in (*self.expert_units, *self.tower_units):
             between("a width", width, 1, _WIDEST)
         between("embedding", self.embedding, 1, _WIDEST)
+        between("cross", self.cross, 0, _WIDEST)
 
     @staticmethod
     def for_arch(arch: str) -> MultitaskConfig:
@@ -97,15 +100,15 @@ class MultitaskTrainConfig(OptimConfig):
         between("squared_error", self.squared_error, 0, 1e6)
 
 
-_LARGEST_BATCH, _SMALLEST_BATCH, _BATCHES_WANTED = 1024, 64, 68
+_LARGEST_BATCH, _SMALLEST_BATCH, _BATCHES_WANTED = 512, 64, 68
 _FEWEST_EPOCHS, _MOST_EPOCHS, _ROWS_WANTED = 3, 12, 1_000_000
 
 
 def sized_rows(config: MultitaskTrainConfig, rows: int) -> MultitaskTrainConfig:
     """Return the config with what is 0 made to fit the number of training rows.
 
-    Batches of 64 to 1,024 rows, for about 70 steps an epoch; 12 epochs, fewer where they would
-    be of more than a million rows; two evaluations an epoch.
+    Batches of 64 to 512 rows, for about 70 steps an epoch or more; 12 epochs, fewer where they
+    would be of more than a million rows; two evaluations an epoch.
     """
     batch = config.batch_size
     if not batch:

@@ -130,6 +130,7 @@ _table_options = together(
 _training_options = together(
     _setting("--tower-units", str, "Widths of the layers of each task's tower.", callback=widths),
     _setting("--embedding", int, "Width of a category's embedding."),
+    _setting("--cross", int, "Rank of the layer that multiplies features, 0 for none."),
     _setting("--wide/--no-wide", bool, "A linear path from the features to each task."),
     _setting("--dropout", float, "Share of an expert's outputs left out at each step."),
     _setting("--category-dropout", float, "Share of categories taken for unknown at each step."),
@@ -140,7 +141,7 @@ _training_options = together(
     optim_options(
         _setting,
         epochs="[default: 12, fewer for many rows]",
-        batch_size="[default: 64 to 1024, by the rows]",
+        batch_size="[default: 64 to 512, by the rows]",
         eval_steps="[default: twice an epoch]",
     ),
     bad_rows_options,

@@ -25,8 +25,8 @@ class Stack(nn.Module):
     def __init__(self, count: int, inputs: int, units: Sequence[int]) -> None:
         super().__init__()
         widths = list(zip([inputs, *units], units, strict=False))
-        self.weight = nn.ParameterList([_he(count, wide, out) for wide, out in widths])
-        self.bias = nn.ParameterList([torch.zeros(count, out) for _, out in widths])
+        self.weight = nn.ParameterList([_fresh(wide, count, wide, out) for wide, out in widths])
+        self.bias = nn.ParameterList([_fresh(wide, count, out) for wide, out in widths])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, B, out) for inputs (B, in) that all share, or (N, B, in)."""
@@ -45,21 +45,22 @@ def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return joined.view(len(x), count, out).transpose(0, 1)
 
 
-def _he(count: int, inputs: int, outputs: int) -> Tensor:
-    """Return weights for ReLU layers (He et al., ICCV 2015), every network's drawn anew."""
-    return torch.randn(count, inputs, outputs) * math.sqrt(2.0 / max(1, inputs))
+def _fresh(inputs: int, *shape: int) -> Tensor:
+    """Return fresh weights or biases of maps from so many inputs, every network's drawn anew.
+
+    Uniform within 1 / sqrt(inputs), as torch's linear layers have it: with the wider He weights the
+    synthetic tasks of section 3.2 take about twice the steps.
+    """
+    return (2 * torch.rand(*shape) - 1) / math.sqrt(max(1, inputs))
 
 
 class Gates(nn.Module):
-    """g_k(x) = softmax(W_k x), a linear map and no more (section 4.2), for each of K gates.
-
-    Fresh gates give every expert the same weight: what the experts learn tells them apart.
-    """
+    """g_k(x) = softmax(W_k x), a linear map and no more (section 4.2), for each of K gates."""
 
     def __init__(self, count: int, inputs: int, experts: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(count, inputs, experts))
-        self.bias = nn.Parameter(torch.zeros(count, experts))
+        self.weight = nn.Parameter(_fresh(inputs, count, inputs, experts))
+        self.bias = nn.Parameter(_fresh(inputs, count, experts))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return weights of the experts (K, B, N), each row's adding up to 1."""
@@ -69,8 +70,9 @@ class Gates(nn.Module):
 class Multitask(nn.Module):
     """y_k = h_k(sum_i g_k(x)_i f_i(x)) (equations 5 to 7); with one expert y_k = h_k(f(x)) (1).
 
-    x is a row's category embeddings and its numbers, side by side. Towers h_k are ReLU layers and a
-    linear output. While it learns, shares of the experts and of their outputs are left out.
+    x is a row's category embeddings and its numbers, side by side, crossed if so wanted. Towers h_k
+    are ReLU layers and a linear output. While it learns, shares of the experts and of their outputs
+    are left out.
     """
 
     def __init__(
@@ -81,12 +83,13 @@ class Multitask(nn.Module):
         tasks, inputs = sizes.tasks, sizes.features * config.embedding + sizes.numbers
         embedding = torch.randn(sizes.categories, config.embedding) * _EMBEDDING_SPREAD
         self.embedding = nn.Parameter(embedding)
+        self.cross = Cross(inputs, config.cross) if config.cross else None
         self.experts = Stack(config.experts, inputs, config.expert_units)
         gates = 1 if config.gate == "shared" else tasks
         self.gates = Gates(gates, inputs, config.experts) if config.experts > 1 else None
         self.towers = Stack(tasks, config.expert_units[-1], config.tower_units)
         width = [*config.expert_units, *config.tower_units][-1]
-        self.output = nn.Parameter(torch.randn(tasks, width, 1) / math.sqrt(width))
+        self.output = nn.Parameter(_fresh(width, tasks, width, 1))
         self.bias = nn.Parameter(torch.zeros(tasks))
         self.wide = Wide(sizes) if config.wide else None
 
@@ -111,7 +114,8 @@ class Multitask(nn.Module):
     def inputs(self, codes: Tensor, numbers: Tensor) -> Tensor:
         """Return x (B, X)."""
         embedded = functional.embedding(codes, self.embedding).flatten(1)
-        return torch.cat([embedded, numbers], dim=1)
+        x = torch.cat([embedded, numbers], dim=1)
+        return x if self.cross is None else self.cross(x)
 
     def _thinned(self, gates: Tensor) -> Tensor:
         """Leave whole experts out of a batch now and then, the others' weights adding up to 1."""
@@ -124,6 +128,27 @@ class Multitask(nn.Module):
 
 
 _EMBEDDING_SPREAD = 0.01
+
+
+class Cross(nn.Module):
+    """x + x * (U V x + b), elementwise: products of features (DCN V2, Wang et al., WWW 2021, 3.5).
+
+    V: (X, R), U: (R, X), of low rank R.
+    """
+
+    def __init__(self, inputs: int, rank: int) -> None:
+        super().__init__()
+        self.down = nn.Parameter(torch.randn(inputs, rank) / math.sqrt(max(1, inputs)))
+        self.up = nn.Parameter(torch.randn(rank, inputs) * _CROSS_SPREAD / math.sqrt(rank))
+        self.bias = nn.Parameter(torch.zeros(inputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return crossed rows (B, X)."""
+        return x + x * torch.addmm(self.bias, x @ self.down, self.up)
+
+
+_CROSS_SPREAD = 0.1
+"""A fresh layer crosses little."""
 
 
 class Wide(nn.Module):

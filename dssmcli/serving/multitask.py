@@ -49,6 +49,9 @@ def _shapes(config: MultitaskConfig, sizes: Sizes) -> dict[str, Shape]:
         gates = 1 if config.gate == "shared" else tasks
         shapes |= {"gates.weight": (gates, inputs, config.experts)}
         shapes |= {"gates.bias": (gates, config.experts)}
+    if config.cross:
+        shapes |= {"cross.down": (inputs, config.cross), "cross.up": (config.cross, inputs)}
+        shapes |= {"cross.bias": (inputs,)}
     if config.wide:
         shapes |= {"wide.categories": (sizes.categories, tasks)}
         shapes |= {"wide.numbers": (sizes.numbers, tasks)}
@@ -83,6 +86,10 @@ class Network:
         n, features = rows.codes.shape
         embedded = weights["embedding"].take(rows.codes.reshape(-1), axis=0)
         x = np.concatenate([embedded.reshape(n, features * config.embedding), rows.numbers], axis=1)
+        if config.cross:
+            factors = (x @ weights["cross.down"]) @ weights["cross.up"]
+            factors += weights["cross.bias"] + np.float32(1)
+            x *= factors
         joined = x @ self._first
         joined += self._bias
         count, units = config.experts, config.expert_units[0]
