@@ -132,8 +132,9 @@ def test_what_the_run_does_not_know_is_counted(dssm: Dssm, rec: Path) -> None:
         done = dssm("predict", "-m", rec, "-", "--threads", threads, stdin=text)
         assert done.code == 0 and done.out.count("\n") == 5
         assert done.err.splitlines() == [
-            "Categories that the run does not know: 2 fields.",
-            "No number where one belongs, so taken as missing: 2 fields.",
+            "city: 2 fields with a category not known.",
+            "age: 1 field without a number: missing.",
+            "price: 1 field without a number: missing.",
         ]
     assert dssm("predict", "-q", "-m", rec, "-", stdin=text).err == ""
 

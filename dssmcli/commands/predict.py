@@ -72,7 +72,7 @@ def command(
 
     predictor = load_predictor(model)
     skipped = BadRows(bad_rows == "skip", rejects)
-    form = Form(tuple(keep), as_json)
+    form = Form(tuple(dict.fromkeys(keep)), as_json)
     with writing(output) as write:
         for text in predictions(predictor, table, form, skipped, **parallel(threads)):
             write(text)

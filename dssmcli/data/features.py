@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import between, from_dict, to_dict
+from dssmcli.data.fields import Fields, Index
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.tasks import MISSING
 from dssmcli.errors import ConfigError, RunError, counted
@@ -200,6 +201,7 @@ class Reader:
             for feature in schema.numeric
         ]
         self._categorical = [(columns[name], i) for name, i in places.items()]
+        self._indexes: dict[int, Index] = {}
         self.met = np.zeros((2, len(columns)), np.int64)
 
     def _number(
@@ -240,43 +242,56 @@ class Reader:
 
     def ids(self, feature: int, texts: Sequence[str]) -> Ints:
         """Return the rows (n,) of a categorical feature's texts in the table of all."""
-        found = map(self._ids[feature].get, texts, repeat(self._starts[feature]))
-        return np.fromiter(found, np.int64, len(texts))
+        unknown = self._starts[feature]
+        if isinstance(texts, Fields):
+            if feature not in self._indexes:
+                self._indexes[feature] = Index(self._ids[feature])
+            return self._indexes[feature].find(texts, unknown)
+        return _found(self._ids[feature], texts, unknown)
+
+
+def _found(known: Mapping[str, int], texts: Sequence[str], unknown: int) -> Ints:
+    return np.fromiter(map(known.get, texts, repeat(unknown)), np.int64, len(texts))
 
 
 class _Forms:
     """The forms of the numbers of a column, each worked out when its text is first met.
 
     By slot: table (V, W) float32; codes (V,) int64, the number as a category; unreadable (V,),
-    whether the text is no number.
+    whether the text is no number. Once many are kept, those of others are good for one call.
     """
 
     def __init__(self, feature: Numeric, ids: Mapping[str, int], unknown: int) -> None:
         self._feature, self._ids, self._unknown = feature, ids, unknown
-        self._forget()
-
-    def _forget(self) -> None:
         self._slots: dict[str, int] = {}
-        self.table = np.zeros((0, self._feature.width), np.float32)
+        self._index = Index(self._slots)
+        self.table = np.zeros((0, feature.width), np.float32)
         self.codes = np.zeros(0, np.int64)
         self.unreadable = np.zeros(0, np.bool_)
 
     def slots(self, texts: Sequence[str]) -> Ints:
         """Return where the forms of texts (n,) stand; valid until the next call."""
-        try:
-            return np.fromiter(map(self._slots.__getitem__, texts), np.int64, len(texts))
-        except KeyError:
-            self._meet(texts)
-            return np.fromiter(map(self._slots.__getitem__, texts), np.int64, len(texts))
+        if isinstance(texts, Fields):
+            found = self._index.find(texts, -1)
+        else:
+            found = _found(self._slots, texts, -1)
+        missing = np.flatnonzero(found < 0)
+        if len(missing):
+            met = [texts[place] for place in missing.tolist()]
+            fresh = self._meet([*dict.fromkeys(met)])
+            found[missing] = [fresh[text] for text in met]
+        return found
 
-    def _meet(self, texts: Sequence[str]) -> None:
-        if len(self._slots) > _KEPT:
-            self._forget()
-        fresh = [text for text in dict.fromkeys(texts) if text not in self._slots]
-        numbers = numbers_in(fresh)
-        self._slots.update(zip(fresh, count(len(self._slots)), strict=False))
-        self.table = np.concatenate([self.table, self._feature.forms(numbers)])
-        ids = [self._ids.get(text, self._unknown) for text in fresh]
-        self.codes = np.append(self.codes, np.array(ids, np.int64))
-        strange = [text.strip() not in MISSING for text in fresh]
-        self.unreadable = np.append(self.unreadable, np.isnan(numbers) & strange)
+    def _meet(self, texts: Sequence[str]) -> Mapping[str, int]:
+        """Work out the forms of texts that are not kept, and return their slots."""
+        kept = len(self._slots)
+        fresh = dict(zip(texts, count(kept), strict=False))
+        numbers = numbers_in(texts)
+        strange = [text.strip() not in MISSING for text in texts]
+        self.table = np.concatenate([self.table[:kept], self._feature.forms(numbers)])
+        self.codes = np.append(self.codes[:kept], _found(self._ids, texts, self._unknown))
+        self.unreadable = np.append(self.unreadable[:kept], np.isnan(numbers) & strange)
+        if kept + len(texts) <= _KEPT:
+            self._slots.update(fresh)
+            self._index = Index(self._slots)
+        return fresh

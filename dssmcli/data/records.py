@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import NamedTuple
 
+from dssmcli.data.fields import Fields, fields_in
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, counted, shown
 
@@ -28,7 +29,7 @@ _LONGEST_ROW = 1 << 20
 _RETURN = "\udc0d"
 """Stands for a carriage return within a line, which csv would take for its end. No text has it."""
 
-Columns = list[list[str]]
+Columns = Sequence[Sequence[str]]
 """The fields of n rows, a list of n for each column."""
 
 
@@ -59,6 +60,18 @@ class Sheet(NamedTuple):
             return None  # a blank line is no field
         bare = "".join(firsts).split("\n")
         return [bare if not column else fields[column::width] for column in picked]
+
+    def fields(self, content: bytes, picked: Sequence[int]) -> list[Fields] | None:
+        """Return what `plain` does, without making a string of every field."""
+        content = _without_returns(content)
+        try:
+            if not content.isascii():
+                content.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        if len(self.names) == 1 and b"\n\n" in b"\n" + content + b"\n":
+            return None  # a blank line is no field
+        return fields_in(content, self.delimiter, len(self.names), picked)
 
 
 class Bad(NamedTuple):
@@ -139,6 +152,12 @@ class TableFile:
         for row in block.bad:
             self._bad_rows.take(row.raw, row.error)
         return block.columns
+
+    def fields(self, block: Block, picked: Sequence[int]) -> Columns:
+        """Return what `columns` does, of plain lines as Fields."""
+        piece = block.piece
+        found = None if piece is None else self.sheet.fields(piece.content, picked)
+        return self.columns(block, picked) if found is None else found
 
     def _block(self, piece: Piece, picked: Sequence[int]) -> Block:
         if _QUOTE not in piece.content:

@@ -54,13 +54,13 @@ class _Work:
 
     def here(self, block: Block) -> bytes:
         """Return what is made of a block."""
-        return self._make(self._file.columns(block, self._picked))
+        return self._make(self._file.fields(block, self._picked))
 
     def answer(self, message: bytes) -> Sequence[bytes]:
         """Return what is made of rows without a quote, if nothing is wrong with any."""
         for reader in self._readers:
             reader.met[:] = 0
-        columns = self._file.sheet.plain(message, self._picked) if message else None
+        columns = self._file.sheet.fields(message, self._picked) if message else None
         try:
             made = None if columns is None else self._make(columns)
         except DssmError:  # is met again, and raised, where it can be told

@@ -157,7 +157,7 @@ def _blocks(
         gates = predictor.predicted(columns[:needed]).gates
         assert gates is not None
         plain = np.ascontiguousarray(gates, np.float32).tobytes()
-        texts = json.dumps(columns[needed] if by else []).encode()
+        texts = json.dumps([*columns[needed]] if by else []).encode()
         return _SIZES.pack(gates.shape[0], gates.shape[1]) + plain + texts
 
     picked = places_of([*predictor.columns, *by], file)

@@ -19,6 +19,9 @@ from dssmcli.serving.weights import Shape
 Floats = npt.NDArray[np.float32]
 Weights = Mapping[str, Floats]
 
+AT_ONCE = 256
+"""Rows that go through a network together at most."""
+
 
 class Answers(NamedTuple):
     """outputs: (n, K), logits of binary tasks. gates: (K, n, N), each row's adding up to 1; None
@@ -79,18 +82,17 @@ class Network:
         #: Experts' first layers and gates, which are linear in the same inputs, as one map.
         self._first = np.ascontiguousarray(np.concatenate(first, axis=1))
         self._bias = np.concatenate(bias)
+        # Room for the large arrays of some rows: memory that is new each time costs more than
+        # what is done in it.
+        inputs = len(self._first)
+        self._x, self._factors = (np.empty((AT_ONCE, inputs), np.float32) for _ in range(2))
+        self._joined = np.empty((AT_ONCE, len(self._bias)), np.float32)
 
     def __call__(self, rows: Rows) -> Answers:
-        """Return the answers for some rows."""
+        """Return the answers for AT_ONCE rows at most."""
         config, weights = self._config, self._weights
-        n, features = rows.codes.shape
-        embedded = weights["embedding"].take(rows.codes.reshape(-1), axis=0)
-        x = np.concatenate([embedded.reshape(n, features * config.embedding), rows.numbers], axis=1)
-        if config.cross:
-            factors = (x @ weights["cross.down"]) @ weights["cross.up"]
-            factors += weights["cross.bias"] + np.float32(1)
-            x *= factors
-        joined = x @ self._first
+        n, x = len(rows.codes), self._inputs(rows)
+        joined = np.matmul(x, self._first, out=self._joined[:n])
         joined += self._bias
         count, units = config.experts, config.expert_units[0]
         experts = joined[:, : count * units].reshape(n, count, units).transpose(1, 0, 2)
@@ -107,6 +109,21 @@ class Network:
             for column in rows.codes.T:
                 outputs += weights["wide.categories"][column]
         return Answers(outputs, gates)
+
+    def _inputs(self, rows: Rows) -> Floats:
+        """Return what experts and gates take, (n, X), good until the next call."""
+        weights, n = self._weights, len(rows.codes)
+        x = self._x[:n]
+        width = x.shape[1] - rows.numbers.shape[1]
+        x[:, :width] = weights["embedding"].take(rows.codes, axis=0).reshape(n, width)
+        x[:, width:] = rows.numbers
+        if self._config.cross:
+            down = x @ weights["cross.down"]
+            factors = np.matmul(down, weights["cross.up"], out=self._factors[:n])
+            factors += weights["cross.bias"]
+            factors += 1
+            x *= factors
+        return x
 
     def _layer(self, name: str, i: int, x: Floats) -> Floats:
         sums = x @ self._weights[f"{name}.weight.{i}"]

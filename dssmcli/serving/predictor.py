@@ -14,13 +14,10 @@ from dssmcli.data.tasks import Target, target_from_dict
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.rec_config import MultitaskConfig, Sizes, multitask_from_dict
 from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, read_ahead, using_run
-from dssmcli.serving.multitask import Answers, build_network, weight_shapes
+from dssmcli.serving.multitask import AT_ONCE, Answers, build_network, weight_shapes
 from dssmcli.serving.weights import tensors_in
 
 Floats = npt.NDArray[np.float32]
-
-_AT_ONCE = 512
-"""Rows that go through the network together: what they touch fits into a core's own cache."""
 
 
 class Predicted(NamedTuple):
@@ -89,8 +86,8 @@ class Predictor:
 
 
 def _parts(rows: Rows) -> Iterator[Rows]:
-    for first in range(0, max(1, len(rows.codes)), _AT_ONCE):
-        part = slice(first, first + _AT_ONCE)
+    for first in range(0, max(1, len(rows.codes)), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
         yield Rows(rows.codes[part], rows.numbers[part])
 
 
