@@ -82,6 +82,9 @@ class Network:
         #: Experts' first layers and gates, which are linear in the same inputs, as one map.
         self._first = np.ascontiguousarray(np.concatenate(first, axis=1))
         self._bias = np.concatenate(bias)
+        if config.cross:
+            #: x + x * (d U + b) is x * (d U + b + 1).
+            self._one = weights["cross.bias"] + 1
         # Room for the large arrays of some rows: memory that is new each time costs more than
         # what is done in it.
         inputs = len(self._first)
@@ -120,8 +123,7 @@ class Network:
         if self._config.cross:
             down = x @ weights["cross.down"]
             factors = np.matmul(down, weights["cross.up"], out=self._factors[:n])
-            factors += weights["cross.bias"]
-            factors += 1
+            factors += self._one
             x *= factors
         return x
 

@@ -35,9 +35,9 @@ Values = npt.NDArray[np.float64]
 INPUTS = 100
 MODELS = {"shared-bottom": "Shared-Bottom", "omoe": "OMoE", "mmoe": "MMoE"}
 CONFIGS = {  # the shared parts have about the same number of weights, as in the paper
-    "shared-bottom": MultitaskConfig("shared-bottom", 1, (113,), (8,)),
-    "omoe": MultitaskConfig("mmoe", 8, (16,), (8,), gate="shared"),
-    "mmoe": MultitaskConfig("mmoe", 8, (16,), (8,)),
+    "shared-bottom": MultitaskConfig("shared-bottom", 1, (113,), (8,), cross=0),
+    "omoe": MultitaskConfig("mmoe", 8, (16,), (8,), "shared", cross=0),
+    "mmoe": MultitaskConfig("mmoe", 8, (16,), (8,), cross=0),
 }
 SIZES = Sizes(categories=0, features=0, numbers=INPUTS, tasks=2)
 BATCH = 256
