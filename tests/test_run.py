@@ -27,6 +27,7 @@ from dssmcli.errors import OutputError, RunError
 from dssmcli.run import FILES, FORMAT, MANIFEST, Run, open_run, publish, workplace
 
 FORMAT_1 = Path(__file__).parent / "data" / "format-1"
+FORMAT_3 = Path(__file__).parent / "data" / "format-3"
 
 
 def reseal(run: Path) -> None:
@@ -52,6 +53,14 @@ def test_a_committed_run_of_format_1_loads_for_ever(arch: str) -> None:
     expected = json.loads((FORMAT_1 / f"{arch}.json").read_text("utf-8"))
     for query, title, score in expected:
         assert model.score(query, title) == pytest.approx(score, abs=1e-5)
+
+
+def test_a_committed_multitask_run_of_format_3_loads_for_ever() -> None:
+    model = dssmcli.load_predictor(FORMAT_3 / "mmoe")
+    expected = json.loads((FORMAT_3 / "mmoe.json").read_text("utf-8"))
+    columns = {name: [row[name] for row in expected["rows"]] for name in model.columns}
+    assert model.tasks == ["bought", "minutes"]
+    np.testing.assert_allclose(model.predict(columns), expected["predicted"], rtol=1e-4)
 
 
 def test_a_cnn_written_before_there_were_several_widths_gives_the_same_vectors(
