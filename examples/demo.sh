@@ -1,5 +1,5 @@
 #!/bin/sh
-# Trains on the English and the Chinese example, then evaluates, encodes and scores: demo.sh FOLDER.
+# Trains on the examples, then evaluates, encodes, scores and predicts: demo.sh FOLDER.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -26,4 +26,9 @@ show 'dssm score -m en "cheap settee for two" "Cordless Lawn Mower"'
 show 'dssm score -m zh "灰色健身垫" "水泥色瑜伽毯 加宽"'
 show 'dssm score -m zh "灰色健身垫" "曜石黑移动电源 大容量"'
 show 'dssm tokenize -m zh "type-c 充电宝"'
+cp "$here/multitask/visits.csv" "$here/multitask/heldout.csv" .
+show "dssm train-rec mmoe visits.csv -o shop --overwrite --ignore day --task bought --task minutes:regression"
+show 'dssm eval -m shop heldout.csv'
+show 'dssm predict -m shop --keep visit heldout.csv | head -n 4'
+show 'dssm gates -m shop heldout.csv'
 printf '\nThe runs are in %s: try  dssm score -m %s/en "a query" "a title"\n' "$1" "$1"
