@@ -179,7 +179,7 @@ def open_run(path: Path) -> Run:
         if path.exists():
             raise RunError(f"{path}: not a run (a run is a folder that a training wrote).")
         raise RunError(
-            f"{path}: no such run. Train one with `dssm train PAIRS -o {path}`, "
+            f"{path}: no such run. Train one: `dssm train PAIRS -o {path}`, or `dssm train-rec`; "
             f"or name another with -m DIR or ${ENVIRONMENT_VARIABLE}."
         )
     if not os.path.lexists(path / MANIFEST):

@@ -71,8 +71,7 @@ def train(
         total = float(loss.total.detach())
         if not math.isfinite(total):
             raise DivergedError(
-                f"The loss became {total} at step {number + 1}. "
-                "Try a lower --learning-rate or --gamma."
+                f"The loss became {total} at step {number + 1}. Try a lower --learning-rate."
             )
         loss.total.backward()  # type: ignore[no-untyped-call]
         if config.clip_norm:

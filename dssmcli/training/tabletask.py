@@ -13,7 +13,7 @@ from dssmcli.data.features import Reader, Schema
 from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.suspects import suspects
 from dssmcli.data.table import Table, read_table
-from dssmcli.data.tasks import Labels, Target, check_positive, parse_tasks, targets_of
+from dssmcli.data.tasks import Labels, Target, Task, check_positive, parse_tasks, targets_of
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
 from dssmcli.rec_config import MultitaskConfig, MultitaskTrainConfig, Sizes, sized_rows
@@ -79,28 +79,19 @@ def build_table_task(
     for line in found.lines:
         say(line)
     reader = Reader(found.schema)
-    train = examples_of(table, reader, tasks, where)
+    valid = None if held is None else _judging(held, given, reader, tasks)
+    train = examples_of(whole if valid is None else table, reader, tasks, where)
     for warning in [*found.warnings, *suspects(reader, train, tasks)]:
         say(f"Warning: {warning}")
     targets = targets_of(tasks, train.labels, dict(given.weights), where)
     for target, labels in zip(targets, train.labels.T, strict=True):
         say(_told(target, labels))
-    valid = None
-    if held is not None:
-        held_where = ", ".join(map(name_of, given.valid_sources or given.sources))
-        valid = _judging(examples_of(held, reader, tasks, held_where))
-        if valid is None and given.valid_sources:
-            raise DataError(
-                f"{held_where}: {targets[0].name} has no two different labels: nothing to "
-                "validate on."
-            )
     said = f"{len(valid):,} for validation" if valid else "none for validation"
     say(f"{len(train):,} rows to train on, {said}.")
     if valid is None:
         say("Warning: nothing to validate on: the last weights are kept.")
     config = sized_rows(config, len(train))
     say(f"{model.arch}, {counted(config.epochs, 'epoch')} of batches of {config.batch_size}.")
-    digest = None if held is None or not given.valid_sources else held.digest
     return TableTask(
         model,
         config,
@@ -109,7 +100,7 @@ def build_table_task(
         _scaled(train, targets),
         None if valid is None else _scaled(valid, targets),
         whole.digest,
-        digest,
+        None if held is None or not given.valid_sources else held.digest,
     )
 
 
@@ -131,11 +122,24 @@ _FEW_ROWS = 5_000
 """Of fewer rows, twice the share is held out: a figure on some hundred rows says little."""
 
 
-def _judging(valid: Examples) -> Examples | None:
-    """Return validation rows, None when their main labels cannot tell a good model from a bad."""
+def _judging(
+    held: Table, given: TableInput, reader: Reader, tasks: Sequence[Task]
+) -> Examples | None:
+    """Return validation rows; None when their main labels cannot tell a good model from a bad.
+
+    Raises DataError when these are rows that the user named.
+    """
+    where = ", ".join(map(name_of, given.valid_sources or given.sources))
+    valid = examples_of(held, reader, tasks, where)
     labels = valid.labels[:, 0]
     known = labels[~np.isnan(labels)]
-    return valid if len(known) and known.min() < known.max() else None
+    if len(known) and known.min() < known.max():
+        return valid
+    if given.valid_sources:
+        raise DataError(
+            f"{where}: {tasks[0].name} has no two different labels: nothing to validate on."
+        )
+    return None
 
 
 def _scaled(examples: Examples, targets: Sequence[Target]) -> Examples:
