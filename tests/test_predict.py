@@ -18,6 +18,7 @@ from tables import EXPERTS, SMALL_TABLE, TASKS, read_predicted, world, write_tab
 from test_cli import PYTHON, SERVING
 
 from dssmcli.data import records
+from dssmcli.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +257,39 @@ def test_closed_and_full_streams_are_one_line(
     )
     lines = done.stderr.splitlines()
     assert done.returncode == code and len(lines) == 1 and said in lines[0], done
+
+
+def test_python_takes_numbers_and_names_what_is_wrong(rec: Path) -> None:
+    from dssmcli.serving.predictor import load_predictor
+
+    predictor = load_predictor(rec)
+    texts = {"city": ["ulm", "ulm"], "age": ["31", ""], "price": ["2", "2.50"]}
+    plain = {"city": np.array(["ulm", "ulm"]), "age": [31, None], "price": np.array([2.0, 2.5])}
+    np.testing.assert_array_equal(predictor.predict(texts), predictor.predict(plain))
+    gap = predictor.predict({**plain, "age": [31, float("nan")]})
+    np.testing.assert_array_equal(gap, predictor.predict(texts))
+    with pytest.raises(DataError, match='no column "city", "price": the run reads'):
+        predictor.predict({"age": [1]})
+    with pytest.raises(DataError, match="1 value, expected 2 as"):
+        predictor.predict({**texts, predictor.columns[-1]: ["1"]})
+
+
+def test_a_missing_column_is_told_without_naming_one_that_the_run_reads(
+    dssm: Dssm, rec: Path
+) -> None:
+    done = dssm("predict", "-m", rec, "-", stdin=b"citi,age\nulm,3\n")
+    assert done.code == 3 and 'no column "city", "price", found' in done.err
+    done = dssm("predict", "-m", rec, "-", stdin=b"citi,age,price\nulm,3,1\n")
+    assert 'Is it "citi"?' in done.err
+    done = dssm("predict", "-m", rec, "-", stdin=b"age,price\n3,1\n")
+    assert 'no column "city"' in done.err and "Is it" not in done.err
+
+
+def test_a_row_with_another_delimiter_is_told_so_and_the_advice_is_not_repeated(
+    dssm: Dssm, rec: Path
+) -> None:
+    table = b"city\tage\tprice\nulm,3,1\nulm\t3\t1\n"
+    done = dssm("predict", "-m", rec, "-", stdin=table)
+    assert done.code == 3 and "has tabs between its names, the row commas. Skip" in done.err
+    done = dssm("predict", "-m", rec, "--bad-rows", "skip", "-", stdin=table)
+    assert done.code == 0 and "the row commas.\n" in done.err and "Skip such" not in done.err

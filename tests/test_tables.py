@@ -363,3 +363,17 @@ def test_damaged_features_are_one_line() -> None:
         with pytest.raises(RunError, match=said):
             schema_from_json(text, Path("features.json"))
     assert Schema((), ()).width == 0 and Numeric.__doc__
+
+
+def test_a_number_is_one_category_however_it_is_written() -> None:
+    found = found_in(y=[0, 1] * 30, rooms=["1", "2", "3.0", " 2", "NA", "1.0"] * 10)
+    coded, (number,) = found.schema.categorical[0], found.schema.numeric
+    assert set(coded.values) == {"1", "2", "3", "NA"} and number.name == "rooms"
+    rows = Reader(found.schema).rows([["2", "2.0", "2e0", " 2", "3", "NA", "9"]])
+    assert len(set(rows.codes[:4, 0].tolist())) == 1 and (rows.numbers[0] == rows.numbers[1]).all()
+    assert len(set(rows.codes[:, 0].tolist())) == 4
+
+
+def test_what_begins_with_a_zero_is_a_code_and_no_number() -> None:
+    found = found_in(y=[0, 1] * 30, post=["01010", "20095", "80331"] * 20)
+    assert kinds(found) == (["post"], [])

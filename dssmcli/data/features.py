@@ -174,6 +174,12 @@ class Rows(NamedTuple):
     numbers: Floats32
 
 
+def code_of(text: str) -> str:
+    """Return the text of a number as categories have it: 2, 2.0 and " 2" are one."""
+    number = signed_number_in(text)
+    return text if np.isnan(number) else repr(number).removesuffix(".0")
+
+
 def numbers_in(texts: Sequence[str]) -> Floats:
     """Return the numbers (n,) that fields hold, nan for what is missing or is none."""
     return np.fromiter(map(signed_number_in, texts), np.float64, len(texts))
@@ -193,6 +199,8 @@ class Reader:
             dict(zip(feature.values, range(start + 1, start + feature.size), strict=True))
             for feature, start in zip(schema.categorical, self._starts, strict=True)
         ]
+        #: Which categorical features are numbers besides.
+        self._coded: set[int] = set()
         columns = {name: place for place, name in enumerate(schema.names)}
         places = {feature.name: i for i, feature in enumerate(schema.categorical)}
         #: Of each numeric feature: its column, and the categorical feature of the same, if any.
@@ -208,6 +216,8 @@ class Reader:
         self, feature: Numeric, column: int, category: int | None
     ) -> tuple[int, int | None, _Forms]:
         ids, start = ({}, 0) if category is None else (self._ids[category], self._starts[category])
+        if category is not None:
+            self._coded.add(category)
         return column, category, _Forms(feature, ids, start)
 
     @property
@@ -247,6 +257,8 @@ class Reader:
             if feature not in self._indexes:
                 self._indexes[feature] = Index(self._ids[feature])
             return self._indexes[feature].find(texts, unknown)
+        if feature in self._coded:
+            texts = [*map(code_of, texts)]
         return _found(self._ids[feature], texts, unknown)
 
 
@@ -289,7 +301,8 @@ class _Forms:
         numbers = numbers_in(texts)
         strange = [text.strip() not in MISSING for text in texts]
         self.table = np.concatenate([self.table[:kept], self._feature.forms(numbers)])
-        self.codes = np.append(self.codes[:kept], _found(self._ids, texts, self._unknown))
+        ids = _found(self._ids, [*map(code_of, texts)], self._unknown)
+        self.codes = np.append(self.codes[:kept], ids)
         self.unreadable = np.append(self.unreadable[:kept], np.isnan(numbers) & strange)
         if kept + len(texts) <= _KEPT:
             self._slots.update(fresh)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from dssmcli.config import between
-from dssmcli.data.features import Categorical, Floats, Ints, Numeric, Schema, signed_log
+from dssmcli.data.features import Categorical, Floats, Ints, Numeric, Schema, code_of, signed_log
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.table import Column, Table
 from dssmcli.data.tasks import MISSING, Task
@@ -22,6 +23,8 @@ _CODES = 256
 BINS = 16
 """Bins of a numeric feature at most."""
 _ZERO_HEAVY = 0.1
+_CODE = re.compile(r"0\d")
+"""How no number begins, but a post code or the like may."""
 _NEARLY_ALL = 0.9
 _FEW_ROWS = 50
 _LARGEST = 1e150
@@ -77,7 +80,7 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
     categorical: list[Categorical] = []
     numeric: list[Numeric] = []
     warnings: list[str] = []
-    left_out = [*dict.fromkeys(given.ignored)]
+    left_out = [name for name in dict.fromkeys(given.ignored) if name not in labels]
     for name, column in table.columns.items():
         if name in labels or name in given.ignored:
             continue
@@ -135,6 +138,8 @@ def _seen(column: Column) -> _Seen:
 
 def _is_numeric(seen: _Seen) -> bool:
     numbers = seen.numbers[~np.isnan(seen.numbers)]
+    if any(map(_CODE.match, seen.texts)):
+        return False
     return not seen.strange and len(np.unique(numbers)) >= _FEWEST_NUMBERS
 
 
@@ -220,8 +225,13 @@ def _coded(name: str, seen: _Seen, min_count: int) -> list[Categorical]:
 
     A number may be a code, or mean more than its size says; as a category it has no order.
     """
-    few = len(seen.texts) <= _CODES and 2 * len(seen.texts) <= seen.counts.sum()
-    return [_categorical(name, seen, min_count)] if few else []
+    counts: Counter[str] = Counter()
+    for text, count in zip(seen.texts, seen.counts.tolist(), strict=True):
+        counts[code_of(text)] += count
+    if len(counts) > _CODES or 2 * len(counts) > counts.total():
+        return []
+    texts, sizes = list(counts), np.array(list(counts.values()), np.int64)
+    return [_categorical(name, _Seen(texts, np.zeros(0), sizes), min_count)]
 
 
 def _numeric(name: str, seen: _Seen) -> Numeric:

@@ -18,11 +18,12 @@ from itertools import count
 from typing import NamedTuple
 
 from dssmcli.data.fields import Fields, fields_in
-from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
+from dssmcli.data.tsv import SKIP, BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, counted, shown
 
 DELIMITERS = ("\t", ",", ";")
 _PIECE_BYTES = 1 << 18
+_SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 _QUOTE = b'"'
 _LONGEST_ROW = 1 << 20
 """Bytes of a row of several lines at most: past them its quote is taken for one never closed."""
@@ -246,12 +247,22 @@ class TableFile:
         if row and width and len(row) != width:
             raise DataError(
                 f"{self._place}: {counted(len(row), 'field')}, expected {width:,} as the header "
-                "has. Skip such rows with --bad-rows skip."
+                f"has.{self._otherwise(row)}{SKIP}"
             )
+
+    def _otherwise(self, row: list[str]) -> str:
+        """Return what else may stand between the fields of a row that has but one."""
+        other = max(DELIMITERS, key=row[0].count)
+        if len(row) > 1 or other not in row[0]:
+            return ""
+        return (
+            f" The header has {_SPOKEN[self.sheet.delimiter]} between its names, the row "
+            f"{_SPOKEN[other]}."
+        )
 
     def _told(self, error: csv.Error) -> str:
         text = shown(self._taken[0].raw.decode("utf-8", "replace"))
-        skip = " Skip such rows with --bad-rows skip." if self.sheet.names else ""
+        skip = SKIP if self.sheet.names else ""
         if "unexpected end" in str(error):
             return f"a quote opens a field and none closes it ({text}), expected one.{skip}"
         return (

@@ -39,10 +39,13 @@ def suspects(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator
         ones = int((labels[known] > 0).sum())
         if len(known) < _FEW_ROWS or (binary and min(ones, len(known) - ones) < _FEW_LABELS):
             continue
+        scores: dict[str, float] = {}
         for name, group, numbers in features:
             score = _alone(group[known], labels[known], binary)
             if numbers is not None and not binary:
                 score = max(score, _linear(numbers[known], labels[known]))
+            scores[name] = max(scores.get(name, 0.0), score)
+        for name, score in scores.items():
             if score >= _NEAR_PERFECT:
                 what = "AUC" if binary else "R²"
                 yield (

@@ -39,7 +39,7 @@ class Table(NamedTuple):
     def column(self, name: str, where: str) -> Column:
         """Return a column; DataError, which tells where it should be, when it is missing."""
         if name not in self.columns:
-            raise DataError(f"{where}: {_lacks(name, [*self.columns])}")
+            raise DataError(f"{where}: {_lacks([name], [name], [*self.columns])}")
         return self.columns[name]
 
     def take(self, rows: npt.NDArray[np.int64]) -> Table:
@@ -71,16 +71,18 @@ def read_table(sources: Sequence[str], bad_rows: BadRows) -> Table:
 def places_of(wanted: Sequence[str], file: TableFile) -> list[int]:
     """Return where the wanted columns stand in a file; DataError when one is missing."""
     places = {name: place for place, name in enumerate(file.sheet.names)}
-    for name in wanted:
-        if name not in places:
-            raise DataError(f"{file.sheet.source}: {_lacks(name, file.sheet.names)}")
+    missing = [name for name in wanted if name not in places]
+    if missing:
+        raise DataError(f"{file.sheet.source}: {_lacks(missing, wanted, file.sheet.names)}")
     return [places[name] for name in wanted]
 
 
-def _lacks(name: str, names: Sequence[str]) -> str:
-    near = nearest(name, names)
-    hint = f" Is it {shown(near)}?" if near else ""
-    return f"the header has no column {shown(name)}, found {shown(', '.join(names))}.{hint}"
+def _lacks(missing: Sequence[str], wanted: Sequence[str], names: Sequence[str]) -> str:
+    """Say which columns are missing, and which other, that nobody wants, the first may be."""
+    near = nearest(missing[0], [name for name in names if name not in wanted])
+    hint = f" Is it {shown(near)}?" if near and len(missing) == 1 else ""
+    lacking = ", ".join(shown(name) for name in missing[:10])
+    return f"the header has no column {lacking}, found {shown(', '.join(names))}.{hint}"
 
 
 class _Encoder:

@@ -157,7 +157,9 @@ def _expected(task: Task, texts: Sequence[str]) -> str:
     yes = next((text for text in known if text.strip().lower() in _YES), known[-1]).strip()
     said = f"Say which values are a 1, as in --task '{task.column}={yes}'."
     if task.kind == "regression":
-        return f"expected {_NUMBERS}. {said}"
+        return f"expected {_NUMBERS}, without signs or units." + (
+            f" {said}" if len(known) <= _FEW else ""
+        )
     if len(known) > 2 and not any(math.isnan(signed_number_in(text)) for text in known):
         return (
             f"expected 0 and 1. If it is a number to predict: --task '{task.column}:regression'; "
@@ -169,6 +171,8 @@ def _expected(task: Task, texts: Sequence[str]) -> str:
 _HEADER = " The first line names the columns, between tabs, commas or semicolons."
 _LARGEST = 1e30
 """Of labels: their squares, too, are to be float32 when they are scaled."""
+_FEW = 20
+"""Of so many distinct values at most, some may be meant to be a 1."""
 _NUMBERS = f"numbers from {-_LARGEST:g} to {_LARGEST:g}"
 _YES = ("yes", "y", "true", "t", "1", "1.0", "positive")
 

@@ -19,6 +19,8 @@ STDIN = "-"
 _GZIP_MAGIC = b"\x1f\x8b"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 UTF8_MARK = b"\xef\xbb\xbf"
+SKIP = " Skip such rows with --bad-rows skip."
+"""What can be done about a bad row, if there are not many."""
 
 
 class Line(NamedTuple):
@@ -42,7 +44,7 @@ class Line(NamedTuple):
             byte = self.raw[error.start]
             raise DataError(
                 f"{self.place}:{column}: invalid UTF-8 (byte 0x{byte:02x}), expected UTF-8 text. "
-                "Convert the file (iconv -t utf-8) or skip such rows with --bad-rows."
+                f"Convert the file (iconv -f ENCODING -t utf-8).{SKIP}"
             ) from error
 
 
@@ -188,7 +190,8 @@ class BadRows:
         """Return a sentence about the rows set aside, empty if there are none."""
         if not self.count:
             return ""
-        return f"Skipped {counted(self.count, 'bad row')}, the first: {self.first}"
+        first = str(self.first).removesuffix(SKIP)
+        return f"Skipped {counted(self.count, 'bad row')}, the first: {first}"
 
     def write_rejects(self) -> None:
         """Write the rows set aside, as they were, to the rejects file if one was named."""

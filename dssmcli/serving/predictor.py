@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dssmcli.data.features import Reader, Rows, Schema, schema_from_json
 from dssmcli.data.tasks import Target, target_from_dict
-from dssmcli.errors import ConfigError, RunError
+from dssmcli.errors import ConfigError, DataError, RunError, counted, shown
 from dssmcli.rec_config import MultitaskConfig, Sizes, multitask_from_dict
 from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, read_ahead, using_run
 from dssmcli.serving.multitask import AT_ONCE, Answers, build_network, weight_shapes
@@ -58,12 +58,27 @@ class Predictor:
         """Return the names of the tasks, the main one first."""
         return [target.name for target in self.targets]
 
-    def predict(self, columns: Mapping[str, Sequence[str]]) -> Floats:
+    def predict(self, columns: Mapping[str, Iterable[object]]) -> Floats:
         """Return the probability of each binary task and the number of each other, (n, K) float32.
 
-        columns: the texts (n,) of each of the run's columns. Raises KeyError without one of them.
+        columns: the values (n,) of each of the run's columns, a data frame will do: texts as they
+        would stand in a table, or numbers; None and nan are missing. Raises DataError when a column
+        is not there or longer than another.
         """
-        return self.predicted([columns[name] for name in self.columns]).values
+        missing = [name for name in self.columns if name not in columns]
+        if missing:
+            raise DataError(
+                f"no column {', '.join(map(shown, missing))}: the run reads "
+                f"{', '.join(self.columns)}."
+            )
+        texts = [_texts(columns[name]) for name in self.columns]
+        for name, column in zip(self.columns, texts, strict=True):
+            if len(column) != len(texts[0]):
+                raise DataError(
+                    f"{name}: {counted(len(column), 'value')}, expected {len(texts[0]):,} as "
+                    f"{self.columns[0]} has."
+                )
+        return self.predicted(texts).values
 
     def predicted(self, columns: Sequence[Sequence[str]]) -> Predicted:
         """Return predictions and gates, given the texts (n,) of `columns` in their order."""
@@ -83,6 +98,12 @@ class Predictor:
             else:
                 values[:, k] = outputs[:, k] * target.scale + target.mean
         return values
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    """Return values as they would stand in a table."""
+    # A nan becomes the text "nan", which is one of those that say so.
+    return ["" if value is None else str(value) for value in values]
 
 
 def _parts(rows: Rows) -> Iterator[Rows]:

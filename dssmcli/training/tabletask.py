@@ -15,7 +15,7 @@ from dssmcli.data.suspects import suspects
 from dssmcli.data.table import Table, read_table
 from dssmcli.data.tasks import Labels, Target, Task, check_positive, parse_tasks, targets_of
 from dssmcli.data.tsv import BadRows, name_of
-from dssmcli.errors import DataError, counted
+from dssmcli.errors import DataError, counted, shown
 from dssmcli.rec_config import MultitaskConfig, MultitaskTrainConfig, Sizes, sized_rows
 
 Say = Callable[[str], None]
@@ -153,7 +153,8 @@ def _told(target: Target, labels: Labels) -> str:
     lacking = len(labels) - len(known)
     missing = f", {lacking:,} rows lack it" if lacking else ""
     if target.binary:
-        said = f"{known.mean():.1%} positive"
+        ones = " or ".join(map(shown, target.task.positive)) or "1"
+        said = f"{known.mean():.1%} positive, where it is {ones}"
     else:
         said = f"a number from {known.min():g} to {known.max():g}, {target.mean:g} on average"
     return f"Task {target.name}: {said}{missing}."
