@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
@@ -97,6 +97,15 @@ def shown(events: Iterable[Step | Evaluated], display: TrainingDisplay) -> Itera
             yield event
 
 
+def _ended(history: Sequence[Mapping[str, Any]], patience: int) -> str:
+    """Say why a training ended, and what is kept of it."""
+    best = max((i for i, line in enumerate(history) if line["best"]), default=0)
+    stopped = (
+        f"No better in {patience} evaluations. " if len(history) - 1 - best >= patience else ""
+    )
+    return f"{stopped}Kept the weights of step {history[best]['step']}."
+
+
 def train_table_run(
     task: TableTask, place: Workplace, output: Path, display: TrainingDisplay
 ) -> None:
@@ -114,6 +123,7 @@ def train_table_run(
     display.start(state.step, steps_in_all(task))
     for _ in shown(train_multitask(task, state), display):
         place.save(checkpoint(task, state))
+    display.say(_ended(state.history, task.config.patience))
     publish(place, run_contents(task, state))
     discard(place)
     display.say(f"Wrote {output}.")
@@ -131,6 +141,7 @@ def _write_run(
     warning = untrained_kept(state.history)
     if warning:
         display.say(warning)
+    display.say(_ended(state.history, task.config.patience))
     masked = state.history[-1].get("masked", 0.0)
     display.say(f"Candidates masked as known matches: {masked:.1%}.")
     display.say(f"Wrote {output}.")

@@ -160,7 +160,7 @@ def command() -> None:
 
     A TABLE is CSV or TSV with a header line, gzipped or not. Every column that is no task is a
     feature unless you --ignore it. What each one is, is found out, printed and kept in the run:
-    texts, and whole numbers of which there are few, are categories, other numbers are numbers.
+    texts are categories, numbers are numbers, and those of which there are few are both.
     """
 
 

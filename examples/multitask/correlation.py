@@ -168,7 +168,10 @@ class Results(NamedTuple):
 
 def report(results: Results) -> Iterator[str]:
     """Yield the lines of the table: losses, then differences within a seed."""
-    yield "what\tp\tmean\tlow\thigh\tmedian\tlow\thigh\tmin\tmax\tseeds below 0"
+    yield (
+        "what\tp\tmean\tmean low\tmean high\tmedian\tmedian low\tmedian high\tmin\tmax"
+        "\tseeds below 0"
+    )
     for model in results.models:
         for p, values in zip(results.ps, results.of(model), strict=True):
             yield row(f"loss {model}", p, values, "")
@@ -195,6 +198,8 @@ def difference(what: str, p: float, values: Values) -> str:
     return row(what, p, values, f"{int((values < 0).sum())}/{len(values)}")
 
 
+_ENOUGH = 6
+"""Of fewer seeds the interval of a median is all of them."""
 WIDTH, HEIGHT = 660, 420
 LEFT, RIGHT, TOP, BOTTOM = 80, 500, 64, 350  # the plot's corners; the legend stands to its right
 LOOKS = {  # colour-blind safe, and told apart by dashes and marks in grey
@@ -306,7 +311,8 @@ def chart(results: Results, noise: float) -> str:
         text(
             LEFT,
             46,
-            f"median of {seeds} seeds; bars: its 95 % interval",
+            f"median of {seeds} seeds; bars: "
+            + ("its 95 % interval" if seeds >= _ENOUGH else "lowest and highest"),
             'fill="#555"',
         ),
         *axes(frame, noise),
@@ -336,6 +342,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Train, then write the table and the chart."""
     options = parser().parse_args()
+    if options.seeds < 2 or not all(0 <= p <= 1 for p in options.ps):
+        raise SystemExit("expected two seeds at least, and every p from 0 to 1.")
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     options.out.mkdir(parents=True, exist_ok=True)
