@@ -21,10 +21,9 @@ from dssmcli.run import CONFIG, FORMAT, METRICS, TEXT, VOCABULARY, WEIGHTS, WORD
 from dssmcli.training.checkpoint import (
     check_same,
     from_bytes,
-    optimizer_tensors,
-    restore_optimizer,
     to_pieces,
 )
+from dssmcli.training.state import best_line
 from dssmcli.training.task import TextTask
 from dssmcli.training.text import TextState, new_state
 from dssmcli.training.validation import Scores, threshold_scores
@@ -43,7 +42,7 @@ def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
         # Vectors without it are shorter, and compare alike.
         weights = {name: w for name, w in weights.items() if not name.startswith(_LEXICAL)}
         settings["model"] = to_dict(replace(task.model, lexical=0))
-    best: dict[str, Any] = next((line for line in reversed(state.history) if line["best"]), {})
+    best = best_line(state)
     scores = threshold_scores(task, state.model)
     config = {
         "format": FORMAT,
@@ -127,26 +126,12 @@ def _chosen_on(task: TextTask) -> str:
 
 def checkpoint(task: TextTask, state: TextState) -> Iterator[bytes | memoryview]:
     """Yield the pieces of a file with all that is needed to go on from an evaluation."""
-    groups = {
-        "model": state.model.weights(),
-        "heads": state.heads.state_dict(),
-        "average": state.average.means,
-        "best": state.best_weights,
-        "optimizer": optimizer_tensors(state.optimizer),
+    held = {
+        "settings": _settings(task),
+        "vocabulary": task.vocabulary.digest,
+        "words": None if task.words is None else task.words.digest,
     }
-    return to_pieces(
-        groups,
-        {
-            "settings": _settings(task),
-            "vocabulary": task.vocabulary.digest,
-            "words": None if task.words is None else task.words.digest,
-            "step": state.step,
-            "waited": state.waited,
-            "best_score": None if state.best_score == float("-inf") else state.best_score,
-            "history": state.history,
-            "finished": state.finished,
-        },
-    )
+    return to_pieces(state.groups(), held | state.progress())
 
 
 def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
@@ -158,22 +143,8 @@ def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
             raise ConfigError("--resume: the vocabulary is another than before.")
         if task.words is not None and saved["words"] != task.words.digest:
             raise ConfigError("--resume: the words texts are cut into are others than before.")
-        return _restored(task, groups, saved)
+        state = new_state(task)
+        state.restore(groups, saved)
+        return state
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise RunError(f"{where}: damaged ({error}). Start afresh with --overwrite.") from error
-
-
-def _restored(
-    task: TextTask, groups: Mapping[str, dict[str, Tensor]], saved: Mapping[str, Any]
-) -> TextState:
-    state = new_state(task)
-    state.model.load_weights(groups["model"])
-    state.heads.load_state_dict(groups["heads"])
-    state.average.restore(groups.get("average", {}))
-    restore_optimizer(state.optimizer, groups.get("optimizer", {}))
-    state.best_weights = groups["best"]
-    state.step, state.waited = saved["step"], saved["waited"]
-    if saved["best_score"] is not None:
-        state.best_score = saved["best_score"]
-    state.history, state.finished = saved["history"], saved["finished"]
-    return state

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import safetensors.torch
 import torch
-from torch import Tensor
 
 import dssmcli
 from dssmcli.config import to_dict
@@ -18,17 +17,16 @@ from dssmcli.run import CONFIG, FEATURES, FORMAT, METRICS, MULTITASK, WEIGHTS, t
 from dssmcli.training.checkpoint import (
     check_same,
     from_bytes,
-    optimizer_tensors,
-    restore_optimizer,
     to_pieces,
 )
 from dssmcli.training.multitask import MultitaskState, new_state
+from dssmcli.training.state import best_line
 from dssmcli.training.tabletask import TableTask
 
 
 def run_contents(task: TableTask, state: MultitaskState) -> dict[str, bytes]:
     """Return the files of the run: the weights that validated best, and all that goes with them."""
-    best: dict[str, Any] = next((line for line in reversed(state.history) if line["best"]), {})
+    best = best_line(state)
     config = {
         "format": FORMAT,
         "version": dssmcli.__version__,
@@ -64,24 +62,8 @@ def _settings(task: TableTask) -> dict[str, Any]:
 
 def checkpoint(task: TableTask, state: MultitaskState) -> Iterator[bytes | memoryview]:
     """Yield the pieces of a file with all that is needed to go on from an evaluation."""
-    groups = {
-        "model": state.model.state_dict(),
-        "average": state.average.means,
-        "best": state.best_weights,
-        "optimizer": optimizer_tensors(state.optimizer),
-    }
-    return to_pieces(
-        groups,
-        {
-            "settings": _settings(task),
-            "features": task.schema.digest,
-            "step": state.step,
-            "waited": state.waited,
-            "best_score": None if state.best_score == float("-inf") else state.best_score,
-            "history": state.history,
-            "finished": state.finished,
-        },
-    )
+    held = {"settings": _settings(task), "features": task.schema.digest}
+    return to_pieces(state.groups(), held | state.progress())
 
 
 def resumed_state(task: TableTask, content: bytes, where: str) -> MultitaskState:
@@ -90,21 +72,8 @@ def resumed_state(task: TableTask, content: bytes, where: str) -> MultitaskState
     try:
         check_same(saved["settings"], _settings(task))
         check_same({"features": saved["features"]}, {"features": task.schema.digest})
-        return _restored(task, groups, saved)
+        state = new_state(task)
+        state.restore(groups, saved)
+        return state
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         raise RunError(f"{where}: damaged ({error}). Start afresh with --overwrite.") from error
-
-
-def _restored(
-    task: TableTask, groups: Mapping[str, dict[str, Tensor]], saved: Mapping[str, Any]
-) -> MultitaskState:
-    state = new_state(task)
-    state.model.load_state_dict(groups["model"])
-    state.average.restore(groups.get("average", {}))
-    restore_optimizer(state.optimizer, groups.get("optimizer", {}))
-    state.best_weights = groups["best"]
-    state.step, state.waited = saved["step"], saved["waited"]
-    if saved["best_score"] is not None:
-        state.best_score = saved["best_score"]
-    state.history, state.finished = saved["history"], saved["finished"]
-    return state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,8 @@ from dssmcli.data.tasks import Target
 from dssmcli.models.multitask import Multitask, SingleTask, build_multitask, task_losses
 from dssmcli.rec_config import MultitaskTrainConfig
 from dssmcli.training.averaging import WeightAverage
-from dssmcli.training.loop import Step, StepLoss, train
+from dssmcli.training.loop import Step, StepLoss
+from dssmcli.training.state import TrainState, steps_and_evaluations
 from dssmcli.training.tabletask import TableTask
 
 Floats = npt.NDArray[np.float64]
@@ -56,19 +57,10 @@ class Evaluation(NamedTuple):
 
 
 @dataclass
-class MultitaskState:
+class MultitaskState(TrainState):
     """What changes while a multi-task model is trained, and all that is needed to go on."""
 
     model: Multitask | SingleTask
-    optimizer: torch.optim.Optimizer
-    average: WeightAverage
-    step: int = 0
-    waited: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    best_score: float = float("-inf")
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    finished: bool = False
 
 
 def new_state(task: TableTask) -> MultitaskState:
@@ -137,18 +129,12 @@ def train_multitask(
     if state.finished:
         return
     state.model.train()
-    for step in train(state.optimizer, config, next_loss, state.step, steps):
-        state.step = step.number
-        state.average.update(step.number)
-        for name, value in {"steps": 1.0, "loss": step.loss, **step.parts}.items():
-            state.sums[name] = state.sums.get(name, 0.0) + value
-        yield step
-        if step.number % config.eval_steps == 0 or step.number == steps:
-            evaluation = _evaluate(task, state, step.number / per_epoch)
-            state.finished = step.number == steps or state.waited >= config.patience
-            yield evaluation
-            if state.finished:
-                return
+
+    def evaluate() -> Evaluation:
+        return _evaluate(task, state, state.step / per_epoch)
+
+    every = config.eval_steps
+    yield from steps_and_evaluations(state, config, next_loss, steps, every, evaluate)
 
 
 class _Order:
@@ -211,14 +197,7 @@ def _evaluate(task: TableTask, state: MultitaskState, epoch: float) -> Evaluatio
             outputs = predicted(state.model, task.valid)
             figures = _scores(task.targets, outputs, task.valid)
         metric, score = next(iter(figures.items()), ("none", 0.0))
-        # Of equals the later one, which has learned longer.
-        best = score >= state.best_score or not state.best_weights
-        if best:
-            weights = state.model.state_dict().items()
-            state.best_weights = {name: weight.clone() for name, weight in weights}
-            state.best_score, state.waited = score, 0
-        else:
-            state.waited += 1
+        best = state.judged(score)
     steps = state.sums.pop("steps", 1.0)
     parts = {name: value / steps for name, value in state.sums.items()}
     state.sums = {}

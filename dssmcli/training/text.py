@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,8 +20,9 @@ from dssmcli.models.losses import GradeLoss, LogisticLoss, cosent_loss, softmax_
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.diagnosis import masked_counts, means, random_cosines, solved_counts
 from dssmcli.training.lexical import fit_lexical
-from dssmcli.training.loop import Step, StepLoss, optimizer_for, train
+from dssmcli.training.loop import Step, StepLoss, optimizer_for
 from dssmcli.training.prepared import Prepared, encoded, prepared
+from dssmcli.training.state import TrainState, steps_and_evaluations
 from dssmcli.training.task import TextTask
 from dssmcli.training.validation import Validation, validated
 
@@ -68,20 +69,28 @@ def _finite(score: float) -> float | None:
 
 
 @dataclass
-class TextState:
-    """What changes while a text model is trained, and all that is needed to go on."""
+class TextState(TrainState):
+    """What changes while a text model is trained: besides the towers, the losses' own numbers."""
 
     model: Dssm
-    heads: nn.ModuleDict
-    optimizer: torch.optim.Optimizer
-    average: WeightAverage
-    step: int = 0
-    waited: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    best_score: float = float("-inf")
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    finished: bool = False
+    heads: nn.ModuleDict = field(default_factory=nn.ModuleDict)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights as a run stores them."""
+        return self.model.weights()
+
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """Take over weights that `weights` returned."""
+        self.model.load_weights(weights)
+
+    def groups(self) -> dict[str, Mapping[str, Tensor]]:
+        """Return all tensors of a checkpoint, by purpose."""
+        return {**super().groups(), "heads": self.heads.state_dict()}
+
+    def restore(self, groups: Mapping[str, dict[str, Tensor]], saved: Mapping[str, Any]) -> None:
+        """Go on from what `groups` and `progress` returned."""
+        super().restore(groups, saved)
+        self.heads.load_state_dict(groups["heads"])
 
 
 def new_state(task: TextTask) -> TextState:
@@ -96,7 +105,8 @@ def new_state(task: TextTask) -> TextState:
     optimizer = optimizer_for(task.config, [*model.parameters()])
     # A few numbers that must keep up with the towers: they learn ten times as fast.
     optimizer.add_param_group({"params": [*heads.parameters()], "factor": 10.0})
-    return TextState(model, heads, optimizer, WeightAverage(model, task.config.averaging))
+    average = WeightAverage(model, task.config.averaging)
+    return TextState(model, optimizer, average, heads=heads)
 
 
 def _feature_weights(task: TextTask) -> Floats32:
@@ -133,18 +143,11 @@ def train_text(task: TextTask, state: TextState) -> Generator[Step | Evaluation,
         return
     if task.model.lexical and task.valid is not None and not state.history:
         yield _evaluate(task, state, 0.0)
-    for step in train(state.optimizer, config, next_loss, state.step, steps):
-        state.step = step.number
-        state.average.update(step.number)
-        for name, value in {"steps": 1.0, "loss": step.loss, **step.parts}.items():
-            state.sums[name] = state.sums.get(name, 0.0) + value
-        yield step
-        if step.number % every == 0 or step.number == steps:
-            evaluation = _evaluate(task, state, step.number / batches.per_epoch)
-            state.finished = step.number == steps or state.waited >= config.patience
-            yield evaluation
-            if state.finished:
-                return
+
+    def evaluate() -> Evaluation:
+        return _evaluate(task, state, state.step / batches.per_epoch)
+
+    yield from steps_and_evaluations(state, config, next_loss, steps, every, evaluate)
 
 
 def steps_in_all(task: TextTask) -> int:
@@ -251,12 +254,7 @@ def _evaluate(task: TextTask, state: TextState, epoch: float) -> Evaluation:
         if found.share is not None:
             state.model.set_share(found.share)
         random = random_cosines(task, state.model)
-        # Of equals the later one, which has learned longer. A nan is better than no score.
-        best = found.score >= state.best_score or not state.best_weights
-        if best:
-            _keep(state, found.score)
-        else:
-            state.waited += 1
+        best = state.judged(found.score)
     if found.share is not None:
         # Training goes on with both parts.
         state.model.set_share(min(max(found.share, _LEAST_SHARE), 1 - _LEAST_SHARE))
@@ -266,11 +264,3 @@ def _evaluate(task: TextTask, state: TextState, epoch: float) -> Evaluation:
     evaluation = Evaluation(state.step, epoch, loss, parts | random, *found, best)
     state.history.append(evaluation.to_json())
     return evaluation
-
-
-def _keep(state: TextState, score: float) -> None:
-    """Keep the weights of the moment as the best so far."""
-    weights = state.model.weights().items()
-    state.best_weights = {name: weight.clone() for name, weight in weights}
-    state.best_score = state.best_score if math.isnan(score) else score
-    state.waited = 0
