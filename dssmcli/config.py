@@ -280,15 +280,19 @@ def sized(config: TrainConfig, rows: int) -> TrainConfig:
     Large logs: batches of 512, four times through. Small ones: smaller batches and more epochs, so
     that there are about 1,000 steps to learn in; the weights that validate best are kept anyway.
     """
-    batch = config.batch_size
-    if not batch:
-        wanted = 2 ** round(math.log2(max(1, rows / _BATCHES_WANTED)))
-        batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, wanted))
+    batch = config.batch_size or power_of_two(
+        rows / _BATCHES_WANTED, _SMALLEST_BATCH, _LARGEST_BATCH
+    )
     epochs = config.epochs
     if not epochs:
         steps = math.ceil(rows / batch)
         epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(_STEPS_WANTED / steps)))
     return dataclasses.replace(config, batch_size=batch, epochs=epochs)
+
+
+def power_of_two(wanted: float, least: int, most: int) -> int:
+    """Return the power of two nearest to what is wanted, between the least and the most."""
+    return min(most, max(least, 2 ** round(math.log2(max(1, wanted)))))
 
 
 def to_dict(config: object) -> dict[str, Any]:

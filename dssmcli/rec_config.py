@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from dssmcli.config import OptimConfig, between, from_dict, one_of
+from dssmcli.config import OptimConfig, between, from_dict, one_of, power_of_two
 from dssmcli.errors import ConfigError
 
 ARCHS = ("shared-bottom", "mmoe", "single-task")
@@ -110,10 +110,9 @@ def sized_rows(config: MultitaskTrainConfig, rows: int) -> MultitaskTrainConfig:
     Batches of 64 to 512 rows, for about 70 steps an epoch or more; 12 epochs, fewer where they
     would be of more than a million rows; two evaluations an epoch.
     """
-    batch = config.batch_size
-    if not batch:
-        wanted = 2 ** round(math.log2(max(1, rows / _BATCHES_WANTED)))
-        batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, wanted))
+    batch = config.batch_size or power_of_two(
+        rows / _BATCHES_WANTED, _SMALLEST_BATCH, _LARGEST_BATCH
+    )
     epochs = config.epochs or min(
         _MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(_ROWS_WANTED / max(1, rows)))
     )
