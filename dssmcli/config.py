@@ -292,7 +292,7 @@ def sized(config: TrainConfig, rows: int) -> TrainConfig:
 
 def power_of_two(wanted: float, least: int, most: int) -> int:
     """Return the power of two nearest to what is wanted, between the least and the most."""
-    return min(most, max(least, 2 ** round(math.log2(max(1, wanted)))))
+    return min(most, max(least, 1 << round(math.log2(max(1, wanted)))))
 
 
 def to_dict(config: object) -> dict[str, Any]:
