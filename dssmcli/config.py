@@ -327,7 +327,10 @@ def _typed(value: object, declared: str, where: str) -> object:
         entry = declared.removeprefix("tuple[").removesuffix(", ...]")
         return tuple(_typed(item, entry, where) for item in value)
     if declared == "float" and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ConfigError(f"{where} is {str(value)[:20]}..., too large.") from None
     if type(value).__name__ != declared:
         raise ConfigError(f"{where} is {value!r}, expected {declared}.")
     return value

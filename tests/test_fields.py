@@ -155,5 +155,5 @@ def test_a_file_gives_the_fields_that_csv_writes(
             columns: list[list[str]] = [[], []]
             for block in file.blocks([1, 0]):
                 for column, found in zip(columns, file.fields(block, [1, 0]), strict=True):
-                    column += found
+                    column.extend(found)
         assert columns == [[two for _, two in rows], [one for one, _ in rows]]

@@ -136,6 +136,10 @@ def test_targets_hold_mean_and_scale_and_refuse_what_nothing_can_be_learned_of()
     assert target_from_dict(number.to_dict(), "c") == number
     with pytest.raises(RunError, match=r"config.json: a task is"):
         target_from_dict({**number.to_dict(), "scale": 0.0}, "config.json")
+    for wrong in (math.nan, math.inf, 10**400, -1e31):
+        for name in ("mean", "scale", "weight"):
+            with pytest.raises(RunError, match=r"config.json: a task is"):
+                target_from_dict({**number.to_dict(), name: wrong}, "config.json")
     with pytest.raises(ConfigError, match="--task-weight: a task is 'm', expected one of b, n"):
         targets_of(tasks, values, {"m": 1.0}, "t.csv")
     with pytest.raises(DataError, match='every label of the task "b" is 1'):

@@ -66,10 +66,12 @@ class Numeric:
 
     def __post_init__(self) -> None:
         edges = np.array(self.edges)
-        if len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
+        if len(edges) < 2 or not (edges[1:] > edges[:-1]).all() or np.isinf(edges).any():
             raise ConfigError(f"{self.name}: edges, expected two or more in rising order.")
+        for name in ("mean", "log_mean"):
+            between(f"{self.name}: {name}", getattr(self, name), -LARGEST, LARGEST)
         for name in ("scale", "log_scale"):
-            between(f"{self.name}: {name}", getattr(self, name), 1e-300)
+            between(f"{self.name}: {name}", getattr(self, name), 1e-300, LARGEST)
 
     @property
     def width(self) -> int:
@@ -83,9 +85,9 @@ class Numeric:
         # Beyond what training had is as its last.
         x = np.where(known, numbers, self.mean).clip(edges[0], edges[-1])
         table = np.zeros((len(x), self.width), np.float32)
-        table[:, 0] = ((x - self.mean) / self.scale).clip(-_FAR, _FAR)
-        table[:, 1] = ((signed_log(x) - self.log_mean) / self.log_scale).clip(-_FAR, _FAR)
-        with np.errstate(over="ignore"):  # far beyond a tiny bin
+        with np.errstate(over="ignore"):  # far beyond a tiny scale or bin
+            table[:, 0] = ((x - self.mean) / self.scale).clip(-_FAR, _FAR)
+            table[:, 1] = ((signed_log(x) - self.log_mean) / self.log_scale).clip(-_FAR, _FAR)
             table[:, 2 : 2 + bins] = ((x[:, None] - edges[:-1]) / np.diff(edges)).clip(0, 1)
         if self.zero:
             table[:, 2 + bins] = x == 0
@@ -97,6 +99,8 @@ class Numeric:
 
 _FAR = 8.0
 """A z-score beyond this says no more than that the number is far out."""
+LARGEST = 1e150
+"""Numbers are taken as no larger, so that their squares are finite."""
 
 
 def signed_log(x: Floats) -> Floats:
@@ -155,12 +159,18 @@ def schema_from_json(text: str, where: Path) -> Schema:
     if not isinstance(categorical, list) or not isinstance(numeric, list):
         raise RunError(f"{where}: expected lists of categorical and numeric features.")
     try:
-        return Schema(
+        schema = Schema(
             tuple(from_dict(Categorical, each, str(where)) for each in categorical),
             tuple(from_dict(Numeric, each, str(where)) for each in numeric),
         )
     except ConfigError as error:
         raise RunError(str(error)) from error
+    for features in (schema.categorical, schema.numeric):
+        if len({feature.name for feature in features}) < len(features):
+            raise RunError(f"{where}: a column is there twice.")
+    if not schema.names:
+        raise RunError(f"{where}: no features.")
+    return schema
 
 
 class Rows(NamedTuple):

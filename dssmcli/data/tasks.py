@@ -211,7 +211,11 @@ def target_from_dict(plain: Any, where: str) -> Target:
             "weight": int() | float() as weight,
             "mean": int() | float() as mean,
             "scale": int() | float() as scale,
-        } if all(isinstance(each, str) for each in positive) and scale > 0:
+        } if (
+            all(isinstance(each, str) for each in positive)
+            and all(abs(each) < 2 * _LARGEST for each in (weight, mean, scale))
+            and scale > 0
+        ):
             task = Task(name, column, kind, tuple(positive))
             return Target(task, float(weight), float(mean), float(scale))
     raise RunError(f"{where}: a task is {str(plain)[:80]}, expected name, column, kind and so on.")
