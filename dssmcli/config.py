@@ -248,7 +248,7 @@ class OptimConfig:
         between("learning_rate", self.learning_rate, 1e-9, 1000)
         between("warmup", self.warmup, 0, 1)
         one_of("decay", self.decay, DECAYS)
-        between("clip_norm", self.clip_norm, 0)
+        between("clip_norm", self.clip_norm, 0, 1e9)
         between("averaging", self.averaging, 0, 0.999999)
         between("patience", self.patience, 1)
         between("eval_steps", self.eval_steps, 0)

@@ -29,6 +29,8 @@ UNKNOWN = 0
 
 _KEPT = 4_096
 """Texts of a numeric column whose forms are kept, so that they are worked out once."""
+_LATE = 100
+"""Texts looked up one by one, besides one for two that are kept, before they are indexed."""
 
 
 @dataclass(frozen=True)
@@ -269,12 +271,14 @@ class _Forms:
 
     By slot: table (V, W) float32; codes (V,) int64, the number as a category; unreadable (V,),
     whether the text is no number. Once many are kept, those of others are good for one call.
+    Texts that are kept are found by an index, but for the last ones: building it anew takes longer
+    than to look some up.
     """
 
     def __init__(self, feature: Numeric, ids: Mapping[str, int], unknown: int) -> None:
         self._feature, self._ids, self._unknown = feature, ids, unknown
         self._slots: dict[str, int] = {}
-        self._index = Index(self._slots)
+        self._index, self._indexed, self._late = Index(self._slots), 0, 0
         self.table = np.zeros((0, feature.width), np.float32)
         self.codes = np.zeros(0, np.int64)
         self.unreadable = np.zeros(0, np.bool_)
@@ -287,10 +291,22 @@ class _Forms:
             found = _found(self._slots, texts, -1)
         missing = np.flatnonzero(found < 0)
         if len(missing):
-            met = [texts[place] for place in missing.tolist()]
-            fresh = self._meet([*dict.fromkeys(met)])
-            found[missing] = [fresh[text] for text in met]
+            found[missing] = self._looked_up([texts[place] for place in missing.tolist()])
+            self._late += len(missing)
+            if self._late > _LATE + len(self._slots) // 2:
+                self._index_anew()
         return found
+
+    def _looked_up(self, texts: Sequence[str]) -> list[int]:
+        """Return where the forms of texts that are not indexed stand."""
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._slots]
+        met = self._meet(fresh) if fresh else {}
+        return [met[text] if text in met else self._slots[text] for text in texts]
+
+    def _index_anew(self) -> None:
+        if len(self._slots) > self._indexed:
+            self._index, self._indexed = Index(self._slots), len(self._slots)
+        self._late = 0
 
     def _meet(self, texts: Sequence[str]) -> Mapping[str, int]:
         """Work out the forms of texts that are not kept, and return their slots."""
@@ -303,5 +319,4 @@ class _Forms:
         self.unreadable = np.append(self.unreadable[:kept], np.isnan(numbers) & strange)
         if kept + len(texts) <= _KEPT:
             self._slots.update(fresh)
-            self._index = Index(self._slots)
         return fresh
