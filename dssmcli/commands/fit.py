@@ -1,4 +1,4 @@
-"""Fits a run to pairs: reads them, trains or searches, and puts the run in its place."""
+"""Fits a run to pairs or tables: trains or searches, and puts the run in its place."""
 
 from __future__ import annotations
 

@@ -156,9 +156,10 @@ def _expected(task: Task, texts: Sequence[str]) -> str:
     known = [text for text in texts if text.strip() not in MISSING]
     yes = next((text for text in known if text.strip().lower() in _YES), known[-1]).strip()
     said = f"Say which values are a 1, as in --task '{task.column}={yes}'."
+    numbers = not any(math.isnan(signed_number_in(text)) for text in known)
     if task.kind == "regression":
-        return f"expected {_NUMBERS}. {said}"
-    if len(known) > 2 and not any(math.isnan(signed_number_in(text)) for text in known):
+        return f"expected {_NUMBERS}." + ("" if numbers else f" {said}")
+    if len(known) > 2 and numbers:
         return (
             f"expected 0 and 1. If it is a number to predict: --task '{task.column}:regression'; "
             f"if some of its values are a 1: --task '{task.column}=VALUE|VALUE'."
