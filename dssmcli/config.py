@@ -248,7 +248,7 @@ class OptimConfig:
         between("learning_rate", self.learning_rate, 1e-9, 1000)
         between("warmup", self.warmup, 0, 1)
         one_of("decay", self.decay, DECAYS)
-        between("clip_norm", self.clip_norm, 0)
+        between("clip_norm", self.clip_norm, 0, 1e9)
         between("averaging", self.averaging, 0, 0.999999)
         between("patience", self.patience, 1)
         between("eval_steps", self.eval_steps, 0)
@@ -331,7 +331,10 @@ def _typed(value: object, declared: str, where: str) -> object:
         entry = declared.removeprefix("tuple[").removesuffix(", ...]")
         return tuple(_typed(item, entry, where) for item in value)
     if declared == "float" and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ConfigError(f"{where} is {str(value)[:20]}..., too large.") from None
     if type(value).__name__ != declared:
         raise ConfigError(f"{where} is {value!r}, expected {declared}.")
     return value

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Dssm, run_command
+from handmade import parts
 from tables import EXPERTS, SMALL_TABLE, TASKS, read_predicted, world, write_table
 from test_cli import PYTHON, SERVING
 
 from dssmcli.data import records
+from dssmcli.data.tasks import Target, Task
 from dssmcli.errors import DataError
 
 
@@ -198,6 +200,25 @@ def test_a_run_of_the_other_family_is_refused_in_one_line(
         assert done.code == 3 and done.err.count("\n") == 1, done
         assert "the run is a multi-task model (`dssm train-rec`)" in done.err
     assert dssm("info", "-m", rec, "--json").code == 0
+
+
+def test_tasks_of_one_name_are_one_line(dssm: Dssm, tmp_path: Path) -> None:
+    target = Target(Task("y", "y", "binary"), 1.0)
+    run = parts([target, target], ["a"], np.zeros((2, 2))).write(tmp_path / "run")
+    done = dssm("predict", "-m", run, "-", stdin=b"seg\na\n")
+    assert (done.code, done.out) == (3, "")
+    assert done.err == f"{run / 'config.json'}: two tasks have the same name.\n"
+
+
+def test_an_empty_category_is_as_unknown_as_others_in_quotes_or_not(
+    dssm: Dssm, tmp_path: Path
+) -> None:
+    made = parts([Target(Task("y", "y", "regression"), 1.0)], ["a", "b"], np.eye(3)[:, :1] * 5)
+    run = made.write(tmp_path / "run")
+    for text in (b"seg,x\n,0\nb,0\nc,0\n", b'seg,x\n"",0\nb,0\nc,0\n'):
+        done = dssm("predict", "-m", run, "-", stdin=text)
+        assert done.out.split() == ["y", "5", "0", "5"]
+        assert done.err == "seg: 2 fields with a category not known.\n"
 
 
 def test_a_damaged_run_is_one_line(dssm: Dssm, rec: Path, table: Path, tmp_path: Path) -> None:

@@ -105,7 +105,11 @@ def test_labels_are_ones_and_zeros_numbers_or_missing() -> None:
         ("binary", (-1, 1), r"has \"-1\", expected 0 and 1.*--task 'y=1'\.$"),
         ("binary", (1, 2, 3), r"has \"2\", \"3\".*--task 'y:regression'.*'y=VALUE\|VALUE'"),
         ("regression", ("dear", "cheap"), "has .* expected numbers from.*'y=cheap'"),
-        ("regression", ("1", "1e308"), 'has "1e308"'),
+        (
+            "regression",
+            ("1", "1e308"),
+            r'has "1e308", expected numbers from .*, without signs or units\.$',
+        ),
         ("regression", ("1", "inf"), 'has "inf"'),
     ],
 )
@@ -136,6 +140,10 @@ def test_targets_hold_mean_and_scale_and_refuse_what_nothing_can_be_learned_of()
     assert target_from_dict(number.to_dict(), "c") == number
     with pytest.raises(RunError, match=r"config.json: a task is"):
         target_from_dict({**number.to_dict(), "scale": 0.0}, "config.json")
+    for wrong in (math.nan, math.inf, 10**400, -1e31):
+        for name in ("mean", "scale", "weight"):
+            with pytest.raises(RunError, match=r"config.json: a task is"):
+                target_from_dict({**number.to_dict(), name: wrong}, "config.json")
     with pytest.raises(ConfigError, match="--task-weight: a task is 'm', expected one of b, n"):
         targets_of(tasks, values, {"m": 1.0}, "t.csv")
     with pytest.raises(DataError, match='every label of the task "b" is 1'):

@@ -315,3 +315,18 @@ def test_what_is_understood_is_told(dssm: Dssm, tmp_path: Path) -> None:
         "Wrote ",
     ):
         assert line in said, (line, said)
+
+
+def test_a_model_larger_than_memory_is_one_line(dssm: Dssm, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "t.csv", world(60).columns)
+    large = ("--experts", "4096", "--expert-units", "65536", "--embedding", "65536")
+    done = dssm("train-rec", "mmoe", table, "--task", "bought", *large, "-o", tmp_path / "r", "-q")
+    assert done.code == 1 and done.err.count("\n") == 1 and "memory" in done.err.lower(), done
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_gradient_cannot_be_endlessly_long(dssm: Dssm, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "t.csv", world(60).columns)
+    options = ["--task", "bought", "--clip-norm", "inf", "-o", tmp_path / "r"]
+    done = dssm("train-rec", "mmoe", table, *options)
+    assert done.code == 2 and "clip_norm is inf, expected at least 0 and at most" in done.err, done

@@ -1,9 +1,10 @@
-"""Fits a run to pairs: reads them, trains or searches, and puts the run in its place."""
+"""Fits a run to pairs or tables: trains or searches, and puts the run in its place."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,17 @@ def calm_idle_threads() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Raise a MemoryError where torch says that memory is short, for which it has none."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "allocate memory" not in str(error):
+            raise
+        raise MemoryError(str(error)) from error
 
 
 def may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
@@ -69,6 +81,7 @@ def read_task(
     return task
 
 
+@_memory_errors()
 def train_run(task: TextTask, place: Workplace, output: Path, display: TrainingDisplay) -> None:
     """Train to the end, saving at each evaluation, then put the run in its place."""
     from dssmcli.training.diagnosis import Advice
@@ -106,6 +119,7 @@ def _ended(history: Sequence[Mapping[str, Any]], patience: int) -> str:
     return f"{stopped}Kept the weights of step {history[best]['step']}."
 
 
+@_memory_errors()
 def train_table_run(
     task: TableTask, place: Workplace, output: Path, display: TrainingDisplay
 ) -> None:
@@ -159,6 +173,7 @@ def _state(task: TextTask, place: Workplace, display: TrainingDisplay) -> TextSt
     return state
 
 
+@_memory_errors()
 def tune_run(
     task: TextTask,
     place: Workplace,

@@ -29,6 +29,8 @@ UNKNOWN = 0
 
 _KEPT = 4_096
 """Texts of a numeric column whose forms are kept, so that they are worked out once."""
+_LATE = 100
+"""Texts looked up one by one, besides one for two that are kept, before they are indexed."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,12 @@ class Numeric:
 
     def __post_init__(self) -> None:
         edges = np.array(self.edges)
-        if len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
+        if len(edges) < 2 or not (edges[1:] > edges[:-1]).all() or np.isinf(edges).any():
             raise ConfigError(f"{self.name}: edges, expected two or more in rising order.")
+        for name in ("mean", "log_mean"):
+            between(f"{self.name}: {name}", getattr(self, name), -LARGEST, LARGEST)
         for name in ("scale", "log_scale"):
-            between(f"{self.name}: {name}", getattr(self, name), 1e-300)
+            between(f"{self.name}: {name}", getattr(self, name), 1e-300, LARGEST)
 
     @property
     def width(self) -> int:
@@ -83,9 +87,9 @@ class Numeric:
         # Beyond what training had is as its last.
         x = np.where(known, numbers, self.mean).clip(edges[0], edges[-1])
         table = np.zeros((len(x), self.width), np.float32)
-        table[:, 0] = ((x - self.mean) / self.scale).clip(-_FAR, _FAR)
-        table[:, 1] = ((signed_log(x) - self.log_mean) / self.log_scale).clip(-_FAR, _FAR)
-        with np.errstate(over="ignore"):  # far beyond a tiny bin
+        with np.errstate(over="ignore"):  # far beyond a tiny scale or bin
+            table[:, 0] = ((x - self.mean) / self.scale).clip(-_FAR, _FAR)
+            table[:, 1] = ((signed_log(x) - self.log_mean) / self.log_scale).clip(-_FAR, _FAR)
             table[:, 2 : 2 + bins] = ((x[:, None] - edges[:-1]) / np.diff(edges)).clip(0, 1)
         if self.zero:
             table[:, 2 + bins] = x == 0
@@ -97,6 +101,8 @@ class Numeric:
 
 _FAR = 8.0
 """A z-score beyond this says no more than that the number is far out."""
+LARGEST = 1e150
+"""Numbers are taken as no larger, so that their squares are finite."""
 
 
 def signed_log(x: Floats) -> Floats:
@@ -155,12 +161,18 @@ def schema_from_json(text: str, where: Path) -> Schema:
     if not isinstance(categorical, list) or not isinstance(numeric, list):
         raise RunError(f"{where}: expected lists of categorical and numeric features.")
     try:
-        return Schema(
+        schema = Schema(
             tuple(from_dict(Categorical, each, str(where)) for each in categorical),
             tuple(from_dict(Numeric, each, str(where)) for each in numeric),
         )
     except ConfigError as error:
         raise RunError(str(error)) from error
+    for features in (schema.categorical, schema.numeric):
+        if len({feature.name for feature in features}) < len(features):
+            raise RunError(f"{where}: a column is there twice.")
+    if not schema.names:
+        raise RunError(f"{where}: no features.")
+    return schema
 
 
 class Rows(NamedTuple):
@@ -215,10 +227,12 @@ class Reader:
     def _number(
         self, feature: Numeric, column: int, category: int | None
     ) -> tuple[int, int | None, _Forms]:
-        ids, start = ({}, 0) if category is None else (self._ids[category], self._starts[category])
-        if category is not None:
-            self._coded.add(category)
-        return column, category, _Forms(feature, ids, start)
+        if category is None:
+            return column, None, _Forms(feature, {}, 0)
+        self._coded.add(category)
+        ids = {code_of(text): row for text, row in self._ids[category].items()}
+        self._ids[category] = ids
+        return column, category, _Forms(feature, ids, self._starts[category])
 
     @property
     def summary(self) -> str:
@@ -271,12 +285,14 @@ class _Forms:
 
     By slot: table (V, W) float32; codes (V,) int64, the number as a category; unreadable (V,),
     whether the text is no number. Once many are kept, those of others are good for one call.
+    Texts that are kept are found by an index, but for the last ones: building it anew takes longer
+    than to look some up.
     """
 
     def __init__(self, feature: Numeric, ids: Mapping[str, int], unknown: int) -> None:
         self._feature, self._ids, self._unknown = feature, ids, unknown
         self._slots: dict[str, int] = {}
-        self._index = Index(self._slots)
+        self._index, self._indexed, self._late = Index(self._slots), 0, 0
         self.table = np.zeros((0, feature.width), np.float32)
         self.codes = np.zeros(0, np.int64)
         self.unreadable = np.zeros(0, np.bool_)
@@ -289,10 +305,22 @@ class _Forms:
             found = _found(self._slots, texts, -1)
         missing = np.flatnonzero(found < 0)
         if len(missing):
-            met = [texts[place] for place in missing.tolist()]
-            fresh = self._meet([*dict.fromkeys(met)])
-            found[missing] = [fresh[text] for text in met]
+            found[missing] = self._looked_up([texts[place] for place in missing.tolist()])
+            self._late += len(missing)
+            if self._late > _LATE + len(self._slots) // 2:
+                self._index_anew()
         return found
+
+    def _looked_up(self, texts: Sequence[str]) -> list[int]:
+        """Return where the forms of texts that are not indexed stand."""
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._slots]
+        met = self._meet(fresh) if fresh else {}
+        return [met[text] if text in met else self._slots[text] for text in texts]
+
+    def _index_anew(self) -> None:
+        if len(self._slots) > self._indexed:
+            self._index, self._indexed = Index(self._slots), len(self._slots)
+        self._late = 0
 
     def _meet(self, texts: Sequence[str]) -> Mapping[str, int]:
         """Work out the forms of texts that are not kept, and return their slots."""
@@ -306,5 +334,4 @@ class _Forms:
         self.unreadable = np.append(self.unreadable[:kept], np.isnan(numbers) & strange)
         if kept + len(texts) <= _KEPT:
             self._slots.update(fresh)
-            self._index = Index(self._slots)
         return fresh

@@ -82,20 +82,24 @@ def _hashes(padded: bytes, starts: Ints, sizes: Ints) -> Hashes:
     """
     # The words stand at any place, not at multiples of 8.
     words: Hashes = np.ndarray((len(padded) - _WORD + 1,), "<u8", padded, strides=(1,))
-    found = sizes.astype(np.uint64)
-    left: npt.NDArray[np.intp] | slice = slice(None)
+    # Texts that differ by NULs at their ends differ by their sizes; from 1, as 0 is for long ones.
     with np.errstate(over="ignore"):
+        found = (sizes.astype(np.uint64) + np.uint64(1)) * _FACTOR
+        left: npt.NDArray[np.intp] | slice = slice(None)
         for begin in range(0, LONG, _WORD):
             bytes_left = sizes[left] - begin
             inside = _INSIDE.take(np.minimum(bytes_left, _WORD), mode="clip")
-            mixed = (found[left] ^ (words[starts[left] + begin] & inside)) * _FACTOR
-            found[left] = mixed ^ (mixed >> _SHIFT)
+            mixed = words[starts[left] + begin] & inside
+            mixed ^= found[left]
+            # Twice: a word's last byte alone moves too few bits for the next word not to undo it.
+            for factor in (_FACTOR, _LAST_FACTOR):
+                mixed *= factor
+                mixed ^= mixed >> _SHIFT
+            found[left] = mixed
             more = np.flatnonzero((bytes_left > _WORD) & (bytes_left <= LONG - begin))
             if not len(more):
                 break
             left = more if isinstance(left, slice) else left[more]
-        found *= _LAST_FACTOR
-    found ^= found >> _SHIFT
     found[sizes > LONG] = 0
     return found
 
@@ -111,9 +115,9 @@ class Index:
         encoded = [text.encode("utf-8", "surrogatepass") for text in known]
         sizes = np.array([len(text) for text in encoded], np.int64)
         hashes = _hashes(b"".join(encoded) + bytes(_WORD), np.cumsum(sizes) - sizes, sizes)
-        order = np.argsort(hashes)
+        order = np.argsort(hashes)[np.count_nonzero(sizes > LONG) :]  # long ones come first, at 0
         numbers = np.fromiter(known.values(), np.int64, len(known))
-        #: One more than there are, so that there is always a place to look.
+        #: One more than there are, so that there is always a place to look: 0 is no short one's.
         self._hashes = np.append(hashes[order], np.uint64(0))
         self._numbers = np.append(numbers[order], np.int64(-1))
         self._direct = _direct(self._hashes[:-1])

@@ -10,7 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from dssmcli.config import between
-from dssmcli.data.features import Categorical, Floats, Ints, Numeric, Schema, code_of, signed_log
+from dssmcli.data.features import (
+    LARGEST,
+    Categorical,
+    Floats,
+    Ints,
+    Numeric,
+    Schema,
+    code_of,
+    signed_log,
+)
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.table import Column, Table
 from dssmcli.data.tasks import MISSING, Task
@@ -27,8 +36,6 @@ _CODE = re.compile(r"0\d")
 """How no number begins, but a post code or the like may."""
 _NEARLY_ALL = 0.9
 _FEW_ROWS = 50
-_LARGEST = 1e150
-"""Numbers are taken as no larger, so that their squares are finite."""
 _SMALLEST = 1e-300
 _NAMELESS = re.compile(r"column_\d+|Unnamed: \d+")
 
@@ -133,7 +140,7 @@ def _seen(column: Column) -> _Seen:
     used = np.flatnonzero(counts)
     texts = [column.values[i] for i in used.tolist()]
     numbers = np.array([signed_number_in(text) for text in texts])
-    return _Seen(texts, numbers.clip(-_LARGEST, _LARGEST), counts[used])
+    return _Seen(texts, numbers.clip(-LARGEST, LARGEST), counts[used])
 
 
 def _is_numeric(seen: _Seen) -> bool:

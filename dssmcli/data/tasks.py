@@ -156,11 +156,11 @@ def _expected(task: Task, texts: Sequence[str]) -> str:
     known = [text for text in texts if text.strip() not in MISSING]
     yes = next((text for text in known if text.strip().lower() in _YES), known[-1]).strip()
     said = f"Say which values are a 1, as in --task '{task.column}={yes}'."
+    numbers = not any(math.isnan(signed_number_in(text)) for text in known)
     if task.kind == "regression":
-        return f"expected {_NUMBERS}, without signs or units." + (
-            f" {said}" if len(known) <= _FEW else ""
-        )
-    if len(known) > 2 and not any(math.isnan(signed_number_in(text)) for text in known):
+        few = not numbers and len(known) <= _FEW
+        return f"expected {_NUMBERS}, without signs or units." + (f" {said}" if few else "")
+    if len(known) > 2 and numbers:
         return (
             f"expected 0 and 1. If it is a number to predict: --task '{task.column}:regression'; "
             f"if some of its values are a 1: --task '{task.column}=VALUE|VALUE'."
@@ -215,7 +215,11 @@ def target_from_dict(plain: Any, where: str) -> Target:
             "weight": int() | float() as weight,
             "mean": int() | float() as mean,
             "scale": int() | float() as scale,
-        } if all(isinstance(each, str) for each in positive) and scale > 0:
+        } if (
+            all(isinstance(each, str) for each in positive)
+            and all(abs(each) < 2 * _LARGEST for each in (weight, mean, scale))
+            and scale > 0
+        ):
             task = Task(name, column, kind, tuple(positive))
             return Target(task, float(weight), float(mean), float(scale))
     raise RunError(f"{where}: a task is {str(plain)[:80]}, expected name, column, kind and so on.")

@@ -138,6 +138,8 @@ def _predictor(run: Run) -> Predictor:
     if not isinstance(tasks, list) or not tasks:
         raise RunError(f"{where}: no list of tasks.")
     targets = [target_from_dict(task, where) for task in tasks]
+    if len({target.name for target in targets}) < len(targets):
+        raise RunError(f"{where}: two tasks have the same name.")
     sizes = Sizes(sum(schema.sizes), len(schema.categorical), schema.width, len(targets))
     arrays = tensors_in(weights(), weight_shapes(model, sizes), str(run.path / WEIGHTS))
     return Predictor(model, schema, targets, arrays, config)
