@@ -330,3 +330,23 @@ def test_a_gradient_cannot_be_endlessly_long(dssm: Dssm, tmp_path: Path) -> None
     options = ["--task", "bought", "--clip-norm", "inf", "-o", tmp_path / "r"]
     done = dssm("train-rec", "mmoe", table, *options)
     assert done.code == 2 and "clip_norm is inf, expected at least 0 and at most" in done.err, done
+
+
+def test_a_number_far_from_0_is_learned_and_told_to_the_last_digit_that_counts(
+    train: Any, dssm: Dssm, tmp_path: Path
+) -> None:
+    columns = world(1200).columns
+    late = [f"{1.7e9 + 60 * float(value or 0):.0f}" for value in columns["minutes"]]
+    table = write_table(tmp_path / "t.csv", {**columns, "minutes": late})
+    assert train(table, "late").code == 0
+    assert train(write_table(tmp_path / "u.csv", columns), "early").code == 0
+    scores = [history_of(tmp_path / name)[-1]["minutes r2"] for name in ("late", "early")]
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)
+    found = read_predicted(dssm("predict", "-q", "-m", tmp_path / "late", table).out)["minutes"]
+    assert len(set(found.tolist())) > 300 and (abs(found - 1.7e9) < 1e5).all()
+    options = ("--json", "--bootstrap", "0", "-q")
+    reached = [
+        json.loads(dssm("eval", *options, "-m", tmp_path / run, tmp_path / file).out)["minutes.r2"]
+        for run, file in (("late", "t.csv"), ("early", "u.csv"))
+    ]
+    assert reached[0] == pytest.approx(reached[1], abs=0.02) and reached[1] > 0.1

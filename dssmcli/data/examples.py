@@ -16,7 +16,7 @@ from dssmcli.data.tasks import Labels, Task, labels_of
 @dataclass(frozen=True)
 class Examples:
     """N rows. codes: (N, C) int32, see features.Rows. numbers: (N, F) float64, one a numeric
-    feature, nan if missing. labels: (N, K) float32, nan if missing.
+    feature, nan if missing. labels: (N, K) float64, nan if missing.
     """
 
     schema: Schema

@@ -21,7 +21,7 @@ MISSING = (
 )
 """What stands in a field whose number or label is not known."""
 
-Labels = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.float64]
 
 
 class Task(NamedTuple):
@@ -82,7 +82,7 @@ def parse_tasks(specs: Sequence[str], names: Sequence[str]) -> list[Task]:
 
 
 def labels_of(table: Table, task: Task, where: str) -> Labels:
-    """Return the labels (N,) float32 of a task, nan where the field says that it is missing.
+    """Return the labels (N,) float64 of a task, nan where the field says that it is missing.
 
     Raises DataError when a field is none of what the task expects, with what to write instead.
     """
@@ -115,13 +115,13 @@ def check_positive(table: Table, tasks: Sequence[Task], where: str) -> None:
 
 
 def labels_in(fields: Sequence[str], task: Task, where: str) -> Labels:
-    """Return the labels (n,) float32 that fields hold of a task a run has learned, nan if missing.
+    """Return the labels (n,) float64 that fields hold of a task a run has learned, nan if missing.
 
     Raises DataError when a field is none of what the task expects.
     """
     texts = list(dict.fromkeys(fields))
     known = dict(zip(texts, _labels(texts, task).tolist(), strict=True))
-    labels = np.fromiter(map(known.__getitem__, fields), np.float32, len(fields))
+    labels = np.fromiter(map(known.__getitem__, fields), np.float64, len(fields))
     if np.isinf(labels).any():
         wrong = next(text for text in texts if math.isinf(known[text]))
         expected = _NUMBERS if task.kind == "regression" else "0 or 1"
@@ -133,7 +133,7 @@ def labels_in(fields: Sequence[str], task: Task, where: str) -> Labels:
 
 
 def _labels(texts: Sequence[str], task: Task) -> Labels:
-    return np.array([_label(text, task) for text in texts], np.float32)
+    return np.array([_label(text, task) for text in texts], np.float64)
 
 
 def _label(text: str, task: Task) -> float:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dssmcli.data.records import Columns, open_table, tsv_field
 from dssmcli.data.table import places_of
+from dssmcli.data.tasks import Target
 from dssmcli.data.tsv import BadRows
 from dssmcli.serving.blocks import made_of
-from dssmcli.serving.predictor import Floats, Predictor
+from dssmcli.serving.predictor import Predictor, Values
 
 
 class Form(NamedTuple):
@@ -50,6 +52,7 @@ class _Writer:
     def __init__(self, predictor: Predictor, form: Form) -> None:
         self._predictor, self._form = predictor, form
         self._needed = len(predictor.columns)
+        self._forms = [f"%.{_digits(target)}g" for target in predictor.targets]
         self._names = [*form.keep, *(_beside(form.keep, name) for name in predictor.tasks)]
 
     def head(self) -> str:
@@ -69,17 +72,29 @@ class _Writer:
         kept = columns[self._needed :]
         if self._form.as_json:
             return self._json(kept, values)
-        line = "\t".join([*(["%s"] * len(kept)), *(["%.6g"] * values.shape[1])]) + "\n"
+        line = "\t".join([*(["%s"] * len(kept)), *self._forms]) + "\n"
         fields = [*([*map(tsv_field, column)] for column in kept), *values.T.tolist()]
         return "".join(map(line.__mod__, zip(*fields, strict=True)))
 
-    def _json(self, kept: Columns, values: Floats) -> str:
-        numbers = [[float(f"{value:.6g}") for value in column] for column in values.T.tolist()]
+    def _json(self, kept: Columns, values: Values) -> str:
+        columns = zip(self._forms, values.T.tolist(), strict=True)
+        numbers = [[float(form % value) for value in column] for form, column in columns]
         rows = zip(*kept, *numbers, strict=True)
         return "".join(
             json.dumps(dict(zip(self._names, row, strict=True)), ensure_ascii=False) + "\n"
             for row in rows
         )
+
+
+def _digits(target: Target) -> int:
+    """Return how many digits tell predictions apart: six, and more of numbers far from 0."""
+    if target.binary:
+        return _DIGITS
+    far = math.log10(max(1.0, abs(target.mean) / target.scale))
+    return min(_MOST_DIGITS, _DIGITS + math.floor(far))
+
+
+_DIGITS, _MOST_DIGITS = 6, 17
 
 
 def _beside(kept: Sequence[str], task: str) -> str:

@@ -18,13 +18,14 @@ from dssmcli.serving.multitask import AT_ONCE, Answers, build_network, weight_sh
 from dssmcli.serving.weights import tensors_in
 
 Floats = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
 
 
 class Predicted(NamedTuple):
-    """What a model says of n rows. values: (n, K) float32, the probability of a binary task, the
+    """What a model says of n rows. values: (n, K) float64, the probability of a binary task, the
     number of another. gates: (K, n, N), see serving.multitask; None unless the run has gates."""
 
-    values: Floats
+    values: Values
     gates: Floats | None
 
 
@@ -58,8 +59,8 @@ class Predictor:
         """Return the names of the tasks, the main one first."""
         return [target.name for target in self.targets]
 
-    def predict(self, columns: Mapping[str, Iterable[object]]) -> Floats:
-        """Return the probability of each binary task and the number of each other, (n, K) float32.
+    def predict(self, columns: Mapping[str, Iterable[object]]) -> Values:
+        """Return the probability of each binary task and the number of each other, (n, K) float64.
 
         columns: the values (n,) of each of the run's columns, a data frame will do: texts as they
         would stand in a table, or numbers; None and nan are missing. Raises DataError when a column
@@ -87,16 +88,17 @@ class Predictor:
         outputs = np.concatenate([part.outputs for part in parts])
         return Predicted(self._values(outputs), _joined(parts))
 
-    def _values(self, outputs: Floats) -> Floats:
+    def _values(self, outputs: Floats) -> Values:
         if not np.isfinite(outputs.sum()):
             raise RunError("The run's weights are so large that a prediction is not finite.")
-        values = np.empty_like(outputs)
+        # Numbers may be far from 0, and near to one another.
+        values = outputs.astype(np.float64)
         for k, target in enumerate(self.targets):
             if target.binary:
                 with np.errstate(over="ignore"):
-                    values[:, k] = 1 / (1 + np.exp(-outputs[:, k]))
+                    values[:, k] = 1 / (1 + np.exp(-values[:, k]))
             else:
-                values[:, k] = outputs[:, k] * target.scale + target.mean
+                values[:, k] = values[:, k] * target.scale + target.mean
         return values
 
 

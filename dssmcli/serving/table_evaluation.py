@@ -15,7 +15,7 @@ from dssmcli.data.tsv import BadRows
 from dssmcli.errors import ConfigError, DataError, shown
 from dssmcli.serving.blocks import made_of
 from dssmcli.serving.figures import class_figures, probability_figures
-from dssmcli.serving.predictor import Floats, Predictor
+from dssmcli.serving.predictor import Predictor, Values
 from dssmcli.serving.reports import Drawn, Figures, Report, report_of, say_if_slow
 
 KIND = "table"
@@ -41,9 +41,9 @@ def evaluate_table(
         tasks = _there(known, file, say)
         judged = _Judged(predictors, tasks, file)
         readers = [predictor.reader for predictor in predictors]
-        parts = [np.zeros((0, judged.width), np.float32)]
+        parts = [np.zeros((0, judged.width), np.float64)]
         for made in made_of(file, judged.picked, judged.block, readers, processes):
-            parts.append(np.frombuffer(made, np.float32).reshape(-1, judged.width))
+            parts.append(np.frombuffer(made, np.float64).reshape(-1, judged.width))
     found = np.concatenate(parts)
     labels = dict(zip([task.name for task in tasks], found[:, judged.labels :].T, strict=True))
     _say_found(labels, file.sheet.source, plan, say)
@@ -113,7 +113,7 @@ class _Judged:
         self.width = self.labels + len(tasks)
 
     def block(self, columns: Columns) -> bytes:
-        """Return the rows (n, width) float32."""
+        """Return the rows (n, width) float64."""
         if not columns[0]:
             return b""
         parts, first = [], 0
@@ -142,7 +142,7 @@ def _say_found(labels: Mapping[str, Labels], where: str, plan: Plan, say: Say) -
     say_if_slow(rows, plan, say)
 
 
-def _figures(predictor: Predictor, values: Floats, labels: Mapping[str, Labels]) -> list[Figures]:
+def _figures(predictor: Predictor, values: Values, labels: Mapping[str, Labels]) -> list[Figures]:
     """Return the figures of a run whose predictions are (N, K)."""
     return [
         figures
@@ -152,7 +152,7 @@ def _figures(predictor: Predictor, values: Floats, labels: Mapping[str, Labels])
     ]
 
 
-def task_figures(target: Target, values: Floats, labels: Labels) -> list[Figures]:
+def task_figures(target: Target, values: Values, labels: Labels) -> list[Figures]:
     """Return the figures of one task on the rows that have its label.
 
     values: (N,), probabilities of a binary task, the numbers of another. labels: (N,), nan where

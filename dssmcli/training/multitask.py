@@ -95,7 +95,7 @@ def _optimizer(config: MultitaskTrainConfig, model: nn.Module) -> torch.optim.Op
 _EMBEDDINGS = ("embedding", "categories")
 
 
-def _base(target: Target, labels: npt.NDArray[np.float32]) -> float:
+def _base(target: Target, labels: Floats) -> float:
     """Return the output that fits a task best when nothing is known of a row."""
     if not target.binary:
         return 0.0
@@ -184,7 +184,9 @@ def _loss(task: TableTask, state: MultitaskState, chosen: Ints, aims: _Aims) -> 
     codes, numbers = torch.from_numpy(rows.codes), torch.from_numpy(rows.numbers)
     codes = torch.where(torch.rand(codes.shape) < aims.lost[codes], aims.unknown, codes)
     outputs = state.model(codes, numbers)  # (B, K)
-    losses = task_losses(outputs, torch.from_numpy(task.train.labels[chosen]), aims.binary)
+    losses = task_losses(
+        outputs, torch.from_numpy(task.train.labels[chosen].astype(np.float32)), aims.binary
+    )
     names = (f"{target.name} loss" for target in task.targets)
     parts = dict(zip(names, losses.tolist(), strict=True))
     return StepLoss((aims.weight * losses).sum(), parts, len(chosen))

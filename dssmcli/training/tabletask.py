@@ -143,8 +143,8 @@ def _judging(
 
 
 def _scaled(examples: Examples, targets: Sequence[Target]) -> Examples:
-    means = np.array([target.mean for target in targets], np.float32)
-    scales = np.array([target.scale for target in targets], np.float32)
+    means = np.array([target.mean for target in targets])
+    scales = np.array([target.scale for target in targets])
     return replace(examples, labels=(examples.labels - means) / scales)
 
 
