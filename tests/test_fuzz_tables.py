@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,26 @@ def test_random_tables_give_a_result_or_one_line(
         assert not leftovers, (leftovers, note)
         remove(output)
     assert {0, 3} <= codes
+
+
+def test_random_tables_are_judged_or_refused_in_one_line(
+    dssm: Dssm, rec: Path, tmp_path: Path
+) -> None:
+    random, codes = np.random.default_rng(4), set()
+    for number in range(FILES):
+        content = random_table(random)
+        file = tmp_path / "input"
+        file.write_bytes(content)
+        skip = ["--bad-rows", "skip"] if number % 2 else []
+        result = dssm("eval", "-q", "--json", "--bootstrap", "3", "-m", rec, file, *skip)
+        codes.add(result.code)
+        note = (number, content, result)
+        assert result.code in (0, 3) and "Traceback" not in result.err, note
+        if result.code:
+            assert result.err.count("\n") == 1 and result.out == "", note
+        else:
+            figures = json.loads(result.out)
+            assert figures["rows"] > 0 and {"bought.rows", "minutes.rows"} & set(figures), note
+            numbers = [value for value in figures.values() if isinstance(value, float)]
+            assert np.isfinite(numbers).all(), note
+    assert codes == {0, 3}
