@@ -153,7 +153,7 @@ def _direct(hashes: Hashes) -> _Direct | None:
     for bits in range(max(1, len(hashes).bit_length()), _MOST_BITS + 1):
         shift = np.uint64(64 - bits)
         high = hashes >> shift
-        if len(np.unique(high)) == len(hashes):
+        if (high[1:] != high[:-1]).all():
             table = np.full(1 << bits, len(hashes), np.int64)
             table[high] = np.arange(len(hashes))
             return _Direct(table, shift)
