@@ -16,6 +16,7 @@ from dssmcli.atomic import write_atomically
 from dssmcli.errors import DataError, counted
 
 STDIN = "-"
+_BUFFER_BYTES = 1 << 17
 _GZIP_MAGIC = b"\x1f\x8b"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 UTF8_MARK = b"\xef\xbb\xbf"
@@ -160,7 +161,7 @@ def opened(source: str) -> Iterator[BinaryIO]:
 
 
 def _plain(stream: BinaryIO) -> BinaryIO:
-    buffered = io.BufferedReader(cast(io.RawIOBase, stream))  # for its `peek`
+    buffered = io.BufferedReader(cast(io.RawIOBase, stream), _BUFFER_BYTES)  # for its `peek`
     if buffered.peek(2)[:2] == _GZIP_MAGIC:
         return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
     return buffered
