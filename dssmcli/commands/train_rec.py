@@ -85,8 +85,8 @@ _table_options = together(
         required=True,
         metavar="COLUMN",
         help="A column to predict, once for each; the first is the main task, on which the best "
-        "weights are chosen. COLUMN alone holds 0 and 1. COLUMN=VALUE, or COLUMN=VALUE|VALUE: "
-        "whether it holds one of these. COLUMN:regression: a number.",
+        "weights are chosen. COLUMN alone holds 0 and 1. COLUMN=VALUE, or 'COLUMN=VALUE|VALUE' (in "
+        "quotes, for the shell): whether it holds one of these. COLUMN:regression: a number.",
     ),
     click.option(
         "--task-weight",
@@ -134,8 +134,16 @@ _training_options = together(
     _setting("--wide/--no-wide", bool, "A linear path from the features to each task."),
     _setting("--dropout", float, "Share of an expert's outputs left out at each step."),
     _setting("--category-dropout", float, "Share of categories taken for unknown at each step."),
-    _setting("--rare-count", float, "A category in so many rows is so at half of the steps, too."),
-    _setting("--squared-error", float, "What the loss of a number weighs."),
+    _setting(
+        "--rare-count",
+        float,
+        "Rare categories are taken for unknown oftener: one that so many rows have, half the time.",
+    ),
+    _setting(
+        "--squared-error",
+        float,
+        "What the squared error of a number weighs beside the loss of a 0/1 label.",
+    ),
     _setting("--weight-decay", float, "Decoupled decay of the networks' weights."),
     _setting("--embedding-decay", float, "Decoupled decay of the categories' embeddings."),
     optim_options(
