@@ -24,7 +24,7 @@ from dssmcli.commands.options import (
     widths,
 )
 from dssmcli.presets import replaced
-from dssmcli.rec_config import ARCHS, GATES, MultitaskConfig, MultitaskTrainConfig
+from dssmcli.rec_config import GATES, MultitaskConfig, MultitaskTrainConfig
 
 _EPILOG = """\b
 Example:
@@ -251,7 +251,6 @@ def _train(
         chosen["expert_units"] = chosen.pop("bottom_units")
     given = {name: value for name, value in chosen.items() if value is not None}
     given.setdefault("threads", available_threads())
-    assert arch in ARCHS
     model = replaced(MultitaskConfig.for_arch(arch), given)
     config = replaced(MultitaskTrainConfig(), given)
     calm_idle_threads()

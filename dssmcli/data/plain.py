@@ -36,7 +36,7 @@ def plain_columns(content: bytes, layout: Layout, folder: Folder) -> Columns | N
     """
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
-    if not has_width(content, "\t", layout.width):
+    if not _has_width(content, layout.width):
         return None
     try:
         fields = content.decode("utf-8").replace("\n", "\t").split("\t")
@@ -58,10 +58,10 @@ def plain_columns(content: bytes, layout: Layout, folder: Folder) -> Columns | N
     return Columns(content + b"\n", normal, values, shown)
 
 
-def has_width(content: bytes, delimiter: str, width: int) -> bool:
+def _has_width(content: bytes, width: int) -> bool:
     """Tell whether each line has so many columns."""
     lines = np.frombuffer(content + b"\n", np.uint8)
-    ends = lines[(lines == ord(delimiter)) | (lines == ord("\n"))] == ord("\n")
+    ends = lines[(lines == ord("\t")) | (lines == ord("\n"))] == ord("\n")
     if len(ends) % width:
         return False
     rows = ends.reshape(-1, width)
