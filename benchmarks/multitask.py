@@ -131,7 +131,7 @@ def lightgbm(seed: int, lesson: Lesson) -> Found:
     began = time.perf_counter()
     columns = []
     for task in lesson.tasks:
-        labels = labels_of(lesson.train, task, "train").astype(np.float64)
+        labels = labels_of(lesson.train, task, "train")
         rows = np.random.default_rng(seed).permutation(np.flatnonzero(~np.isnan(labels)))
         stop, learn = rows[: len(rows) // 10], rows[len(rows) // 10 :]
         settings: dict[str, Any] = {
@@ -199,7 +199,7 @@ def records(found: Sequence[Found], lesson: Lesson) -> Iterator[dict[str, Any]]:
     """Yield what each model scored."""
     for each in found:
         for k, task in enumerate(lesson.tasks):
-            labels = labels_of(lesson.judge, task, "judge").astype(np.float64)
+            labels = labels_of(lesson.judge, task, "judge")
             value = round(score(task, each.scores[:, k], labels), 6)
             head = {"model": each.name, "seed": each.seed, "task": task.name}
             yield {**head, "score": value, "train_seconds": round(each.seconds, 1)}
@@ -210,7 +210,7 @@ def differences(found: Sequence[Found], lesson: Lesson, draws: int) -> Iterator[
     random = np.random.default_rng(1)
     rows = [random.integers(0, lesson.judge.rows, lesson.judge.rows) for _ in range(draws)]
     for k, task in enumerate(lesson.tasks):
-        labels = labels_of(lesson.judge, task, "judge").astype(np.float64)
+        labels = labels_of(lesson.judge, task, "judge")
         means: dict[str, Floats] = {}
         for name in dict.fromkeys(each.name for each in found):
             scores = [each.scores[:, k] for each in found if each.name == name]

@@ -11,7 +11,7 @@ A run of tables (`dssm train-rec`) predicts columns:
 
 >>> shop = dssmcli.load_predictor("shop")        # doctest: +SKIP
 >>> shop.predict({"device": ["phone"], "age": ["42"]})  # doctest: +SKIP
-array([[0.0871, 4.2031]], dtype=float32)
+array([[0.0871, 4.2031]])
 """
 
 from __future__ import annotations

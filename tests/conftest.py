@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,6 +82,21 @@ def run_command(
         code = cli.run([str(argument) for argument in arguments])
     raw = out.content()
     return Result(code, raw.decode("utf-8", "replace"), err.content().decode(), raw)
+
+
+def stop_after_saves(patch: pytest.MonkeyPatch, *which: int) -> None:
+    """Have trainings interrupted when those checkpoints, counted from 1, have just been saved."""
+    from dssmcli.run import Workplace
+
+    save, saved = Workplace.save, []
+
+    def save_and_stop(place: Workplace, pieces: Iterable[bytes]) -> None:
+        save(place, pieces)
+        saved.append(place)
+        if len(saved) in which:
+            raise KeyboardInterrupt
+
+    patch.setattr(Workplace, "save", save_and_stop)
 
 
 def write_pairs(path: Path, rows: int = 600, labelled: bool = True, seed: int = 3) -> Path:

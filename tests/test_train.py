@@ -9,12 +9,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL, TOWER, Dssm, run_command, train_wordy, write_pairs
+from conftest import (
+    SMALL,
+    TOWER,
+    Dssm,
+    run_command,
+    stop_after_saves,
+    train_wordy,
+    write_pairs,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,17 +73,7 @@ def test_a_resumed_training_ends_byte_equal_to_one_never_interrupted(
     pairs = write_pairs(tmp_path / "p.tsv", 300)
     command = ["train", pairs, *SMALL, "--arch", arch, *TOWER[arch], "--epochs", "4"]
     assert dssm(*command, "-o", tmp_path / "whole").code == 0
-    from dssmcli.run import Workplace
-
-    save, saved = Workplace.save, []
-
-    def save_and_stop(place: Workplace, pieces: Iterable[bytes]) -> None:
-        save(place, pieces)
-        saved.append(place)
-        if len(saved) in (1, 3):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Workplace, "save", save_and_stop)
+    stop_after_saves(monkeypatch, 1, 3)
     assert dssm(*command, "-o", tmp_path / "cut").code == 130
     assert not (tmp_path / "cut").exists()
     refused = dssm(*command, "-o", tmp_path / "cut")
@@ -91,17 +88,9 @@ def test_a_resumed_training_ends_byte_equal_to_one_never_interrupted(
 def test_words_are_the_same_each_time_and_resumed_with(
     wordy_runs: dict[str, Path], tmp_path: Path, tokenizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dssmcli.run import Workplace
-
     pairs, run = write_pairs(tmp_path / "p.tsv", 300), tmp_path / "r"
-    save = Workplace.save
-
-    def save_and_stop(place: Workplace, pieces: Iterable[bytes]) -> None:
-        save(place, pieces)
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(Workplace, "save", save_and_stop)
+        stop_after_saves(patch, 1)
         assert train_wordy(pairs, tokenizer, run).code == 130
     other: list[str | Path] = ["--pieces", "65"]
     if tokenizer == "jieba":

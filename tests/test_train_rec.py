@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from conftest import Dssm, Result, run_command
+from conftest import Dssm, Result, run_command, stop_after_saves
 from tables import EXPERTS, SMALL_TABLE, TASKS, UNITS, read_predicted, world, write_table
 
 from dssmcli import metrics
@@ -167,21 +167,11 @@ def test_two_runs_with_one_seed_are_byte_equal_and_another_seed_differs(
 def test_a_resumed_training_ends_byte_equal_to_one_never_interrupted(
     dssm: Dssm, tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dssmcli.run import Workplace
-
     table = write_table(tmp_path / "t.csv", world(400).columns)
     command = ["train-rec", arch, table, *TASKS, *UNITS[arch], *SMALL_TABLE, "--epochs", "4"]
     command += ["--expert-dropout", "0.2"] if arch == "mmoe" else ["--dropout", "0.1"]
     assert dssm(*command, "-o", tmp_path / "whole").code == 0
-    save, saved = Workplace.save, []
-
-    def save_and_stop(place: Workplace, pieces: Iterable[bytes]) -> None:
-        save(place, pieces)
-        saved.append(place)
-        if len(saved) in (1, 3):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Workplace, "save", save_and_stop)
+    stop_after_saves(monkeypatch, 1, 3)
     assert dssm(*command, "-o", tmp_path / "cut").code == 130
     assert not (tmp_path / "cut").exists()
     refused = dssm(*command, "-o", tmp_path / "cut")

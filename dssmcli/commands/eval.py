@@ -15,6 +15,7 @@ from dssmcli.commands.options import (
     json_option,
     pairs_options,
     parallel,
+    processes_for,
     quiet_option,
     threads_option,
 )
@@ -117,11 +118,11 @@ def command(
         found = _on_tables(asked)
     else:
         found = _on_pairs(asked, columns, kind)
+    from dssmcli.commands.output import talk
     from dssmcli.commands.tables import comparison_table, figure_table, json_lines
 
     skipped.write_rejects()
-    if skipped.summary and not quiet:
-        click.echo(skipped.summary, err=True)
+    talk(quiet, skipped.summary)
     if as_json:
         lines = json_lines(found, chosen)
     else:
@@ -199,13 +200,14 @@ def _on_pairs(asked: _Asked, columns: str | None, kind: str | None) -> list[Eval
 
 
 def _on_tables(asked: _Asked) -> list[Evaluated]:
+    from dssmcli.commands.output import talk
     from dssmcli.commands.tables import Evaluated
     from dssmcli.data.tsv import name_of
     from dssmcli.serving.predictor import load_predictor
     from dssmcli.serving.table_evaluation import evaluate_table
 
     predictors = [load_predictor(run) for run in asked.runs]
-    processes = parallel(asked.threads).get("processes", 1)
+    processes = processes_for(asked.threads)
 
     def evaluated(file: str) -> Evaluated:
         say = asked.say(file)
@@ -213,9 +215,7 @@ def _on_tables(asked: _Asked) -> list[Evaluated]:
         return Evaluated(name_of(file), reports)
 
     found = [evaluated(file) for file in asked.files]
-    unreadable = next(filter(None, (each.reader.summary for each in predictors)), "")
-    if unreadable and not asked.quiet:
-        click.echo(unreadable, err=True)
+    talk(asked.quiet, next(filter(None, (each.reader.summary for each in predictors)), ""))
     return found
 
 

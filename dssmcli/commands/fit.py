@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import Evaluated, TrainingDisplay
     from dssmcli.presets import Settings
+    from dssmcli.rec_config import MultitaskConfig, MultitaskTrainConfig
     from dssmcli.run import Workplace
     from dssmcli.training.loop import Step
-    from dssmcli.training.tabletask import TableTask
+    from dssmcli.training.state import TrainState
+    from dssmcli.training.tabletask import TableInput, TableTask
     from dssmcli.training.task import PairsInput, TextTask
     from dssmcli.training.text import TextState
+
+Task = TypeVar("Task")
+State = TypeVar("State", bound="TrainState")
 
 
 def calm_idle_threads() -> None:
@@ -40,7 +45,23 @@ def _memory_errors() -> Iterator[None]:
         raise MemoryError(str(error)) from error
 
 
-def may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
+@contextmanager
+def workplace_for(
+    output: Path, overwrite: bool, resume: bool, display: TrainingDisplay
+) -> Iterator[Workplace | None]:
+    """Open the workplace of a run that is to be trained; None when it is finished already."""
+    from dssmcli.run import workplace
+
+    if not _may_write(output, overwrite, resume, display):
+        yield None
+        return
+    with workplace(output) as place:
+        if not resume:
+            _refuse_unfinished(place, overwrite)
+        yield place
+
+
+def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
     """Tell whether there is something to do; an existing run is never overwritten unasked."""
     from dssmcli.errors import DssmError
     from dssmcli.run import has_checkpoint, is_run, refuse_other_than_run
@@ -55,7 +76,7 @@ def may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisp
     return True
 
 
-def refuse_unfinished(place: Workplace, overwrite: bool) -> None:
+def _refuse_unfinished(place: Workplace, overwrite: bool) -> None:
     """Raise DssmError where a training stopped half-way, unless it is to be overwritten."""
     from dssmcli.errors import DssmError
 
@@ -75,20 +96,39 @@ def read_task(
     from dssmcli.training.task import build_task
 
     task = build_task(given, settings, skipped, display.say)
+    _tell_skipped(skipped, display)
+    return task
+
+
+def read_table_task(
+    given: TableInput,
+    model: MultitaskConfig,
+    config: MultitaskTrainConfig,
+    skipped: BadRows,
+    display: TrainingDisplay,
+) -> TableTask:
+    """Read the tables and all that is learned from them, telling what was found."""
+    from dssmcli.training.tabletask import build_table_task
+
+    task = build_table_task(given, model, config, skipped, display.say)
+    _tell_skipped(skipped, display)
+    return task
+
+
+def _tell_skipped(skipped: BadRows, display: TrainingDisplay) -> None:
     skipped.write_rejects()
     if skipped.summary:
         display.say(skipped.summary)
-    return task
 
 
 @_memory_errors()
 def train_run(task: TextTask, place: Workplace, output: Path, display: TrainingDisplay) -> None:
     """Train to the end, saving at each evaluation, then put the run in its place."""
     from dssmcli.training.diagnosis import Advice
-    from dssmcli.training.finish import checkpoint
-    from dssmcli.training.text import steps_in_all, train_text
+    from dssmcli.training.finish import checkpoint, resumed_state
+    from dssmcli.training.text import new_state, steps_in_all, train_text
 
-    state = _state(task, place, display)
+    state = _begun(task, place, display, new_state, resumed_state)
     advice = Advice(state.history)
     display.start(state.step, steps_in_all(task))
     for _ in shown(train_text(task, state), display):
@@ -128,12 +168,7 @@ def train_table_run(
     from dssmcli.training.multifinish import checkpoint, resumed_state, run_contents
     from dssmcli.training.multitask import new_state, steps_in_all, train_multitask
 
-    saved = place.load()
-    if saved is None:
-        state = new_state(task)
-    else:
-        state = resumed_state(task, saved, str(place.checkpoint))
-        display.say(f"Going on after step {state.step}.")
+    state = _begun(task, place, display, new_state, resumed_state)
     display.start(state.step, steps_in_all(task))
     for _ in shown(train_multitask(task, state), display):
         place.save(checkpoint(task, state))
@@ -161,14 +196,18 @@ def _write_run(
     display.say(f"Wrote {output}.")
 
 
-def _state(task: TextTask, place: Workplace, display: TrainingDisplay) -> TextState:
-    from dssmcli.training.finish import resumed_state
-    from dssmcli.training.text import new_state
-
+def _begun(
+    task: Task,
+    place: Workplace,
+    display: TrainingDisplay,
+    new: Callable[[Task], State],
+    resumed: Callable[[Task, bytes, str], State],
+) -> State:
+    """Return the state that a training begins with, or that its checkpoint holds."""
     saved = place.load()
     if saved is None:
-        return new_state(task)
-    state = resumed_state(task, saved, str(place.checkpoint))
+        return new(task)
+    state = resumed(task, saved, str(place.checkpoint))
     display.say(f"Going on after step {state.step}.")
     return state
 

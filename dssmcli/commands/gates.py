@@ -11,13 +11,9 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
-    bad_rows_options,
+    answer_options,
     checked_rejects,
-    json_option,
-    model_option,
-    parallel,
-    quiet_option,
-    threads_option,
+    processes_for,
 )
 
 if TYPE_CHECKING:
@@ -51,11 +47,7 @@ Example:
     metavar="FILE",
     help="Draw heat maps, too, on a page that needs nothing else.",
 )
-@json_option
-@threads_option
-@model_option
-@bad_rows_options
-@quiet_option
+@answer_options
 def command(
     table: str,
     column: str | None,
@@ -79,6 +71,7 @@ def command(
     of gates that are the same for all tasks, which so share everything.
     """
     checked_rejects(bad_rows, rejects)
+    from dssmcli.commands.output import talk
     from dssmcli.data.tsv import BadRows
     from dssmcli.run import find_run
     from dssmcli.serving.gates import check_gates, gates_on, warnings_of
@@ -88,19 +81,14 @@ def command(
     predictor = load_predictor(run)
     check_gates(predictor, run)
     skipped = BadRows(bad_rows == "skip", rejects)
-    processes = parallel(threads).get("processes", 1)
-    report = gates_on(predictor, table, column, skipped, processes)
+    report = gates_on(predictor, table, column, skipped, processes_for(threads))
     skipped.write_rejects()
     if html is not None:
         _write_page(html, report, run)
     for line in _json_lines(report) if as_json else _lines(report):
         click.echo(line)
-    if quiet:
-        return
-    for told in filter(None, (skipped.summary, predictor.reader.summary)):
-        click.echo(told, err=True)
-    for warning in warnings_of(report):
-        click.echo(f"Warning: {warning}", err=True)
+    warnings = (f"Warning: {warning}" for warning in warnings_of(report))
+    talk(quiet, skipped.summary, predictor.reader.summary, *warnings)
 
 
 def _write_page(html: Path, report: GateReport, run: str) -> None:

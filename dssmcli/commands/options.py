@@ -78,6 +78,8 @@ bad_rows_options = together(
         help="Keep the skipped rows in this file.",
     ),
 )
+answer_options = together(json_option, threads_option, model_option, bad_rows_options, quiet_option)
+"""Of a command that answers with a run, row by row."""
 
 run_options = together(
     click.option(
@@ -167,6 +169,11 @@ def can_fork() -> bool:
 def parallel(threads: int | None) -> dict[str, int]:
     """Return how `load` makes an encoder use so many processor threads, None for all."""
     return {"processes" if can_fork() else "threads": threads or available_threads()}
+
+
+def processes_for(threads: int | None) -> int:
+    """Return in how many processes a table is gone through: one where none can be copied."""
+    return parallel(threads).get("processes", 1)
 
 
 def checked_rejects(bad_rows: str, rejects: Path | None) -> None:

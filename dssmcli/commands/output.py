@@ -1,4 +1,4 @@
-"""Text that a command writes: to standard output, or to a file that appears when it is whole."""
+"""What a command says: its data to standard output or a file, all else to standard error."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from pathlib import Path
 import click
 
 Write = Callable[[str], None]
+
+
+def talk(quiet: bool, *lines: str) -> None:
+    """Print what there is to say to standard error, unless nobody wants to hear it."""
+    for line in () if quiet else filter(None, lines):
+        click.echo(line, err=True)
 
 
 @contextmanager

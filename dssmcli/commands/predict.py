@@ -8,13 +8,9 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
-    bad_rows_options,
+    answer_options,
     checked_rejects,
-    json_option,
-    model_option,
-    parallel,
-    quiet_option,
-    threads_option,
+    processes_for,
 )
 
 _EPILOG = """\b
@@ -41,11 +37,7 @@ Example:
 @click.option(
     "--keep", multiple=True, metavar="COLUMN", help="Repeat this column of the table in front."
 )
-@json_option
-@threads_option
-@model_option
-@bad_rows_options
-@quiet_option
+@answer_options
 def command(
     table: str,
     output: Path | None,
@@ -65,7 +57,7 @@ def command(
     is no number as missing.
     """
     checked_rejects(bad_rows, rejects)
-    from dssmcli.commands.output import writing
+    from dssmcli.commands.output import talk, writing
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.predictions import Form, predictions
     from dssmcli.serving.predictor import load_predictor
@@ -74,12 +66,7 @@ def command(
     skipped = BadRows(bad_rows == "skip", rejects)
     form = Form(tuple(dict.fromkeys(keep)), as_json)
     with writing(output) as write:
-        for text in predictions(predictor, table, form, skipped, **parallel(threads)):
+        for text in predictions(predictor, table, form, skipped, processes_for(threads)):
             write(text)
     skipped.write_rejects()
-    if quiet:
-        return
-    if skipped.summary:
-        click.echo(skipped.summary, err=True)
-    if predictor.reader.summary:
-        click.echo(predictor.reader.summary, err=True)
+    talk(quiet, skipped.summary, predictor.reader.summary)

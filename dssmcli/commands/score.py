@@ -11,14 +11,10 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
-    bad_rows_options,
+    answer_options,
     checked_rejects,
     checked_text,
-    json_option,
-    model_option,
     parallel,
-    quiet_option,
-    threads_option,
 )
 from dssmcli.errors import RunError, counted
 
@@ -48,11 +44,7 @@ Example:
     help="Add the probability of a match, as calibrated on the run's validation rows; trained on "
     "clicks alone: against a random title.",
 )
-@json_option
-@threads_option
-@model_option
-@bad_rows_options
-@quiet_option
+@answer_options
 def command(
     texts: tuple[str, ...],
     pairs: str | None,
@@ -88,6 +80,7 @@ def command(
         click.echo(scorer.line(query, title, score, scorer.chances([score])[0], None))
         return
     encoder = load(model, **parallel(threads))
+    from dssmcli.commands.output import talk
     from dssmcli.data.rows import RowReader
     from dssmcli.data.tsv import BadRows
 
@@ -95,8 +88,7 @@ def command(
     skipped = BadRows(bad_rows == "skip", rejects)
     _score_file(pairs, RowReader(columns, skipped), scorer)
     skipped.write_rejects()
-    if skipped.summary and not quiet:
-        click.echo(skipped.summary, err=True)
+    talk(quiet, skipped.summary)
 
 
 class _Scorer(NamedTuple):

@@ -10,11 +10,10 @@ import click
 
 from dssmcli.commands.fit import (
     calm_idle_threads,
-    may_write,
     read_task,
-    refuse_unfinished,
     train_run,
     tune_run,
+    workplace_for,
 )
 from dssmcli.commands.options import (
     CONTEXT,
@@ -235,19 +234,17 @@ def command(
 
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import TrainingDisplay
-    from dssmcli.run import workplace
     from dssmcli.training.task import PairsInput
 
     given = PairsInput(
         files, valid, columns, kind, match_grade, vocab, min_count, dictionary, pieces
     )
     skipped = BadRows(bad_rows == "skip", rejects)
-    with TrainingDisplay(quiet) as display:
-        if not may_write(output, overwrite, resume, display):
-            return
-        with workplace(output) as place:
-            if not resume:
-                refuse_unfinished(place, overwrite)
+    with (
+        TrainingDisplay(quiet) as display,
+        workplace_for(output, overwrite, resume, display) as place,
+    ):
+        if place is not None:
             task = read_task(replace(given, scratch=place.path), settings, skipped, display)
             if tune is None:
                 train_run(task, place, output, display)

@@ -8,7 +8,12 @@ from typing import Any
 
 import click
 
-from dssmcli.commands.fit import calm_idle_threads, may_write, refuse_unfinished, train_table_run
+from dssmcli.commands.fit import (
+    calm_idle_threads,
+    read_table_task,
+    train_table_run,
+    workplace_for,
+)
 from dssmcli.commands.options import (
     CONTEXT,
     F,
@@ -257,20 +262,15 @@ def _train(
     from dssmcli.data.inference import FeatureInput
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import TrainingDisplay
-    from dssmcli.run import workplace
-    from dssmcli.training.tabletask import TableInput, build_table_task
+    from dssmcli.training.tabletask import TableInput
 
     features = FeatureInput(ignore, categorical, numeric, min_count)
     table = TableInput(files, tasks, features, valid, weights)
     skipped = BadRows(bad_rows == "skip", rejects)
-    with TrainingDisplay(quiet, "rows") as display:
-        if not may_write(output, overwrite, resume, display):
-            return
-        with workplace(output) as place:
-            if not resume:
-                refuse_unfinished(place, overwrite)
-            task = build_table_task(table, model, config, skipped, display.say)
-            skipped.write_rejects()
-            if skipped.summary:
-                display.say(skipped.summary)
+    with (
+        TrainingDisplay(quiet, "rows") as display,
+        workplace_for(output, overwrite, resume, display) as place,
+    ):
+        if place is not None:
+            task = read_table_task(table, model, config, skipped, display)
             train_table_run(task, place, output, display)

@@ -24,9 +24,6 @@ Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-UNKNOWN = 0
-"""The category of a text that training did not have, or too seldom."""
-
 _KEPT = 4_096
 """Texts of a numeric column whose forms are kept, so that they are worked out once."""
 _LATE = 100

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -57,22 +59,30 @@ class Understood(NamedTuple):
     warnings: list[str]
 
 
-class _Seen(NamedTuple):
+@dataclass(frozen=True)
+class _Seen:
     """A column's distinct texts in training: their numbers (V,), nan for none, and counts (V,)."""
 
     texts: list[str]
     numbers: Floats
     counts: Ints
 
-    @property
+    @cached_property
     def missing(self) -> list[bool]:
         return [text.strip() in MISSING for text in self.texts]
 
-    @property
+    @cached_property
     def strange(self) -> list[str]:
         """Return the texts that are no number and do not say that one is missing."""
         pairs = zip(self.texts, np.isnan(self.numbers).tolist(), self.missing, strict=True)
         return [text for text, no_number, missing in pairs if no_number and not missing]
+
+    @cached_property
+    def numeric(self) -> bool:
+        """Tell whether the texts are numbers, and enough of them to have an order."""
+        if self.strange or any(map(_CODE.match, self.texts)):
+            return False
+        return len(np.unique(self.numbers[~np.isnan(self.numbers)])) >= _FEWEST_NUMBERS
 
 
 def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Understood:
@@ -101,12 +111,13 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
         if useless:
             left_out.append(name)
             continue
-        if name in given.numeric or (name not in given.categorical and _is_numeric(seen)):
+        if name in given.numeric or (name not in given.categorical and seen.numeric):
             numeric.append(_numeric(name, seen))
             if name not in given.numeric:
                 categorical += _coded(name, seen, given.min_count)
         else:
-            categorical.append(_categorical(name, seen, given.min_count))
+            counts = seen.counts.tolist()
+            categorical.append(_categorical(name, seen.texts, counts, given.min_count))
     schema = Schema(tuple(categorical), tuple(numeric))
     if not schema.names:
         reason = warnings[0] if warnings else "All are tasks or ignored."
@@ -143,16 +154,9 @@ def _seen(column: Column) -> _Seen:
     return _Seen(texts, numbers.clip(-LARGEST, LARGEST), counts[used])
 
 
-def _is_numeric(seen: _Seen) -> bool:
-    numbers = seen.numbers[~np.isnan(seen.numbers)]
-    if any(map(_CODE.match, seen.texts)):
-        return False
-    return not seen.strange and len(np.unique(numbers)) >= _FEWEST_NUMBERS
-
-
 def _is_id(seen: _Seen, rows: int) -> bool:
     """Tell whether nearly every row has a text of its own that is no number."""
-    return rows >= _FEW_ROWS and len(seen.texts) > _NEARLY_ALL * rows and not _is_numeric(seen)
+    return rows >= _FEW_ROWS and len(seen.texts) > _NEARLY_ALL * rows and not seen.numeric
 
 
 def _is_row_number(name: str, seen: _Seen, rows: int) -> bool:
@@ -184,7 +188,7 @@ def _useless(name: str, seen: _Seen, rows: int, asked: bool) -> str | None:
 
 def _doubt(name: str, seen: _Seen, rows: int) -> str | None:
     """Return a warning about a column that may not be what it is taken for."""
-    whole = _is_numeric(seen) and not (seen.numbers % 1 > 0).any()
+    whole = seen.numeric and not (seen.numbers % 1 > 0).any()
     if whole and rows >= _FEW_ROWS and len(seen.texts) > _NEARLY_ALL * rows:
         return (
             f"{name}: nearly every row has a whole number of its own, as an id has. Unless it "
@@ -222,9 +226,12 @@ _UNREAD = (
 """Forms of texts, and what to do about them."""
 
 
-def _categorical(name: str, seen: _Seen, min_count: int) -> Categorical:
-    order = sorted(range(len(seen.texts)), key=lambda i: (-int(seen.counts[i]), seen.texts[i]))
-    return Categorical(name, tuple(seen.texts[i] for i in order if seen.counts[i] >= min_count))
+def _categorical(
+    name: str, texts: Iterable[str], counts: Iterable[int], min_count: int
+) -> Categorical:
+    """Return the texts that stand often enough as categories, the commonest first."""
+    order = sorted((-count, text) for text, count in zip(texts, counts, strict=True))
+    return Categorical(name, tuple(text for less, text in order if -less >= min_count))
 
 
 def _coded(name: str, seen: _Seen, min_count: int) -> list[Categorical]:
@@ -237,8 +244,7 @@ def _coded(name: str, seen: _Seen, min_count: int) -> list[Categorical]:
         counts[code_of(text)] += count
     if len(counts) > _CODES or 2 * len(counts) > counts.total():
         return []
-    texts, sizes = list(counts), np.array(list(counts.values()), np.int64)
-    return [_categorical(name, _Seen(texts, np.zeros(0), sizes), min_count)]
+    return [_categorical(name, counts, counts.values(), min_count)]
 
 
 def _numeric(name: str, seen: _Seen) -> Numeric:

@@ -33,7 +33,7 @@ def suspects(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator
     rows = order[:_ENOUGH_ROWS]  # drawn, as a table may be sorted by what is predicted
     features = [*_features(reader, train, rows)]
     for k, task in enumerate(tasks):
-        labels = train.labels[rows, k].astype(np.float64)
+        labels = train.labels[rows, k]
         known = np.flatnonzero(~np.isnan(labels))
         binary = task.kind == "binary"
         ones = int((labels[known] > 0).sum())

@@ -243,7 +243,7 @@ def targets_of(
 
 
 def _target(task: Task, labels: Labels, weight: float, where: str) -> Target:
-    known = labels[~np.isnan(labels)].astype(np.float64)
+    known = labels[~np.isnan(labels)]
     if not len(known):
         raise DataError(f"{where}: the task {shown(task.name)} has no label: nothing to learn.")
     if known.min() == known.max():

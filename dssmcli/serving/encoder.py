@@ -18,7 +18,7 @@ from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import CONFIG, TEXT, VOCABULARY, WEIGHTS, WORDS, Run
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
-from dssmcli.serving.weights import tensors_in
+from dssmcli.serving.weights import tensors_in, under
 from dssmcli.serving.workers import Encode, Encoded, in_processes
 from dssmcli.text.numbering import UnitFeatures, UnitIndex
 from dssmcli.text.tokenizers import Lookup
@@ -80,14 +80,14 @@ class Encoder:
         # Blocks that have been looked up and are not done: see `in_threads`.
         under_way = threads + 2 if threads > 1 else 0
         self._towers = {
-            name: build_tower(model.tower, _own(name, weights), under_way) for name in names
+            name: build_tower(model.tower, under(f"{name}.", weights), under_way) for name in names
         }
         self._lexical = None
         if model.lexical:
             # Here and not above: a run without this part need not wait for the code.
             from dssmcli.serving.lexical import NAME, Lexical
 
-            self._lexical = Lexical(model.lexical, _own(NAME, weights), under_way)
+            self._lexical = Lexical(model.lexical, under(f"{NAME}.", weights), under_way)
         self._features = UnitFeatures(self.lookup)
         self._index = UnitIndex(self.lookup, self._features)
         self._truncated = 0
@@ -267,11 +267,6 @@ def checked(rows: Floats) -> Floats:
     return rows
 
 
-def _own(name: str, weights: Mapping[str, Floats]) -> dict[str, Floats]:
-    prefix = f"{name}."
-    return {key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)}
-
-
 def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1) -> Encoder:
     """Build an encoder of a run whose weights file has been read and checked.
 
@@ -296,7 +291,7 @@ def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1
         expected |= {f"{NAME}.{name}": shape for name, shape in shapes.items()}
     arrays = tensors_in(weights, expected, str(run.path / WEIGHTS))
     if model.lexical:
-        check_lexical(_own(NAME, arrays), str(run.path / WEIGHTS))
+        check_lexical(under(f"{NAME}.", arrays), str(run.path / WEIGHTS))
     digest = hashlib.sha256(run.manifest.encode()).hexdigest()
     words = _words(run) if model.text.tokenizer in WORDY else None
     return Encoder(model, vocabulary, arrays, config, threads, processes, digest, words)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dssmcli.data.features import Rows
 from dssmcli.rec_config import MultitaskConfig, Sizes
-from dssmcli.serving.weights import Shape
+from dssmcli.serving.weights import Shape, under
 
 Floats = npt.NDArray[np.float32]
 Weights = Mapping[str, Floats]
@@ -161,16 +161,12 @@ class Networks:
     """A network of its own for each task."""
 
     def __init__(self, config: MultitaskConfig, weights: Weights, tasks: int) -> None:
-        self._networks = [Network(config, _own(f"models.{k}.", weights), 1) for k in range(tasks)]
+        self._networks = [Network(config, under(f"models.{k}.", weights), 1) for k in range(tasks)]
 
     def __call__(self, rows: Rows) -> Answers:
         """Return the answers for some rows."""
         outputs = [network(rows).outputs for network in self._networks]
         return Answers(np.concatenate(outputs, axis=1), None)
-
-
-def _own(prefix: str, weights: Weights) -> dict[str, Floats]:
-    return {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
 
 
 def build_network(config: MultitaskConfig, weights: Weights, tasks: int) -> Network | Networks:

@@ -31,7 +31,6 @@ def predictions(
     form: Form,
     bad_rows: BadRows,
     processes: int = 1,
-    threads: int = 1,  # noqa: ARG001 (a machine that cannot fork has one process)
 ) -> Iterator[str]:
     """Yield the text of all predictions of a table, a line a row behind a header.
 

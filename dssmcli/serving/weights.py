@@ -46,6 +46,11 @@ def tensors_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dic
     }
 
 
+def under(prefix: str, tensors: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the tensors whose names begin so, without that beginning."""
+    return {n.removeprefix(prefix): w for n, w in tensors.items() if n.startswith(prefix)}
+
+
 def _header(content: bytes, where: str) -> tuple[dict[str, dict[str, Any]], int]:
     """Return what is said of each tensor, and where the tensors' bytes begin."""
     begin = _LENGTH + int.from_bytes(content[:_LENGTH], "little")

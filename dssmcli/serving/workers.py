@@ -21,7 +21,6 @@ Answer = Callable[[bytes], Sequence[bytes | memoryview]]
 """Turns a message into the parts of its answer."""
 
 _SIZE = struct.Struct("<q")
-_PIPE_BYTES = 1 << 20
 _KEPT_BYTES = 1 << 28
 _SHAPE = struct.Struct("<qqq")
 
@@ -119,7 +118,7 @@ class _Worker(NamedTuple):
 
 
 def _fork(answer: Answer) -> _Worker:
-    requests, answers = _pipe(), _pipe()
+    requests, answers = os.pipe(), os.pipe()
     process = os.fork()
     if not process:
         os.close(requests[1])
@@ -128,16 +127,6 @@ def _fork(answer: Answer) -> _Worker:
     os.close(requests[0])
     os.close(answers[1])
     return _Worker(process, os.fdopen(requests[1], "wb"), os.fdopen(answers[0], "rb"))
-
-
-def _pipe() -> tuple[int, int]:
-    """Return a pipe that holds a whole message, where the system lets it grow."""
-    ends = os.pipe()
-    with contextlib.suppress(ImportError, AttributeError, OSError):
-        import fcntl
-
-        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    return ends
 
 
 def _keep_freed_memory() -> None:

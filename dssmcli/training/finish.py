@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import safetensors.torch
-import torch
 from torch import Tensor
 
-import dssmcli
 from dssmcli import calibration, metrics
 from dssmcli.config import to_dict
-from dssmcli.errors import ConfigError, RunError
-from dssmcli.run import CONFIG, FORMAT, METRICS, TEXT, VOCABULARY, WEIGHTS, WORDS, to_json
-from dssmcli.training.checkpoint import (
-    check_same,
-    from_bytes,
-    to_pieces,
-)
-from dssmcli.training.state import best_line
+from dssmcli.errors import ConfigError
+from dssmcli.run import TEXT, VOCABULARY, WORDS
+from dssmcli.training.checkpoint import check_same, from_bytes, to_pieces
+from dssmcli.training.contents import contents_of, restoring
 from dssmcli.training.task import TextTask
 from dssmcli.training.text import TextState, new_state
 from dssmcli.training.validation import Scores, threshold_scores
@@ -36,31 +27,22 @@ _AGAINST = {"labelled": "labelled rows that are no match"}
 def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
     """Return the files of the run: the weights that validated best, and all that goes with them."""
     state.model.load_weights(state.best_weights)
-    weights = {name: tensor.contiguous() for name, tensor in state.best_weights.items()}
+    weights = state.best_weights
     settings = _settings(task)
     if _says_nothing(weights):
         # Vectors without it are shorter, and compare alike.
         weights = {name: w for name, w in weights.items() if not name.startswith(_LEXICAL)}
         settings["model"] = to_dict(replace(task.model, lexical=0))
-    best = best_line(state)
     scores = threshold_scores(task, state.model)
-    config = {
-        "format": FORMAT,
-        "version": dssmcli.__version__,
-        "family": TEXT,
+    told = {
         **settings,
         "threshold": _threshold(task, scores),
         "calibration": _calibration(task, scores),
-        "validation": {name: value for name, value in best.items() if name != "best"},
-        "made_with": {"torch": torch.__version__, "python": platform.python_version()},
     }
-    return {
-        CONFIG: to_json(config).encode(),
-        WEIGHTS: safetensors.torch.save(weights),
-        VOCABULARY: task.vocabulary.to_text().encode(),
-        **({} if task.words is None else {WORDS: task.words.to_text().encode()}),
-        METRICS: "".join(f"{json.dumps(line)}\n" for line in state.history).encode(),
-    }
+    texts = {VOCABULARY: task.vocabulary.to_text()}
+    if task.words is not None:
+        texts[WORDS] = task.words.to_text()
+    return contents_of(TEXT, told, state, weights, texts)
 
 
 def _says_nothing(weights: Mapping[str, Tensor]) -> bool:
@@ -137,7 +119,7 @@ def checkpoint(task: TextTask, state: TextState) -> Iterator[bytes | memoryview]
 def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
     """Return the state a checkpoint holds; ConfigError when the task is not the one it was of."""
     groups, saved = from_bytes(content, where)
-    try:
+    with restoring(where):
         check_same(saved["settings"], _settings(task))
         if saved["vocabulary"] != task.vocabulary.digest:
             raise ConfigError("--resume: the vocabulary is another than before.")
@@ -145,6 +127,4 @@ def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
             raise ConfigError("--resume: the words texts are cut into are others than before.")
         state = new_state(task)
         state.restore(groups, saved)
-        return state
-    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        raise RunError(f"{where}: damaged ({error}). Start afresh with --overwrite.") from error
+    return state

@@ -105,7 +105,11 @@ def _base(target: Target, labels: Floats) -> float:
 
 def steps_in_all(task: TableTask) -> int:
     """Return the number of steps when nothing stops the training early."""
-    return task.config.epochs * -(-len(task.train) // task.config.batch_size)
+    return task.config.epochs * _steps_of_epoch(task)
+
+
+def _steps_of_epoch(task: TableTask) -> int:
+    return -(-len(task.train) // task.config.batch_size)
 
 
 def train_multitask(
@@ -117,9 +121,7 @@ def train_multitask(
     `patience` evaluations in a row brought nothing better. The state is whole after an Evaluation.
     """
     config = task.config
-    per_epoch = -(-len(task.train) // config.batch_size)
-    steps = steps_in_all(task)
-    order = _Order(len(task.train), config.batch_size, config.seed)
+    order = _Order(task)
     aims = _aims(task)
 
     def next_loss() -> StepLoss:
@@ -131,22 +133,25 @@ def train_multitask(
     state.model.train()
 
     def evaluate() -> Evaluation:
-        return _evaluate(task, state, state.step / per_epoch)
+        return _evaluate(task, state, state.step / order.steps)
 
-    every = config.eval_steps
-    yield from steps_and_evaluations(state, config, next_loss, steps, every, evaluate)
+    yield from steps_and_evaluations(
+        state, config, next_loss, steps_in_all(task), config.eval_steps, evaluate
+    )
 
 
 class _Order:
-    """The rows of each step: every row once an epoch, in an order of the epoch's own."""
+    """The rows of each step: every row once an epoch of `steps`, in the epoch's own order."""
 
-    def __init__(self, rows: int, batch: int, seed: int) -> None:
-        self._rows, self._batch, self._seed = rows, batch, seed
+    def __init__(self, task: TableTask) -> None:
+        self.steps = _steps_of_epoch(task)
+        self._rows, self._batch = len(task.train), task.config.batch_size
+        self._seed = task.config.seed
         self._epoch, self._order = -1, np.zeros(0, np.int64)
 
     def batch(self, step: int) -> Ints:
         """Return the rows of a step, which counts from 0."""
-        epoch, place = divmod(step, -(-self._rows // self._batch))
+        epoch, place = divmod(step, self.steps)
         if epoch != self._epoch:
             random = np.random.default_rng([self._seed, 7, epoch])
             self._epoch, self._order = epoch, random.permutation(self._rows)

@@ -95,11 +95,6 @@ class TrainState:
         self.history, self.finished = saved["history"], saved["finished"]
 
 
-def best_line(state: TrainState) -> dict[str, Any]:
-    """Return what the evaluation said whose weights are kept."""
-    return next((line for line in reversed(state.history) if line["best"]), {})
-
-
 def steps_and_evaluations(
     state: TrainState,
     config: OptimConfig,

@@ -1,0 +1,56 @@
+"""What the runs and the checkpoints of all models have in common."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+import dssmcli
+from dssmcli.errors import RunError
+from dssmcli.run import CONFIG, FORMAT, METRICS, WEIGHTS, to_json
+from dssmcli.training.state import TrainState
+
+
+def contents_of(
+    family: str,
+    told: Mapping[str, Any],
+    state: TrainState,
+    weights: Mapping[str, Tensor],
+    more: Mapping[str, str],
+) -> dict[str, bytes]:
+    """Return the files of a run: what config.json tells, the weights, the training's history, more.
+
+    more: texts by name, as only runs of this family have them.
+    """
+    best: dict[str, Any] = next((line for line in reversed(state.history) if line["best"]), {})
+    config = {
+        "format": FORMAT,
+        "version": dssmcli.__version__,
+        "family": family,
+        **told,
+        "validation": {name: value for name, value in best.items() if name != "best"},
+        "made_with": {"torch": torch.__version__, "python": platform.python_version()},
+    }
+    stored = {name: tensor.contiguous() for name, tensor in weights.items()}
+    return {
+        CONFIG: to_json(config).encode(),
+        WEIGHTS: safetensors.torch.save(stored),
+        **{name: text.encode() for name, text in more.items()},
+        METRICS: "".join(f"{json.dumps(line)}\n" for line in state.history).encode(),
+    }
+
+
+@contextmanager
+def restoring(where: str) -> Iterator[None]:
+    """Raise RunError for what goes wrong when a checkpoint's content is not what one has."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        raise RunError(f"{where}: damaged ({error}). Start afresh with --overwrite.") from error
