@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -158,6 +159,10 @@ _FIGURES = {
 }
 
 
+_FURTHER = re.compile(r" (auc|r2)$|^(hr|ndcg)@")
+"""Validation figures that are shown besides the one that decides."""
+
+
 def _diagnosis(parts: Mapping[str, float]) -> str:
     """Return the figures that say whether a training goes well; of the cosines one is enough."""
     shown = [name for name in _FIGURES if name in parts]
@@ -166,5 +171,5 @@ def _diagnosis(parts: Mapping[str, float]) -> str:
     if "solved" not in shown and "masked" in shown:
         shown.remove("masked")  # no candidates are learned from
     told = [_FIGURES[name].format(parts[name]) for name in shown]
-    told += [f"{name} {parts[name]:.4f}" for name in parts if name.endswith((" auc", " r2"))]
+    told += [f"{name} {parts[name]:.4f}" for name in parts if _FURTHER.search(name)]
     return "".join(f"  {figure}" for figure in told)

@@ -329,6 +329,7 @@ class PoolFigures(NamedTuple):
 
     reciprocal_rank: Floats
     recall: dict[int, Floats]
+    ndcg: dict[int, Floats]
 
 
 def pool_report(higher: ArrayLike, ties: ArrayLike, pool: int, ks: Sequence[int]) -> PoolReport:
@@ -343,15 +344,22 @@ def pool_figures(higher: ArrayLike, ties: ArrayLike, pool: int, ks: Sequence[int
 
     higher: (Q,) titles of the pool that score strictly higher than the best positive; ties: (Q,)
     other titles that score the same (leave the query's own positives out of both), in random order
-    with it. 0 <= higher and higher + ties < pool.
+    with it. 0 <= higher and higher + ties < pool. NDCG is that of the best positive alone.
     """
     above, equal = np.asarray(higher, dtype=np.int64), np.asarray(ties, dtype=np.int64)
     assert above.ndim == 1 and above.shape == equal.shape, (above.shape, equal.shape)
     assert not ((above < 0) | (equal < 0) | (above + equal >= pool)).any(), "rank outside the pool"
     places = equal + 1
     last = int((above + places).max(initial=0))
-    harmonic = np.append(0.0, np.cumsum(1 / np.arange(1, last + 1)))
+    ranks = np.arange(1, last + 1)
+
+    def expected(gains: Floats) -> Floats:
+        sums = np.append(0.0, np.cumsum(gains))
+        return as_floats((sums[above + places] - sums[above]) / places)
+
+    discounted = 1 / np.log2(1 + ranks)
     return PoolFigures(
-        reciprocal_rank=as_floats((harmonic[above + places] - harmonic[above]) / places),
+        reciprocal_rank=expected(1 / ranks),
         recall={k: as_floats(np.clip(k - above, 0, places) / places) for k in ks},
+        ndcg={k: expected(np.where(ranks <= k, discounted, 0.0)) for k in ks},
     )

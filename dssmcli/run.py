@@ -16,6 +16,11 @@ or, if it is of tables,
 
     features.json        the columns that are read, and how they become categories and numbers
 
+and beside these, if it is one of YouTube's models,
+
+    catalogue.json       the items it knows, by their original ids, and how often each was watched
+    history.safetensors  (ranking) what was known of users and items when the log ended
+
 While training goes on, `NAME.partial` beside it holds the state to resume from. Nothing in a run
 is a program, nothing points outside the folder, and every byte is checked before it is used.
 """
@@ -35,7 +40,7 @@ from typing import Any, NamedTuple, TypeVar
 from dssmcli.atomic import lock
 from dssmcli.errors import DssmError, OutputError, RunError
 
-FORMAT = 3
+FORMAT = 4
 DEFAULT_NAME = "dssm-model"
 ENVIRONMENT_VARIABLE = "DSSM_MODEL"
 
@@ -45,16 +50,24 @@ VOCABULARY = "vocab.txt"
 WORDS = "words.txt"
 METRICS = "metrics.jsonl"
 FEATURES = "features.json"
+CATALOGUE = "catalogue.json"
+HISTORY = "history.safetensors"
 MANIFEST = "MANIFEST.json"
 FILES = (CONFIG, WEIGHTS, VOCABULARY, METRICS)
 """What a run of texts has. Some have WORDS, too."""
 TABLE_FILES = (CONFIG, WEIGHTS, FEATURES, METRICS)
 """What a run of tables has."""
+CANDIDATE_FILES = (*TABLE_FILES, CATALOGUE)
+RANKING_FILES = (*CANDIDATE_FILES, HISTORY)
+_KINDS = (RANKING_FILES, CANDIDATE_FILES, TABLE_FILES, FILES)
+"""What runs have, those first that have most."""
 
-TEXT, MULTITASK = "text", "multitask"
+TEXT, MULTITASK, CANDIDATES, RANKING = "text", "multitask", "candidates", "ranking"
 FAMILIES = {
     TEXT: "one of texts (`dssm train`)",
     MULTITASK: "a multi-task model (`dssm train-rec`)",
+    CANDIDATES: "one of candidate generation (`dssm train-rec youtube-candidates`)",
+    RANKING: "one of ranking (`dssm train-rec youtube-ranking`)",
 }
 
 WORKPLACE = "partial"
@@ -222,7 +235,9 @@ def _listed_files(found: object, where: Path) -> dict[str, tuple[int, str]]:
     if not isinstance(found, dict):
         raise RunError(f"{where}: no list of files.")
     files = {}
-    needed = TABLE_FILES if FEATURES in found else FILES
+    needed = next((kind for kind in _KINDS if set(kind) <= set(found)), FILES)
+    if FEATURES in found and needed is FILES:
+        needed = TABLE_FILES
     for name in (*needed, *({WORDS} & set(found))):
         entry = found.get(name)
         if not isinstance(entry, dict):
@@ -271,12 +286,12 @@ def to_json(value: Mapping[str, Any]) -> str:
 def publish(place: Workplace, contents: Mapping[str, bytes]) -> None:
     """Write a run whole, flush it and put it in its place; what stood there before goes last.
 
-    `contents` has every name of FILES, and WORDS if need be, or every name of TABLE_FILES. A reader
+    `contents` has what a run of some kind has, and WORDS if need be. A reader
     finds the old run or the new one, never a mixture, whenever the program dies. Raises DssmError
     when something else than a run stands there.
     """
-    if set(contents) - {WORDS} not in (set(FILES), set(TABLE_FILES)):
-        raise AssertionError(f"a run has the files {FILES} or {TABLE_FILES}, got {[*contents]}")
+    if set(contents) - {WORDS} not in map(set, _KINDS):
+        raise AssertionError(f"a run has the files of one of {_KINDS}, got {[*contents]}")
     listed = {
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in contents.items()

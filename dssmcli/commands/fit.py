@@ -6,17 +6,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import Evaluated, TrainingDisplay
     from dssmcli.presets import Settings
-    from dssmcli.rec_config import MultitaskConfig, MultitaskTrainConfig
     from dssmcli.run import Workplace
     from dssmcli.training.loop import Step
     from dssmcli.training.state import TrainState
-    from dssmcli.training.tabletask import TableInput, TableTask
     from dssmcli.training.task import PairsInput, TextTask
     from dssmcli.training.text import TextState
 
@@ -96,26 +94,12 @@ def read_task(
     from dssmcli.training.task import build_task
 
     task = build_task(given, settings, skipped, display.say)
-    _tell_skipped(skipped, display)
+    tell_skipped(skipped, display)
     return task
 
 
-def read_table_task(
-    given: TableInput,
-    model: MultitaskConfig,
-    config: MultitaskTrainConfig,
-    skipped: BadRows,
-    display: TrainingDisplay,
-) -> TableTask:
-    """Read the tables and all that is learned from them, telling what was found."""
-    from dssmcli.training.tabletask import build_table_task
-
-    task = build_table_task(given, model, config, skipped, display.say)
-    _tell_skipped(skipped, display)
-    return task
-
-
-def _tell_skipped(skipped: BadRows, display: TrainingDisplay) -> None:
+def tell_skipped(skipped: BadRows, display: TrainingDisplay) -> None:
+    """Write and tell what became of rows that could not be used."""
     skipped.write_rejects()
     if skipped.summary:
         display.say(skipped.summary)
@@ -159,23 +143,60 @@ def _ended(history: Sequence[Mapping[str, Any]], patience: int) -> str:
     return f"{stopped}Kept the weights of step {history[best]['step']}."
 
 
-@_memory_errors()
-def train_table_run(
-    task: TableTask, place: Workplace, output: Path, display: TrainingDisplay
-) -> None:
-    """Train a multi-task model to the end, saving at each evaluation, then write the run."""
-    from dssmcli.run import discard, publish
-    from dssmcli.training.multifinish import checkpoint, resumed_state, run_contents
-    from dssmcli.training.multitask import new_state, steps_in_all, train_multitask
+class Recipe(NamedTuple):
+    """How a recommender's model is trained: what `training` has of each, by its purpose."""
 
-    state = _begun(task, place, display, new_state, resumed_state)
-    display.start(state.step, steps_in_all(task))
-    for _ in shown(train_multitask(task, state), display):
-        place.save(checkpoint(task, state))
+    new: Callable[[Any], Any]
+    resumed: Callable[[Any, bytes, str], Any]
+    steps: Callable[[Any], int]
+    train: Callable[[Any, Any], Iterable[Step | Evaluated]]
+    checkpoint: Callable[[Any, Any], Iterable[bytes | memoryview]]
+    contents: Callable[[Any, Any, Callable[[str], None]], Mapping[str, bytes]]
+
+
+@_memory_errors()
+def train_rec_run(
+    recipe: Recipe, task: Any, place: Workplace, output: Path, display: TrainingDisplay
+) -> None:
+    """Train a recommender's model to the end, saving at each evaluation, then write the run."""
+    from dssmcli.run import discard, publish
+
+    state = _begun(task, place, display, recipe.new, recipe.resumed)
+    display.start(state.step, recipe.steps(task))
+    for _ in shown(recipe.train(task, state), display):
+        place.save(recipe.checkpoint(task, state))
     display.say(_ended(state.history, task.config.patience))
-    publish(place, run_contents(task, state))
+    publish(place, recipe.contents(task, state, display.say))
     discard(place)
     display.say(f"Wrote {output}.")
+
+
+def multitask_recipe() -> Recipe:
+    """Return how a multi-task model is trained."""
+    from dssmcli.training import multifinish, multitask
+
+    return Recipe(
+        multitask.new_state,
+        multifinish.resumed_state,
+        multitask.steps_in_all,
+        multitask.train_multitask,
+        multifinish.checkpoint,
+        multifinish.run_contents,
+    )
+
+
+def candidates_recipe() -> Recipe:
+    """Return how candidate generation is trained."""
+    from dssmcli.training import candidates, watchfinish
+
+    return Recipe(
+        candidates.new_state,
+        watchfinish.resumed_state,
+        candidates.steps_in_all,
+        candidates.train_candidates,
+        watchfinish.checkpoint,
+        watchfinish.run_contents,
+    )
 
 
 def _write_run(

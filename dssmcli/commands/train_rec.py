@@ -10,8 +10,9 @@ import click
 
 from dssmcli.commands.fit import (
     calm_idle_threads,
-    read_table_task,
-    train_table_run,
+    multitask_recipe,
+    tell_skipped,
+    train_rec_run,
     workplace_for,
 )
 from dssmcli.commands.options import (
@@ -28,6 +29,7 @@ from dssmcli.commands.options import (
     together,
     widths,
 )
+from dssmcli.commands.youtube import candidates
 from dssmcli.presets import replaced
 from dssmcli.rec_config import GATES, MultitaskConfig, MultitaskTrainConfig
 
@@ -232,6 +234,9 @@ def single_task(**options: Any) -> None:
     _train("single-task", **options)
 
 
+command.add_command(candidates)
+
+
 def _train(
     arch: str,
     files: tuple[str, ...],
@@ -262,7 +267,7 @@ def _train(
     from dssmcli.data.inference import FeatureInput
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import TrainingDisplay
-    from dssmcli.training.tabletask import TableInput
+    from dssmcli.training.tabletask import TableInput, build_table_task
 
     features = FeatureInput(ignore, categorical, numeric, min_count)
     table = TableInput(files, tasks, features, valid, weights)
@@ -272,5 +277,6 @@ def _train(
         workplace_for(output, overwrite, resume, display) as place,
     ):
         if place is not None:
-            task = read_table_task(table, model, config, skipped, display)
-            train_table_run(task, place, output, display)
+            task = build_table_task(table, model, config, skipped, display.say)
+            tell_skipped(skipped, display)
+            train_rec_run(multitask_recipe(), task, place, output, display)

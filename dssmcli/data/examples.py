@@ -51,4 +51,5 @@ def examples_of(table: Table, reader: Reader, tasks: Sequence[Task], where: str)
         column = table.column(feature.name, where)
         numbers[:, i] = numbers_in(column.values)[column.codes]
     labels = [labels_of(table, task, where) for task in tasks]
-    return Examples(schema, codes, numbers, np.stack(labels, axis=1))
+    none = np.zeros((table.rows, 0))
+    return Examples(schema, codes, numbers, np.stack(labels, axis=1) if labels else none)

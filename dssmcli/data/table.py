@@ -39,7 +39,7 @@ class Table(NamedTuple):
     def column(self, name: str, where: str) -> Column:
         """Return a column; DataError, which tells where it should be, when it is missing."""
         if name not in self.columns:
-            raise DataError(f"{where}: {_lacks([name], [name], [*self.columns])}")
+            raise DataError(f"{where}: {lacks([name], [name], [*self.columns])}")
         return self.columns[name]
 
     def take(self, rows: npt.NDArray[np.int64]) -> Table:
@@ -73,11 +73,11 @@ def places_of(wanted: Sequence[str], file: TableFile) -> list[int]:
     places = {name: place for place, name in enumerate(file.sheet.names)}
     missing = [name for name in wanted if name not in places]
     if missing:
-        raise DataError(f"{file.sheet.source}: {_lacks(missing, wanted, file.sheet.names)}")
+        raise DataError(f"{file.sheet.source}: {lacks(missing, wanted, file.sheet.names)}")
     return [places[name] for name in wanted]
 
 
-def _lacks(missing: Sequence[str], wanted: Sequence[str], names: Sequence[str]) -> str:
+def lacks(missing: Sequence[str], wanted: Sequence[str], names: Sequence[str]) -> str:
     """Say which columns are missing, and which other, that nobody wants, the first may be."""
     near = nearest(missing[0], [name for name in names if name not in wanted])
     hint = f" Is it {shown(near)}?" if near and len(missing) == 1 else ""
@@ -85,13 +85,31 @@ def _lacks(missing: Sequence[str], wanted: Sequence[str], names: Sequence[str]) 
     return f"the header has no column {lacking}, found {shown(', '.join(names))}.{hint}"
 
 
+class Coder:
+    """Gives the distinct texts of a column numbers, in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._codes: list[Codes] = [np.zeros(0, np.int32)]
+
+    def add(self, fields: Sequence[str]) -> None:
+        """Take the texts of more rows."""
+        known = self._known
+        fresh = [value for value in dict.fromkeys(fields) if value not in known]
+        known.update(zip(fresh, count(len(known)), strict=False))
+        self._codes.append(np.fromiter(map(known.__getitem__, fields), np.int32, len(fields)))
+
+    def column(self, name: str) -> Column:
+        """Return all that was taken, as the column of that name."""
+        return Column(name, list(self._known), np.concatenate(self._codes))
+
+
 class _Encoder:
-    """Gives the distinct texts of each column numbers, in the order in which they are met."""
+    """Takes the rows of files, whose columns are those of the first."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
-        self._known: list[dict[str, int]] = [{} for _ in names]
-        self._codes: list[list[Codes]] = [[] for _ in names]
+        self._coders = [Coder() for _ in names]
         self._rows = 0
         self._hashes = [hashlib.sha256(name.encode()) for name in names]
 
@@ -101,19 +119,14 @@ class _Encoder:
             self._add(file.columns(block, picked))
 
     def _add(self, columns: Columns) -> None:
-        parts = zip(self._known, self._codes, self._hashes, columns, strict=True)
-        for known, codes, digest, fields in parts:
-            fresh = [value for value in dict.fromkeys(fields) if value not in known]
-            known.update(zip(fresh, count(len(known)), strict=False))
-            codes.append(np.fromiter(map(known.__getitem__, fields), np.int32, len(fields)))
+        for coder, digest, fields in zip(self._coders, self._hashes, columns, strict=True):
+            coder.add(fields)
             # Of the fields one by one: where a block ends depends on how the file was read.
             digest.update("\x1f".join(["", *fields]).encode())
         self._rows += len(columns[0])
 
     def table(self) -> Table:
-        columns = {
-            name: Column(name, list(known), np.concatenate([np.zeros(0, np.int32), *codes]))
-            for name, known, codes in zip(self._names, self._known, self._codes, strict=True)
-        }
+        pairs = zip(self._names, self._coders, strict=True)
+        columns = {name: coder.column(name) for name, coder in pairs}
         whole = hashlib.sha256(b"".join(each.digest() for each in self._hashes))
         return Table(columns, self._rows, whole.hexdigest())

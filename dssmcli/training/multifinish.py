@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dssmcli.config import to_dict
@@ -13,7 +13,9 @@ from dssmcli.training.multitask import MultitaskState, new_state
 from dssmcli.training.tabletask import TableTask
 
 
-def run_contents(task: TableTask, state: MultitaskState) -> dict[str, bytes]:
+def run_contents(
+    task: TableTask, state: MultitaskState, _: Callable[[str], None]
+) -> dict[str, bytes]:
     """Return the files of the run: the weights that validated best, and all that goes with them."""
     texts = {FEATURES: task.schema.to_json()}
     return contents_of(MULTITASK, _settings(task), state, state.best_weights, texts)

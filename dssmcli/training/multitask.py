@@ -19,41 +19,15 @@ from dssmcli.data.tasks import Target
 from dssmcli.models.multitask import Multitask, SingleTask, build_multitask, task_losses
 from dssmcli.rec_config import MultitaskTrainConfig
 from dssmcli.training.averaging import WeightAverage
+from dssmcli.training.evaluation import Evaluation, evaluated
 from dssmcli.training.loop import Step, StepLoss
+from dssmcli.training.order import Order
 from dssmcli.training.state import TrainState, steps_and_evaluations
 from dssmcli.training.tabletask import TableTask
 
 Floats = npt.NDArray[np.float64]
 
 _AT_ONCE = 8192
-
-
-class Evaluation(NamedTuple):
-    """A look at the validation rows; `loss` is the mean training loss since the look before.
-
-    `parts` has each task's training loss and, of tasks other than the main one, the validation
-    score: AUC or R². `score` is the main task's.
-    """
-
-    step: int
-    epoch: float
-    loss: float
-    parts: dict[str, float]
-    metric: str
-    score: float
-    best: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the line that metrics.jsonl holds."""
-        figures = {"loss": self.loss, **self.parts}
-        if self.metric != "none":
-            figures[self.metric] = self.score
-        return {
-            "step": self.step,
-            "epoch": round(self.epoch, 4),
-            **{n: round(v, 6) if math.isfinite(v) else None for n, v in figures.items()},
-            "best": self.best,
-        }
 
 
 @dataclass
@@ -105,11 +79,12 @@ def _base(target: Target, labels: Floats) -> float:
 
 def steps_in_all(task: TableTask) -> int:
     """Return the number of steps when nothing stops the training early."""
-    return task.config.epochs * _steps_of_epoch(task)
+    return task.config.epochs * _order(task).steps
 
 
-def _steps_of_epoch(task: TableTask) -> int:
-    return -(-len(task.train) // task.config.batch_size)
+def _order(task: TableTask) -> Order:
+    rows = len(task.train)
+    return Order(rows, task.config, lambda random: random.permutation(rows))
 
 
 def train_multitask(
@@ -121,7 +96,7 @@ def train_multitask(
     `patience` evaluations in a row brought nothing better. The state is whole after an Evaluation.
     """
     config = task.config
-    order = _Order(task)
+    order = _order(task)
     aims = _aims(task)
 
     def next_loss() -> StepLoss:
@@ -138,24 +113,6 @@ def train_multitask(
     yield from steps_and_evaluations(
         state, config, next_loss, steps_in_all(task), config.eval_steps, evaluate
     )
-
-
-class _Order:
-    """The rows of each step: every row once an epoch of `steps`, in the epoch's own order."""
-
-    def __init__(self, task: TableTask) -> None:
-        self.steps = _steps_of_epoch(task)
-        self._rows, self._batch = len(task.train), task.config.batch_size
-        self._seed = task.config.seed
-        self._epoch, self._order = -1, np.zeros(0, np.int64)
-
-    def batch(self, step: int) -> Ints:
-        """Return the rows of a step, which counts from 0."""
-        epoch, place = divmod(step, self.steps)
-        if epoch != self._epoch:
-            random = np.random.default_rng([self._seed, 7, epoch])
-            self._epoch, self._order = epoch, random.permutation(self._rows)
-        return self._order[place * self._batch : (place + 1) * self._batch]
 
 
 class _Aims(NamedTuple):
@@ -198,21 +155,12 @@ def _loss(task: TableTask, state: MultitaskState, chosen: Ints, aims: _Aims) -> 
 
 
 def _evaluate(task: TableTask, state: MultitaskState, epoch: float) -> Evaluation:
-    figures: dict[str, float] = {}
-    with state.average.in_place():
-        if task.valid is not None:
-            outputs = predicted(state.model, task.valid)
-            figures = _scores(task.targets, outputs, task.valid)
-        metric, score = next(iter(figures.items()), ("none", 0.0))
-        best = state.judged(score)
-    steps = state.sums.pop("steps", 1.0)
-    parts = {name: value / steps for name, value in state.sums.items()}
-    state.sums = {}
-    loss = parts.pop("loss", math.nan)
-    others = {name: value for name, value in figures.items() if name != metric}
-    evaluation = Evaluation(state.step, epoch, loss, {**parts, **others}, metric, score, best)
-    state.history.append(evaluation.to_json())
-    return evaluation
+    def figures() -> dict[str, float]:
+        if task.valid is None:
+            return {}
+        return _scores(task.targets, predicted(state.model, task.valid), task.valid)
+
+    return evaluated(state, epoch, figures)
 
 
 @torch.no_grad()

@@ -1,0 +1,64 @@
+"""The items that a run knows, by their original ids, with how often each was watched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.errors import RunError
+from dssmcli.run import parse_object
+
+Ints = npt.NDArray[np.int64]
+
+
+class Catalogue(NamedTuple):
+    """V items and their watches in training (V,); the search tokens known (none for most runs)."""
+
+    items: list[str]
+    counts: Ints
+    words: list[str]
+
+    def to_json(self) -> str:
+        """Return catalogue.json."""
+        plain = {"items": self.items, "counts": self.counts.tolist(), "words": self.words}
+        return json.dumps(plain, ensure_ascii=False) + "\n"
+
+    def reordered(self, order: npt.NDArray[np.integer[Any]]) -> Catalogue:
+        """Return the items in another order."""
+        items = [self.items[place] for place in order.tolist()]
+        return Catalogue(items, self.counts[order], self.words)
+
+
+def catalogue_from_json(text: str, where: Path) -> Catalogue:
+    """Parse catalogue.json; RunError when it is not what `to_json` writes."""
+    plain = parse_object(text, where)
+    items, words = (_texts(plain.get(name), where, name) for name in ("items", "words"))
+    counts = plain.get("counts")
+    if not isinstance(counts, list) or len(counts) != len(items):
+        raise RunError(f"{where}: expected as many counts as items.")
+    if not items:
+        raise RunError(f"{where}: no items.")
+    try:
+        numbers = np.array(counts, np.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RunError(f"{where}: a count that is no whole number.") from error
+    return Catalogue(items, numbers, words)
+
+
+def _texts(found: Any, where: Path, name: str) -> list[str]:
+    """Return a list of distinct texts; RunError when it is something else."""
+    if not isinstance(found, list) or set(map(type, found)) - {str}:
+        raise RunError(f"{where}: {name}, expected a list of texts.")
+    if len(set(found)) < len(found):
+        raise RunError(f"{where}: {name}, one of them is there twice.")
+    return found
+
+
+def popular_first(items: Sequence[str], counts: Ints) -> Ints:
+    """Return the places of items in order: the most watched first, then by id."""
+    return np.lexsort((np.array(items, object), -counts))

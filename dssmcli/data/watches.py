@@ -1,0 +1,309 @@
+"""Logs of watches: who watched what, user by user in the order of time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.data.records import TableFile, open_table
+from dssmcli.data.table import Coder, Column, lacks
+from dssmcli.data.times import Clock
+from dssmcli.data.tsv import SKIP, BadRows, name_of
+from dssmcli.errors import DataError, counted
+from dssmcli.text.normalize import normalize
+from dssmcli.text.tokenizers import TOKENIZERS
+
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+
+USUAL = {
+    "user": ("user", "user_id"),
+    "item": ("item", "item_id"),
+    "timestamp": ("timestamp", "time"),
+}
+"""What columns are usually called, where the user does not say."""
+
+
+class WatchColumns(NamedTuple):
+    """What the columns of a log are called; None for what is not named, or not there.
+
+    searches: of texts that the user searched for since the watch before. context: of what else is
+    known of the moment before a watch.
+    """
+
+    user: str | None = None
+    item: str | None = None
+    timestamp: str | None = None
+    searches: str | None = None
+    context: tuple[str, ...] = ()
+
+    def found_in(self, names: Sequence[str], where: str) -> WatchColumns:
+        """Return the same with usual names in the place of those not named.
+
+        Raises DataError when a column is missing; without a timestamp the rows are in order.
+        """
+        chosen = self._asdict()
+        for role, usual in USUAL.items():
+            if chosen[role] is None:
+                chosen[role] = next((name for name in usual if name in names), None)
+        for role in ("user", "item"):
+            if chosen[role] is None:
+                raise DataError(
+                    f"{where}: {lacks([role], [role], names)} Name it: --{role} COLUMN."
+                )
+        found = WatchColumns(**chosen)
+        missing = [name for name in found.names if name not in names]
+        if missing:
+            raise DataError(f"{where}: {lacks(missing, found.names, names)}")
+        return found
+
+    @property
+    def names(self) -> list[str]:
+        """Return the columns that are read."""
+        known = (self.user, self.item, self.timestamp, self.searches)
+        return list(dict.fromkeys([*(name for name in known if name), *self.context]))
+
+
+class Tokens(NamedTuple):
+    """Search tokens: those of watch p are flat[ends[p]:ends[p + 1]]. ends: (N + 1,) int64."""
+
+    flat: Codes
+    ends: Ints
+
+
+@dataclass(frozen=True)
+class Watches:
+    """N watches, each user's together and in order, the oldest first.
+
+    user, item: (N,) int32, numbers in `users` and `items`. time: (N,) float64, None without
+    timestamps. starts: (U + 1,), where each user's watches begin. context: columns (N,) by name.
+    """
+
+    users: list[str]
+    items: list[str]
+    user: Codes
+    item: Codes
+    time: Floats | None
+    starts: Ints
+    words: list[str]
+    tokens: Tokens | None
+    context: dict[str, Column]
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @property
+    def lengths(self) -> Ints:
+        """Return how many watches each user has, (U,)."""
+        return np.diff(self.starts)
+
+    def take(self, kept: npt.NDArray[np.bool_]) -> Watches:
+        """Return the watches that are kept (N,), each user's still in order."""
+        ends = np.append(0, np.cumsum(kept))
+        tokens = self.tokens
+        if tokens is not None:
+            tokens = _tokens_of(tokens, np.flatnonzero(kept))
+        context = {n: c._replace(codes=c.codes[kept]) for n, c in self.context.items()}
+        return replace(
+            self,
+            user=self.user[kept],
+            item=self.item[kept],
+            time=None if self.time is None else self.time[kept],
+            starts=ends[self.starts],
+            tokens=tokens,
+            context=context,
+        )
+
+    def renumbered(self, items: Sequence[str]) -> Watches:
+        """Return the watches with items numbered as in another list; those not there are -1."""
+        places = {item: place for place, item in enumerate(items)}
+        number = np.array([places.get(item, -1) for item in self.items], np.int32)
+        return replace(self, items=list(items), item=number[self.item])
+
+
+def _tokens_of(tokens: Tokens, kept: Ints) -> Tokens:
+    """Return the tokens of some watches, one after the other."""
+    begins, ends = tokens.ends[kept], tokens.ends[kept + 1]
+    sizes = ends - begins
+    total = np.append(0, np.cumsum(sizes)).astype(np.int64)
+    places = np.repeat(begins - total[:-1], sizes) + np.arange(total[-1])
+    return Tokens(tokens.flat[places], total)
+
+
+def read_watches(
+    sources: Sequence[str], columns: WatchColumns, bad_rows: BadRows
+) -> tuple[Watches, WatchColumns]:
+    """Read logs with a header line, and return what their columns turned out to be.
+
+    Raises DataError for a column that is missing, an empty user or item, a timestamp that is none,
+    and when there is no row at all.
+    """
+    reader: _Reader | None = None
+    for source in sources:
+        with open_table(source, bad_rows) as file:
+            if reader is None:
+                reader = _Reader(columns.found_in(file.sheet.names, file.sheet.source), bad_rows)
+            reader.read(file)
+    assert reader is not None
+    watches = reader.watches()
+    if not len(watches):
+        raise DataError(f"{', '.join(map(name_of, sources))}: a header and no rows.")
+    return watches, reader.columns
+
+
+class _Reader:
+    """Takes rows of logs, column by column."""
+
+    def __init__(self, columns: WatchColumns, bad_rows: BadRows) -> None:
+        self.columns = columns
+        self._bad_rows = bad_rows
+        self._coders = {name: Coder() for name in columns.names if name != columns.timestamp}
+        self._clock = Clock()
+        self._times: list[Floats] = []
+        self._hashes = {name: hashlib.sha256(name.encode()) for name in columns.names}
+        self._rows = 0
+
+    def read(self, file: TableFile) -> None:
+        """Take all rows of a file."""
+        names = self.columns.names
+        self.columns.found_in(file.sheet.names, file.sheet.source)
+        picked = [file.sheet.names.index(name) for name in names]
+        before = 0
+        for block in file.blocks(picked):
+            fields = dict(zip(names, file.columns(block, picked), strict=True))
+            count = len(fields[names[0]])
+            self._add(self._good(fields, f"{file.sheet.source}: row {{}}", before))
+            before += count
+
+    def _add(self, fields: Mapping[str, Sequence[str]]) -> None:
+        for name, texts in fields.items():
+            if name == self.columns.timestamp:
+                self._times.append(self._clock.read(texts))
+            else:
+                self._coders[name].add(texts)
+            self._hashes[name].update("\x1f".join(["", *texts]).encode())
+
+    def _good(
+        self, fields: dict[str, Sequence[str]], place: str, before: int
+    ) -> Mapping[str, Sequence[str]]:
+        """Return the rows that can be used; `place` has a gap for the number of a row."""
+        wrong = self._wrong(fields)
+        if not wrong:
+            return fields
+        for row, told in sorted(wrong.items()):
+            raw = "\t".join(texts[row] for texts in fields.values())
+            where = place.format(f"{before + row + 1:,}")
+            self._bad_rows.take(raw.encode(), DataError(f"{where}: {told}{SKIP}"))
+        return {
+            name: [text for row, text in enumerate(texts) if row not in wrong]
+            for name, texts in fields.items()
+        }
+
+    def _wrong(self, fields: Mapping[str, Sequence[str]]) -> dict[int, str]:
+        """Return what is wrong with rows, by their places."""
+        wrong: dict[int, str] = {}
+        time = self.columns.timestamp
+        if time is not None:
+            wrong |= self._clock.wrong(fields[time])
+        for role, name in (("item", self.columns.item), ("user", self.columns.user)):
+            assert name is not None
+            if "" in fields[name]:
+                rows = (row for row, text in enumerate(fields[name]) if not text)
+                wrong |= dict.fromkeys(rows, f"empty {name}, expected the {role}.")
+        return wrong
+
+    def watches(self) -> Watches:
+        """Return what was read, user by user."""
+        columns = self.columns
+        assert columns.user is not None and columns.item is not None
+        users, items = (self._coders[n].column(n) for n in (columns.user, columns.item))
+        time = np.concatenate([np.zeros(0), *self._times]) if columns.timestamp else None
+        keys = (users.codes,) if time is None else (time, users.codes)
+        order = np.lexsort(keys)  # stable: rows of one moment stay in their order
+        user = users.codes[order]
+        words, tokens = self._searched(order)
+        whole = hashlib.sha256(b"".join(each.digest() for each in self._hashes.values()))
+        context = {name: self._coders[name].column(name) for name in columns.context}
+        return Watches(
+            users=users.values,
+            items=items.values,
+            user=user,
+            item=items.codes[order],
+            time=None if time is None else time[order],
+            starts=np.searchsorted(user, np.arange(len(users.values) + 1)).astype(np.int64),
+            words=words,
+            tokens=tokens,
+            context={n: c._replace(codes=c.codes[order]) for n, c in context.items()},
+            digest=whole.hexdigest(),
+        )
+
+    def _searched(self, order: Ints) -> tuple[list[str], Tokens | None]:
+        """Return the distinct search tokens, and those of each watch in order."""
+        if self.columns.searches is None:
+            return [], None
+        column = self._coders[self.columns.searches].column(self.columns.searches)
+        bags = [words_of(text) for text in column.values]
+        known = {word: i for i, word in enumerate(dict.fromkeys(w for bag in bags for w in bag))}
+        flat = np.array([known[word] for bag in bags for word in bag], np.int32)
+        ends = np.append(0, np.cumsum([len(bag) for bag in bags])).astype(np.int64)
+        return list(known), _tokens_of(Tokens(flat, ends), column.codes[order].astype(np.int64))
+
+
+def words_of(text: str) -> list[str]:
+    """Return the tokens of a search: words, and single characters of scripts without spaces."""
+    return TOKENIZERS["word"].cut(normalize(text))
+
+
+def counted_watches(watches: Watches) -> str:
+    """Return how many there are, in words."""
+    return (
+        f"{counted(len(watches), 'watch').replace('watchs', 'watches')} of "
+        f"{counted(len(watches.items), 'item')} by {counted(len(watches.users), 'user')}"
+    )
+
+
+def followed(before: Watches, later: Watches) -> tuple[Watches, npt.NDArray[np.bool_]]:
+    """Return two logs as one, each user's watches of the second behind those of the first.
+
+    Also tells which are of the first, (N,). Both have the same columns.
+    """
+    users, user = _joined_names(before.users, later.users, before.user, later.user)
+    items, item = _joined_names(before.items, later.items, before.item, later.item)
+    words, tokens = before.words, before.tokens
+    first = np.arange(len(user)) < len(before)
+    order = np.argsort(user, kind="stable")  # each log is in order already
+    if tokens is not None and later.tokens is not None:
+        words, flat = _joined_names(words, later.words, tokens.flat, later.tokens.flat)
+        ends = np.append(tokens.ends, later.tokens.ends[1:] + tokens.ends[-1])
+        tokens = _tokens_of(Tokens(flat, ends), order)
+    time = None
+    if before.time is not None and later.time is not None:
+        time = np.append(before.time, later.time)[order]
+    context = {}
+    for name, column in before.context.items():
+        other = later.context[name]
+        values, codes = _joined_names(column.values, other.values, column.codes, other.codes)
+        context[name] = Column(name, values, codes[order])
+    starts = np.searchsorted(user[order], np.arange(len(users) + 1)).astype(np.int64)
+    digest = hashlib.sha256(f"{before.digest} {later.digest}".encode()).hexdigest()
+    watches = Watches(
+        users, items, user[order], item[order], time, starts, words, tokens, context, digest
+    )
+    return watches, first[order]
+
+
+def _joined_names(
+    first: list[str], second: list[str], codes: Codes, others: Codes
+) -> tuple[list[str], Codes]:
+    """Return the texts of two columns, each once, and the codes of both one after the other."""
+    places = {text: place for place, text in enumerate(first)}
+    number = [places.setdefault(text, len(places)) for text in second]
+    moved = np.array(number, np.int32)[others] if number else others
+    return list(places), np.append(codes, moved).astype(np.int32)

@@ -1,0 +1,197 @@
+"""Finds the vectors with the largest inner products with a query: exactly, or in a few lists.
+
+V vectors of D numbers, n queries, C lists, K found. The approximate search is an inverted file
+(Jégou et al., TPAMI 2011, section IV, without compression): vectors lie in lists around centres
+that k-means finds, and a query looks into those lists alone whose centres are nearest. All of it is
+arrays, so that a run from a stranger is safe to search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+_SCORES_AT_ONCE = 1 << 24
+_GROUP = 64
+"""The best of so many scores side by side stands for all until the best groups are known."""
+
+
+class Found(NamedTuple):
+    """The best vectors of each query, the best first. scores: (n, K) float32, -inf where fewer were
+    found. places: (n, K) int64."""
+
+    scores: Floats
+    places: Ints
+
+
+class Lists(NamedTuple):
+    """Where vectors lie that are sorted by list. centres: (C, D). starts: (C + 1,): the vectors of
+    list c are those from starts[c] to starts[c + 1]. probes: how many lists a query looks into."""
+
+    centres: Floats
+    starts: Ints
+    probes: int
+
+
+def exact(vectors: Floats, queries: Floats, count: int) -> Found:
+    """Return the `count` best of all vectors (V, D) for queries (n, D)."""
+    count = min(count, len(vectors))
+    parts = [
+        _best(queries[rows] @ vectors.T, count) for rows in _blocks(len(queries), len(vectors))
+    ]
+    return _joined(parts, count)
+
+
+def _blocks(queries: int, vectors: int) -> Iterator[slice]:
+    step = max(1, _SCORES_AT_ONCE // max(1, vectors))
+    for first in range(0, queries, step):
+        yield slice(first, first + step)
+
+
+def _joined(parts: list[Found], count: int) -> Found:
+    if not parts:
+        return Found(np.zeros((0, count), np.float32), np.zeros((0, count), np.int64))
+    scores, places = zip(*parts, strict=True)
+    return Found(np.concatenate(scores), np.concatenate(places))
+
+
+def _best(scores: Floats, count: int) -> Found:
+    """Return the best of scores (n, V) row by row; of equal ones those that come first."""
+    n, width = scores.shape
+    groups = width // _GROUP
+    if groups > 4 * count:
+        whole = scores[:, : groups * _GROUP].reshape(n, groups, _GROUP)
+        # No score of the K best can lie outside the K best groups and the rest behind them.
+        chosen = _largest(whole.max(axis=2), count)
+        places = (chosen[:, :, None] * _GROUP + np.arange(_GROUP)).reshape(n, -1)
+        rest = np.broadcast_to(np.arange(groups * _GROUP, width), (n, width - groups * _GROUP))
+        places = np.concatenate([places, rest], axis=1)
+        return _sorted(np.take_along_axis(scores, places, 1), places, count)
+    return _sorted(scores, np.broadcast_to(np.arange(width), (n, width)), count)
+
+
+def _largest(values: Floats, count: int) -> Ints:
+    """Return where the largest values of each row stand, in no order."""
+    if values.shape[1] <= count:
+        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    return np.argpartition(values, -count, axis=1)[:, -count:]
+
+
+def _sorted(scores: Floats, places: Ints, count: int) -> Found:
+    """Return the largest of each row's scores, which are of these places, in order."""
+    chosen = _largest(scores, count)
+    found = _taken(Found(scores, places), chosen)
+    return _taken(found, np.lexsort((found.places, -found.scores), axis=1))
+
+
+def _taken(found: Found, chosen: Ints) -> Found:
+    """Return what stands at some places of each row."""
+    return Found(*(np.take_along_axis(each, chosen, axis=1) for each in found))  # type: ignore[arg-type]
+
+
+def approximate(vectors: Floats, lists: Lists, queries: Floats, count: int) -> Found:
+    """Return about the `count` best vectors (V, D), sorted by list, for queries (n, D)."""
+    count = min(count, len(vectors))
+    step = max(1, _SCORES_AT_ONCE // (lists.probes * count))
+    parts = [
+        _probed(vectors, lists, queries[first : first + step], count)
+        for first in range(0, len(queries), step)
+    ]
+    return _joined(parts, count)
+
+
+def _probed(vectors: Floats, lists: Lists, queries: Floats, count: int) -> Found:
+    chosen = _largest(queries @ lists.centres.T, lists.probes)  # (n, probes)
+    rows = np.repeat(np.arange(len(queries)), chosen.shape[1])
+    flat = chosen.reshape(-1)
+    order = np.argsort(flat, kind="stable")
+    bounds = np.searchsorted(flat[order], np.arange(len(lists.centres) + 1))
+    scores = np.full((len(flat), count), -np.inf, np.float32)
+    places = np.zeros((len(flat), count), np.int64)
+    for each in np.unique(flat).tolist():
+        begin, end = lists.starts[each], lists.starts[each + 1]
+        asked = order[bounds[each] : bounds[each + 1]]
+        found = queries[rows[asked]] @ vectors[begin:end].T
+        best = _largest(found, count)
+        scores[asked, : best.shape[1]] = np.take_along_axis(found, best, 1)
+        places[asked, : best.shape[1]] = best + begin
+    shape = (len(queries), -1)
+    return _sorted(scores.reshape(shape), places.reshape(shape), count)
+
+
+def build_lists(vectors: Floats, seed: int) -> tuple[Ints, Lists]:
+    """Return the order in which vectors (V, D) lie by list, and the lists, of one probe so far.
+
+    There are about sqrt(V) lists.
+    """
+    random = np.random.default_rng([seed, 8])
+    count = max(1, round(len(vectors) ** 0.5))
+    sample = random.permutation(len(vectors))[: _SAMPLE * count]
+    centres = _centres(vectors[np.sort(sample)], count, random)
+    if np.allclose((vectors[sample[:1000]] ** 2).sum(axis=1), 1, atol=1e-3):
+        # Of unit vectors a centre's direction alone counts.
+        centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+    list_of = _nearest(vectors, centres)
+    order = np.argsort(list_of, kind="stable")
+    starts = np.searchsorted(list_of[order], np.arange(count + 1))
+    return order, Lists(centres, starts.astype(np.int64), 1)
+
+
+_SAMPLE, _ROUNDS = 64, 8
+
+
+def _centres(vectors: Floats, count: int, random: np.random.Generator) -> Floats:
+    """Return centres (C, D) by k-means; one that loses all its vectors begins anew at another."""
+    centres = vectors[random.permutation(len(vectors))[:count]].copy()
+    for _ in range(_ROUNDS):
+        nearest = _nearest(vectors, centres)
+        sums = np.zeros_like(centres)
+        np.add.at(sums, nearest, vectors)
+        counts = np.bincount(nearest, minlength=count)
+        empty = np.flatnonzero(counts == 0)
+        sums[empty] = vectors[random.integers(len(vectors), size=len(empty))]
+        centres = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+    return centres
+
+
+def _nearest(vectors: Floats, centres: Floats) -> Ints:
+    """Return the centre (V,) that is nearest to each vector."""
+    half = (centres**2).sum(axis=1) / 2
+    parts = [
+        (vectors[rows] @ centres.T - half).argmax(axis=1)
+        for rows in _blocks(len(vectors), len(centres))
+    ]
+    return np.concatenate(parts)
+
+
+def recall(found: Found, best: Found) -> float:
+    """Return the share of the vectors truly best that were found, over all queries."""
+    width = 1 + int(max(found.places.max(initial=0), best.places.max(initial=0)))
+    rows = np.arange(len(best.places))[:, None] * width
+    right = np.isin(
+        rows + best.places, np.where(np.isfinite(found.scores), rows + found.places, -1)
+    )
+    return float(right.mean())
+
+
+def tuned(
+    vectors: Floats, lists: Lists, queries: Floats, count: int, wanted: float
+) -> tuple[Lists, float]:
+    """Return the lists with the fewest probes, doubling, that find the wanted share, and the share.
+
+    vectors: sorted by list. queries: (n, D), such as will be asked.
+    """
+    best = exact(vectors, queries, count)
+    probes = 1
+    while True:
+        trial = lists._replace(probes=min(probes, len(lists.centres)))
+        share = recall(approximate(vectors, trial, queries, count), best)
+        if share >= wanted or trial.probes == len(lists.centres):
+            return trial, share
+        probes *= 2

@@ -1,0 +1,200 @@
+"""The recipe of candidate generation: batches of moments, the softmax over items, evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dssmcli import rankings
+from dssmcli.data.moments import Ints, Moments
+from dssmcli.models.softmax import ItemSampler, full_softmax, sampled_softmax
+from dssmcli.models.youtube import Candidates, MomentTensors
+from dssmcli.training.averaging import WeightAverage
+from dssmcli.training.evaluation import Evaluation, evaluated
+from dssmcli.training.joint import JointOptimizer
+from dssmcli.training.loop import Step, StepLoss
+from dssmcli.training.order import Order
+from dssmcli.training.state import TrainState, steps_and_evaluations
+from dssmcli.training.watchtask import WatchTask
+from dssmcli.youtube_config import CandidatesTrainConfig
+
+RANKS = (10, 50)
+_SCORES_AT_ONCE = 1 << 24
+
+
+@dataclass
+class CandidatesState(TrainState):
+    """What changes while candidate generation is trained, and all that is needed to go on."""
+
+    model: Candidates
+
+
+def new_state(task: WatchTask) -> CandidatesState:
+    """Return a fresh model and optimiser, a function of the seed and the sizes."""
+    torch.manual_seed(task.config.seed)
+    model = Candidates(task.model, task.sizes, task.config.dropout)
+    average = WeightAverage(model, task.config.averaging)
+    return CandidatesState(model, _optimizer(task.config, model), average)
+
+
+_TABLES = ("items", "targets", "tokens")
+
+
+def _optimizer(config: CandidatesTrainConfig, model: Candidates) -> torch.optim.Optimizer:
+    """Return the optimiser: large tables are changed row by row, others decay in their own way."""
+    named = dict(model.named_parameters())
+    tables = [named.pop(name) for name in _TABLES if name in named]
+    biases = [named.pop(name) for name in [*named] if name.startswith("bias") or name == "places"]
+    groups: list[dict[str, Any]] = [
+        {"params": [*named.values()], "weight_decay": config.weight_decay},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    if not model.sparse:
+        groups.append({"params": tables, "weight_decay": config.embedding_decay})
+    if config.optimizer == "sgd":
+        every = groups if not model.sparse else [*groups, {"params": tables}]
+        return torch.optim.SGD(every, lr=config.learning_rate)
+    dense = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    if not model.sparse:
+        return dense
+    return JointOptimizer(dense, torch.optim.SparseAdam(tables, lr=config.learning_rate))
+
+
+def steps_in_all(task: WatchTask) -> int:
+    """Return the number of steps when nothing stops the training early."""
+    return task.config.epochs * order_of(task).steps
+
+
+def order_of(task: WatchTask) -> Order:
+    """Return the examples of each step: of each user no more than `user_cap` in an epoch."""
+    cap, train = task.config.user_cap, task.train
+    if not cap:
+        return Order(len(train), task.config, lambda random: random.permutation(train))
+    user = task.watches.user[train]
+    firsts = np.searchsorted(user, np.arange(len(task.watches.users)))
+    count = int(np.minimum(np.diff(np.append(firsts, len(user))), cap).sum())
+
+    def draw(random: np.random.Generator) -> Ints:
+        shuffled = np.lexsort((random.random(len(train)), user))
+        kept = np.arange(len(train)) - firsts[user] < cap
+        return random.permutation(train[shuffled[kept]])
+
+    return Order(count, task.config, draw)
+
+
+def train_candidates(
+    task: WatchTask, state: CandidatesState
+) -> Generator[Step | Evaluation, None, None]:
+    """Train from where the state stands, yielding each step and each evaluation.
+
+    The weights that validate best are kept in the state. Ends after the last epoch, or when
+    `patience` evaluations in a row brought nothing better. The state is whole after an Evaluation.
+    """
+    config = task.config
+    order = order_of(task)
+    loss_of = _loss_of(task, state)
+
+    def next_loss() -> StepLoss:
+        places = order.batch(state.step)
+        moments = tensors(_thinned(task.moments(places), config.watch_dropout))
+        targets = torch.from_numpy(task.watches.item[places].astype(np.int64))
+        return StepLoss(loss_of(state.model.users(moments), targets), {}, len(places))
+
+    torch.set_num_threads(config.threads)
+    if state.finished:
+        return
+    state.model.train()
+
+    def evaluate() -> Evaluation:
+        return evaluated(state, state.step / order.steps, lambda: _figures(task, state.model))
+
+    yield from steps_and_evaluations(
+        state, config, next_loss, steps_in_all(task), config.eval_steps, evaluate
+    )
+
+
+def _loss_of(task: WatchTask, state: CandidatesState) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss of users (B, D) and what they watched next (B,)."""
+    config, model = task.config, state.model
+    if config.softmax == "full":
+
+        def full(users: Tensor, targets: Tensor) -> Tensor:
+            logits = model.scale * (users @ model.vectors().T)
+            return full_softmax(logits, targets, config.label_smoothing)
+
+        return full
+    sampler = ItemSampler(torch.from_numpy(task.catalogue.counts), config.negative_power)
+
+    def sampled(users: Tensor, targets: Tensor) -> Tensor:
+        drawn, expected = sampler.draw(config.negatives)
+        vectors = model.vectors(torch.cat([targets, drawn]))
+        own, others = vectors[: len(targets)], vectors[len(targets) :]
+        positive = model.scale * (users * own).sum(dim=1)
+        return sampled_softmax(
+            positive, model.scale * (users @ others.T), expected, targets[:, None] == drawn
+        )
+
+    return sampled
+
+
+def tensors(moments: Moments) -> MomentTensors:
+    """Return moments as the model takes them."""
+    parts = (moments.history, moments.tokens, moments.age, *moments.context)
+    return MomentTensors(*map(torch.from_numpy, parts))
+
+
+def _thinned(moments: Moments, share: float) -> Moments:
+    """Leave out a share of the watches, but never all; those that stay keep their order.
+
+    So that no watch is relied on alone: the histories of other users lack it.
+    """
+    if not share:
+        return moments
+    history = moments.history
+    gone = torch.rand(history.shape).numpy() < share
+    gone[:, 0] &= ((history > 0) & ~gone)[:, 1:].any(axis=1)
+    left = np.where(gone, 0, history)
+    order = np.argsort(left == 0, axis=1, kind="stable")
+    return moments._replace(history=np.take_along_axis(left, order, axis=1))
+
+
+@torch.no_grad()
+def user_vectors(model: Candidates, task: WatchTask, places: Ints) -> Tensor:
+    """Return the users (n, D) before the watches at some places."""
+    model.eval()
+    parts = [
+        model.users(tensors(task.moments(places[first : first + 4096])))
+        for first in range(0, len(places), 4096)
+    ]
+    model.train()
+    return torch.cat([torch.zeros(0, task.model.dim), *parts])
+
+
+@torch.no_grad()
+def _figures(task: WatchTask, model: Candidates) -> dict[str, float]:
+    """Return how early the validation watches come among all items that are recommended.
+
+    NDCG without a cut decides: it moves with every rank, so that chance moves it less.
+    """
+    if not len(task.valid):
+        return {}
+    users, items = user_vectors(model, task, task.valid), model.vectors()
+    targets = torch.from_numpy(task.watches.item[task.valid].astype(np.int64))
+    higher, ties = [], []
+    step = max(1, _SCORES_AT_ONCE // len(items))
+    for first in range(0, len(targets), step):
+        scores = users[first : first + step] @ items.T
+        own = scores.gather(1, targets[first : first + step, None])
+        higher.append((scores > own).sum(dim=1))
+        ties.append((scores == own).sum(dim=1) - 1)
+    whole = len(items)
+    found = rankings.pool_figures(
+        torch.cat(higher).numpy(), torch.cat(ties).numpy(), whole, (*RANKS, whole)
+    )
+    hits = {f"hr@{k}": float(found.recall[k].mean()) for k in RANKS}
+    return {"ndcg": float(found.ndcg[whole].mean()), **hits}

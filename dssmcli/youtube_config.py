@@ -1,0 +1,198 @@
+"""Every setting of YouTube's two models and of their training, as frozen dataclasses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from dssmcli.config import OptimConfig, between, from_dict, one_of, power_of_two
+from dssmcli.errors import ConfigError
+
+POOLINGS = ("recency", "mean")
+SOFTMAXES = ("auto", "full", "sampled")
+SPLITS = ("last", "time")
+_WIDEST = 65_536
+
+
+@dataclass(frozen=True)
+class CandidatesConfig:
+    """Candidate generation (Covington et al., RecSys 2016, section 3): P(w = i | U) of all items i.
+
+    The last `history` watches, the newest first, are pooled: by their mean, as in the paper, or by
+    `pools` sets of weights that are learned for each place (`recency`). Beside that stand the
+    embeddings of the `last` watches themselves, the mean of the last `searches` search tokens, the
+    context, and the example age if `example_age`. ReLU layers of `units` follow and one of `dim`,
+    which is `linear` or, as in the paper, ReLU too; `skip` adds a linear map of the inputs.
+    With a `gamma` the score of an item is gamma times a cosine, with 0 it is the dot product.
+    """
+
+    history: int = 50
+    pooling: str = "recency"
+    pools: int = 4
+    last: int = 1
+    searches: int = 50
+    example_age: bool = False
+    embedding: int = 64
+    units: tuple[int, ...] = (256,)
+    dim: int = 64
+    linear: bool = True
+    skip: bool = True
+    gamma: float = 15.0
+
+    def __post_init__(self) -> None:
+        one_of("pooling", self.pooling, POOLINGS)
+        between("history", self.history, 1, 10_000)
+        between("pools", self.pools, 1, 64)
+        if self.pooling == "mean" and self.pools != 1:
+            raise ConfigError(f"pools is {self.pools}, expected 1 for the mean.")
+        between("last", self.last, 0, self.history)
+        between("searches", self.searches, 0, 10_000)
+        for width in (self.embedding, self.dim, *self.units):
+            between("a width", width, 1, _WIDEST)
+        between("gamma", self.gamma, 0, 1000)
+
+
+class CandidateSizes(NamedTuple):
+    """What a model is built for: items, search tokens, categories of all context features together,
+    categorical context features, numbers of the context."""
+
+    items: int
+    tokens: int
+    categories: int
+    features: int
+    numbers: int
+
+
+CONTEXT_EMBEDDING = 8
+"""Width of the embedding of a category of the context."""
+
+
+def input_width(config: CandidatesConfig, sizes: CandidateSizes) -> int:
+    """Return X, how many numbers go into the tower."""
+    searches = config.embedding if sizes.tokens else 0
+    context = sizes.features * CONTEXT_EMBEDDING + sizes.numbers
+    ages = AGE_FORMS if config.example_age else 0
+    return (config.pools + config.last) * config.embedding + searches + context + ages
+
+
+AGE_FORMS = 3
+"""The example age a is given as a, its square and its root (section 4.1)."""
+
+
+@dataclass(frozen=True)
+class CandidatesTrainConfig(OptimConfig):
+    """How candidate generation is trained. Shares are of 1.
+
+    `softmax` is over all items (`full`), over the positive and `negatives` drawn items (`sampled`),
+    or what suits the number of items (`auto`). Items are drawn in proportion to their watches to
+    the power of `negative_power`. An epoch has `user_cap` examples of a user at most, 0 for all.
+    `split`: validation is on the last watch of users (`last`) or on what follows a moment (`time`),
+    of `valid_share` of the watches, `valid_most` examples at most. `watch_dropout` is the share of
+    the watches of a history that are left out, `dropout` of the numbers in the tower. Of
+    `lists_from` items or more (0: never) the run has lists to search by.
+    """
+
+    learning_rate: float = 3e-3
+    warmup: float = 0.05
+    decay: str = "cosine"
+    clip_norm: float = 0.0
+    averaging: float = 0.99
+    patience: int = 3
+    valid_share: float = 0.1
+    softmax: str = "auto"
+    negatives: int = 2000
+    negative_power: float = 0.75
+    user_cap: int = 0
+    split: str = "last"
+    valid_most: int = 5000
+    weight_decay: float = 0.0
+    embedding_decay: float = 0.0
+    dropout: float = 0.1
+    watch_dropout: float = 0.1
+    label_smoothing: float = 0.0
+    lists_from: int = 50_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("softmax", self.softmax, SOFTMAXES)
+        one_of("split", self.split, SPLITS)
+        between("negatives", self.negatives, 1, 10_000_000)
+        between("negative_power", self.negative_power, 0, 2)
+        between("user_cap", self.user_cap, 0)
+        between("valid_most", self.valid_most, 1)
+        between("lists_from", self.lists_from, 0)
+        for name in ("weight_decay", "embedding_decay"):
+            between(name, getattr(self, name), 0, 1000)
+        for name in ("dropout", "watch_dropout", "label_smoothing"):
+            between(name, getattr(self, name), 0, 0.95)
+
+
+FULL_ITEMS = 20_000
+"""Of so many items at most the softmax is over all of them unless the user says otherwise."""
+SPARSE_NUMBERS = 16_000_000
+"""A table of items of more numbers is changed row by row: only the rows that a step has used."""
+_SMALLEST_BATCH, _LARGEST_BATCH, _BATCHES_WANTED = 128, 1024, 200
+_FEWEST_EPOCHS, _MOST_EPOCHS, _EXAMPLES_WANTED = 1, 12, 2_000_000
+
+
+def sized_watches(
+    config: CandidatesTrainConfig, model: CandidatesConfig, examples: int, items: int
+) -> CandidatesTrainConfig:
+    """Return the config with what is 0 or `auto` made to fit the examples and items.
+
+    Where the items' tables are so large that they are changed row by row, there is no running mean
+    of the weights: it would be of all rows.
+    """
+    softmax = config.softmax
+    if softmax == "auto":
+        softmax = "full" if items <= FULL_ITEMS else "sampled"
+    batch = config.batch_size or power_of_two(
+        examples / _BATCHES_WANTED, _SMALLEST_BATCH, _LARGEST_BATCH
+    )
+    epochs = config.epochs or min(
+        _MOST_EPOCHS, max(_FEWEST_EPOCHS, math.ceil(_EXAMPLES_WANTED / max(1, examples)))
+    )
+    return replace(
+        config,
+        softmax=softmax,
+        batch_size=batch,
+        epochs=epochs,
+        eval_steps=config.eval_steps or max(1, math.ceil(examples / batch)),
+        averaging=0.0 if is_sparse(model, items) else config.averaging,
+    )
+
+
+def is_sparse(model: CandidatesConfig, items: int) -> bool:
+    """Tell whether the items' tables are changed row by row."""
+    return items * max(model.embedding, model.dim) > SPARSE_NUMBERS
+
+
+def paper_candidates() -> tuple[CandidatesConfig, dict[str, Any]]:
+    """Return the model of the paper and its settings of training, by name (sections 3.1 to 3.5)."""
+    model = CandidatesConfig(
+        pooling="mean",
+        pools=1,
+        last=0,
+        example_age=True,
+        embedding=256,
+        units=(1024, 512),
+        dim=256,
+        linear=False,
+        skip=False,
+        gamma=0.0,
+    )
+    settings = {
+        "softmax": "sampled",
+        "user_cap": 50,
+        "dropout": 0.0,
+        "watch_dropout": 0.0,
+        "averaging": 0.0,
+        "learning_rate": 1e-3,
+    }
+    return model, settings
+
+
+def candidates_from_dict(plain: Any, where: str) -> CandidatesConfig:
+    """Build a CandidatesConfig from what `to_dict` gave; ConfigError when it is something else."""
+    return from_dict(CandidatesConfig, plain, where)
