@@ -36,6 +36,7 @@ COMMANDS = (
     "train-rec",
     "predict",
     "gates",
+    "recommend",
 )
 
 _COMPLETE = "_DSSM_COMPLETE"

@@ -125,13 +125,15 @@ def _probed(vectors: Floats, lists: Lists, queries: Floats, count: int) -> Found
     return _sorted(scores.reshape(shape), places.reshape(shape), count)
 
 
-def build_lists(vectors: Floats, seed: int) -> tuple[Ints, Lists]:
-    """Return the order in which vectors (V, D) lie by list, and the lists, of one probe so far.
+def list_count(vectors: int) -> int:
+    """Return how many lists there are of so many vectors: about as many as each has vectors."""
+    return max(1, round(vectors**0.5))
 
-    There are about sqrt(V) lists.
-    """
+
+def build_lists(vectors: Floats, seed: int) -> tuple[Ints, Lists]:
+    """Return the order in which vectors (V, D) lie by list, and the lists, of one probe so far."""
     random = np.random.default_rng([seed, 8])
-    count = max(1, round(len(vectors) ** 0.5))
+    count = list_count(len(vectors))
     sample = random.permutation(len(vectors))[: _SAMPLE * count]
     centres = _centres(vectors[np.sort(sample)], count, random)
     if np.allclose((vectors[sample[:1000]] ** 2).sum(axis=1), 1, atol=1e-3):

@@ -98,7 +98,7 @@ def test_one_process_and_several_print_the_same_bytes(
 ) -> None:
     whole = dssm("predict", "-m", rec, table, *form, "--threads", "1")
     # Pieces with quotes and without, rows that go on in the next piece, and bad ones among them.
-    monkeypatch.setattr(records, "_PIECE_BYTES", 700)
+    monkeypatch.setattr(records, "PIECE_BYTES", 700)
     one = dssm("predict", "-m", rec, table, *form, "--threads", "1")
     for threads in ("2", "3"):
         assert dssm("predict", "-m", rec, table, *form, "--threads", threads) == one
@@ -115,7 +115,7 @@ def test_bad_rows_are_told_and_set_aside_alike_by_one_process_and_several(
         lines[i] = b"wrong %d\n" % i if i != 90 else b'"wrong" 90,\n'
     bad = tmp_path / "bad.csv"
     bad.write_bytes(b"".join(lines))
-    monkeypatch.setattr(records, "_PIECE_BYTES", 700)
+    monkeypatch.setattr(records, "PIECE_BYTES", 700)
     told = set()
     for threads in ("1", "3"):
         refused = dssm("predict", "-m", rec, bad, "--threads", threads, "-o", tmp_path / "out")

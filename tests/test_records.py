@@ -28,7 +28,7 @@ def read(
 ) -> tuple[tuple[str, ...], list[list[str]]]:
     """Return the names and the rows of a table that is read in pieces of so many bytes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "_PIECE_BYTES", piece)
+        patch.setattr(records, "PIECE_BYTES", piece)
         with open_table(str(source), bad or BadRows()) as file:
             picked = range(len(file.sheet.names))
             blocks = (file.columns(block, picked) for block in file.blocks(picked))
@@ -215,7 +215,7 @@ def test_bad_rows_in_lines_with_and_without_quotes_come_in_the_order_of_the_file
     file.write_bytes(b'a,b\nwrong one\n"x","y"\n"wrong" two,\n1,2\nwrong three\n')
     bad = BadRows(True, tmp_path / "bad")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "_PIECE_BYTES", 10)
+        patch.setattr(records, "PIECE_BYTES", 10)
         with open_table(str(file), bad) as table:
             rows = [table.columns(block, [0]) for block in [*table.blocks([0])]]
     assert [field for columns in rows for field in columns[0]] == ["x", "1"]
@@ -239,7 +239,7 @@ def test_a_table_is_the_same_however_it_comes(
     tables = [read_table([str(file)], BadRows()) for file in (plain, packed, other)]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     tables.append(read_table(["-"], BadRows()))
-    monkeypatch.setattr(records, "_PIECE_BYTES", 50)
+    monkeypatch.setattr(records, "PIECE_BYTES", 50)
     tables.append(read_table([str(plain)], BadRows()))
     for table in tables:
         assert table.digest == tables[0].digest and table.rows == 200

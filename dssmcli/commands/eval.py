@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +31,7 @@ Example:
   dssm eval --value grade --json rated.tsv
   dssm eval -m my-run -m another-run heldout.tsv
   dssm eval -m my-mmoe -m my-shared-bottom visits.csv
+  dssm eval -m candidates --history watches.tsv later.tsv
 """
 
 
@@ -41,7 +42,7 @@ Example:
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("files", nargs=-1, required=True, metavar="PAIRS|TABLE...|-")
+@click.argument("files", nargs=-1, required=True, metavar="PAIRS|TABLE|WATCHES...|-")
 @pairs_options
 @json_option
 @click.option(
@@ -67,6 +68,12 @@ Example:
     default=1,
     help="Decides what is drawn.",
 )
+@click.option(
+    "--history",
+    multiple=True,
+    metavar="WATCHES",
+    help="Of a recommender: what users had watched before.",
+)
 @bad_rows_options
 @threads_option
 @quiet_option
@@ -78,6 +85,7 @@ def command(
     models: tuple[str, ...],
     draws: int,
     seed: int,
+    history: tuple[str, ...],
     bad_rows: str,
     rejects: Path | None,
     threads: int | None,
@@ -98,8 +106,15 @@ def command(
     TASK.positive_share of a binary task; TASK.rmse, TASK.mae, TASK.r2 and TASK.spearman of a
     number; TASK.rows, how many rows have the task's label: the others do not count for it.
 
-    Behind a figure stands its 95 % interval, by drawing queries with all their rows, or the rows of
-    a TABLE, anew.
+    A run of candidate generation (`dssm train-rec youtube-candidates`) is measured on WATCHES: all
+    of them that follow a --history, else each user's last one, is to be found among all items from
+    what its user watched before. hr@k (the share found among the k best), ndcg@k, mrr, with all
+    items and (unseen.) without those the user had watched; hr@10 by how much users had watched and
+    by how popular the item is. Beside it, learned from the same watches: what is popular, and
+    item-kNN with the decay of old watches that does best on these very targets.
+
+    Behind a figure stands its 95 % interval, by drawing queries with all their rows, the rows of a
+    TABLE, or users, anew.
 
     With several runs (-m A -m B), a row a figure: what it is for each run, the difference from the
     first run with its interval, the two-sided p of no difference (both from the same draws), and
@@ -108,27 +123,46 @@ def command(
     """
     checked_rejects(bad_rows, rejects)
     from dssmcli.data.tsv import BadRows
-    from dssmcli.run import MULTITASK, find_run
+    from dssmcli.run import CANDIDATES, TEXT, find_run
 
     chosen = [str(find_run(model)) for model in models or (None,)]
     skipped = BadRows(bad_rows == "skip", rejects)
     asked = _Asked(chosen, files, draws, seed, skipped, threads, quiet)
-    if _family(chosen) == MULTITASK:
+    family = _family(chosen)
+    if family != TEXT:
         _refuse_pairs_options(columns, kind)
-        found = _on_tables(asked)
-    else:
+    if history and family != CANDIDATES:
+        raise click.UsageError("--history is for runs of `dssm train-rec youtube-candidates`.")
+    if family == TEXT:
         found = _on_pairs(asked, columns, kind)
+    elif family == CANDIDATES:
+        found, chosen = _on_watches(asked, history)
+    else:
+        found = _on_tables(asked)
     from dssmcli.commands.output import talk
-    from dssmcli.commands.tables import comparison_table, figure_table, json_lines
+    from dssmcli.commands.tables import json_lines
 
     skipped.write_rejects()
     talk(quiet, skipped.summary)
-    if as_json:
-        lines = json_lines(found, chosen)
-    else:
-        lines = figure_table(found) if len(chosen) == 1 else comparison_table(found, chosen)
+    lines = json_lines(found, chosen) if as_json else _table(found, chosen, family)
     for line in lines:
         click.echo(line)
+
+
+def _table(found: list[Evaluated], chosen: Sequence[str], family: str) -> Iterator[str]:
+    """Return the lines of a table: of one run its figures, else what sets the others apart."""
+    from dssmcli.commands.tables import comparison_table, figure_table, model_table
+    from dssmcli.run import CANDIDATES
+
+    if len(chosen) == 1:
+        return figure_table(found)
+    if family == CANDIDATES and len(chosen) == 1 + _BASELINES:
+        return model_table(found, chosen)
+    return comparison_table(found, chosen)
+
+
+_BASELINES = 2
+"""Popularity and item-kNN stand beside the runs that recommend."""
 
 
 class _Asked(NamedTuple):
@@ -176,8 +210,8 @@ def _refuse_pairs_options(columns: str | None, kind: str | None) -> None:
     for option, value in (("--columns", columns), ("--value", kind)):
         if value is not None:
             raise click.UsageError(
-                f"{option} is for PAIRS, but the run is a multi-task one, whose TABLEs have names "
-                "in their header."
+                f"{option} is for PAIRS, but the run is of tables or logs, which have names in "
+                "their header."
             )
 
 
@@ -217,6 +251,23 @@ def _on_tables(asked: _Asked) -> list[Evaluated]:
     found = [evaluated(file) for file in asked.files]
     talk(asked.quiet, next(filter(None, (each.reader.summary for each in predictors)), ""))
     return found
+
+
+def _on_watches(asked: _Asked, history: Sequence[str]) -> tuple[list[Evaluated], list[str]]:
+    """Return what was found, and the names of the runs and then of the baselines."""
+    from dssmcli.commands.tables import Evaluated
+    from dssmcli.data.tsv import name_of
+    from dssmcli.serving.candidates import load_candidates
+    from dssmcli.serving.next_evaluation import evaluate_next, read_next
+
+    runs = [load_candidates(run) for run in asked.runs]
+    found, names = [], list(asked.runs)
+    for file in asked.files:
+        targets = read_next(runs, file, history, asked.bad_rows)
+        reports, baselines = evaluate_next(runs, targets, asked.plan(), asked.say(file))
+        found.append(Evaluated(name_of(file), reports))
+        names = [*asked.runs, *baselines]
+    return found, names
 
 
 def _silent(line: str) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dssmcli.bootstrap import Difference, Interval
     from dssmcli.serving.reports import Report
 
-_COUNTS = ("queries", "queries_skipped", "pool", "titles_per_query_max", "rows")
+_COUNTS = ("queries", "queries_skipped", "pool", "titles_per_query_max", "rows", "targets")
 _MEASURED = ("rmse", "mae")
 """Figures in the unit of what is predicted, of any size."""
 
@@ -30,6 +30,15 @@ def figure_table(found: Sequence[Evaluated]) -> Iterator[str]:
     yield "\t".join(["rows", *(str(report.rows) for report in reports)])
     for name in dict.fromkeys(name for report in reports for name in report.figures):
         yield "\t".join([name, *(_figure(report, name) for report in reports)])
+
+
+def model_table(found: Sequence[Evaluated], models: Sequence[str]) -> Iterator[str]:
+    """Yield a line a file and figure, with a column for each of some models."""
+    yield "\t".join(["file", "metric", *models])
+    for file, reports in found:
+        yield "\t".join([file, "rows", *(str(report.rows) for report in reports)])
+        for name in reports[0].figures:
+            yield "\t".join([file, name, *(_figure(report, name) for report in reports)])
 
 
 def comparison_table(found: Sequence[Evaluated], runs: Sequence[str]) -> Iterator[str]:

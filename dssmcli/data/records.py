@@ -22,7 +22,7 @@ from dssmcli.data.tsv import SKIP, BadRows, Line, Piece, name_of, opened, read_p
 from dssmcli.errors import DataError, counted, shown
 
 DELIMITERS = ("\t", ",", ";")
-_PIECE_BYTES = 1 << 18
+PIECE_BYTES = 1 << 18
 _SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 _QUOTE = b'"'
 _LONGEST_ROW = 1 << 20
@@ -276,7 +276,7 @@ def open_table(source: str, bad_rows: BadRows) -> Iterator[TableFile]:
     """Open a table and read its header; DataError when it has none."""
     csv.field_size_limit(2**31 - 1)  # rows have a limit of their own
     with opened(source) as stream:
-        pieces = read_pieces(name_of(source), stream, _PIECE_BYTES)
+        pieces = read_pieces(name_of(source), stream, PIECE_BYTES)
         yield TableFile(source, pieces, bad_rows)
 
 

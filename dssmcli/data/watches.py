@@ -145,11 +145,13 @@ def read_watches(
     Raises DataError for a column that is missing, an empty user or item, a timestamp that is none,
     and when there is no row at all.
     """
-    reader: _Reader | None = None
+    reader: WatchReader | None = None
     for source in sources:
         with open_table(source, bad_rows) as file:
             if reader is None:
-                reader = _Reader(columns.found_in(file.sheet.names, file.sheet.source), bad_rows)
+                reader = WatchReader(
+                    columns.found_in(file.sheet.names, file.sheet.source), bad_rows
+                )
             reader.read(file)
     assert reader is not None
     watches = reader.watches()
@@ -158,7 +160,7 @@ def read_watches(
     return watches, reader.columns
 
 
-class _Reader:
+class WatchReader:
     """Takes rows of logs, column by column."""
 
     def __init__(self, columns: WatchColumns, bad_rows: BadRows) -> None:

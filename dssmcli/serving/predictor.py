@@ -136,6 +136,8 @@ def _predictor(run: Run) -> Predictor:
     except ConfigError as error:
         raise RunError(str(error)) from error
     schema = schema_from_json(run.read_text(FEATURES), run.path / FEATURES)
+    if not schema.names:
+        raise RunError(f"{run.path / FEATURES}: no features.")
     tasks = config.get("tasks")
     if not isinstance(tasks, list) or not tasks:
         raise RunError(f"{where}: no list of tasks.")

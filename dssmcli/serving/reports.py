@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 _DESCRIPTIVE = frozenset(
     (
-        *("positive_share", "threshold", "queries", "queries_skipped", "pool", "rows"),
+        *("positive_share", "threshold", "queries", "queries_skipped", "pool", "rows", "targets"),
         *("titles_per_query", "titles_per_query_median", "titles_per_query_max"),
     )
 )

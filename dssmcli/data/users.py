@@ -1,0 +1,193 @@
+"""Users who are to be answered, with their histories: from a log, or a line a user."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.data.moments import Ints
+from dssmcli.data.records import PIECE_BYTES, TableFile
+from dssmcli.data.tsv import SKIP, BadRows, Line, name_of, opened, read_pieces
+from dssmcli.data.watches import WatchColumns, Watches, WatchReader, words_of
+from dssmcli.errors import DataError, shown
+
+_AT_ONCE = 1024
+"""Users that are answered together."""
+HISTORY = "history"
+"""The column of a table in which a line is a user: ids with spaces between them."""
+
+
+class Users(NamedTuple):
+    """n users. names: (n,). items: all watches of all, by id, the oldest first; those of user i are
+    items[ends[i]:ends[i + 1]]. searches: the tokens of each user's searches. context: fields (n,)
+    of each context column. time: of the newest watch, nan where nobody knows."""
+
+    names: list[str]
+    items: list[str]
+    ends: Ints
+    searches: list[list[str]]
+    context: dict[str, list[str]]
+    time: npt.NDArray[np.float64]
+
+
+class Placed(NamedTuple):
+    """Watches as places in a catalogue: flat[ends[i]:ends[i + 1]] are user i's, the oldest first;
+    `unknown` others are of items that the catalogue lacks."""
+
+    flat: Ints
+    ends: Ints
+    unknown: int
+
+
+def placed(users: Users, places: Mapping[str, int]) -> Placed:
+    """Return the watches of users that a catalogue knows, by its places."""
+    found = np.fromiter((places.get(item, -1) for item in users.items), np.int64, len(users.items))
+    known = found >= 0
+    before = np.append(0, np.cumsum(known)).astype(np.int64)
+    return Placed(found[known], before[users.ends], int((~known).sum()))
+
+
+@contextmanager
+def open_users(source: str, columns: WatchColumns, bad_rows: BadRows) -> Iterator[Iterator[Users]]:
+    """Open what holds users, and yield blocks of them.
+
+    A log, a row a watch, is read to its end first, and its users come in the order in which they
+    first stand there. A table with a column `history`, or JSON objects, are a user a line, and
+    answered as they come.
+    """
+    csv.field_size_limit(2**31 - 1)
+    with opened(source) as stream:
+        pieces = read_pieces(name_of(source), stream, PIECE_BYTES)
+        first = next(pieces, None)
+        rest = pieces if first is None else _chained(first, pieces)
+        if first is not None and first.content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"{"):
+            lines = (line for piece in rest for line in piece.lines())
+            yield _blocks(_objects(lines, columns, bad_rows), columns)
+            return
+        file = TableFile(source, rest, bad_rows)
+        if HISTORY in file.sheet.names and columns.item not in file.sheet.names:
+            yield _blocks(_rows(file, columns), columns)
+        else:
+            reader = WatchReader(columns.found_in(file.sheet.names, file.sheet.source), bad_rows)
+            reader.read(file)
+            yield _of_log(reader.watches(), columns)
+
+
+def _chained(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest
+
+
+class _User(NamedTuple):
+    name: str
+    items: list[str]
+    searches: list[str]
+    context: dict[str, str]
+    time: float
+
+
+def _blocks(users: Iterator[_User], columns: WatchColumns) -> Iterator[Users]:
+    while block := list(islice(users, _AT_ONCE)):
+        yield _joined(block, columns)
+
+
+def _joined(block: Sequence[_User], columns: WatchColumns) -> Users:
+    sizes = [len(user.items) for user in block]
+    return Users(
+        [user.name for user in block],
+        [item for user in block for item in user.items],
+        np.append(0, np.cumsum(sizes)).astype(np.int64),
+        [user.searches for user in block],
+        {name: [user.context.get(name, "") for user in block] for name in columns.context},
+        np.array([user.time for user in block]),
+    )
+
+
+def _rows(file: TableFile, columns: WatchColumns) -> Iterator[_User]:
+    """Yield the users of a table that has a row for each."""
+    names = list(file.sheet.names)
+    who = next((name for name in (columns.user, "user") if name in names), None)
+    if who is None:
+        raise DataError(f"{file.sheet.source}: no column {shown(str(columns.user))} for the user.")
+    there = [name for name in (columns.searches, *columns.context) if name and name in names]
+    wanted = list(dict.fromkeys([who, HISTORY, *there]))
+    picked = [names.index(name) for name in wanted]
+    for block in file.blocks(picked):
+        for row in zip(*file.columns(block, picked), strict=True):
+            fields = dict(zip(wanted, row, strict=True))
+            searches = words_of(fields.get(columns.searches or "", ""))
+            yield _User(fields[who], fields[HISTORY].split(), searches, fields, np.nan)
+
+
+def _objects(lines: Iterator[Line], columns: WatchColumns, bad_rows: BadRows) -> Iterator[_User]:
+    """Yield the users of lines that are JSON objects."""
+    for line in lines:
+        if not line.raw.strip():
+            continue
+        try:
+            yield _object(line, columns)
+        except DataError as error:
+            bad_rows.take(line.raw, error)
+
+
+def _object(line: Line, columns: WatchColumns) -> _User:
+    try:
+        plain = json.loads(line.decode())
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{line.place}: not valid JSON ({error}).{SKIP}") from error
+    if not isinstance(plain, dict) or not isinstance(plain.get(HISTORY), list):
+        raise DataError(
+            f'{line.place}: expected an object such as {{"user": "u1", "history": ["a", "b"]}}, '
+            f"with the items watched, the oldest first.{SKIP}"
+        )
+    items = [_text(item, line, "an item") for item in plain[HISTORY]]
+    name = plain.get(columns.user or "user", plain.get("user", ""))
+    searches = plain.get("searches", [])
+    told = [searches] if isinstance(searches, str) else searches
+    if not isinstance(told, list):
+        raise DataError(f"{line.place}: searches, expected a text or a list of texts.{SKIP}")
+    words = [word for each in told for word in words_of(_text(each, line, "a search"))]
+    context = {n: _text(plain[n], line, n) for n in columns.context if plain.get(n) is not None}
+    time = plain.get("timestamp", np.nan)
+    if isinstance(time, bool) or not isinstance(time, (int, float)):
+        raise DataError(f"{line.place}: timestamp, expected a number.{SKIP}")
+    return _User(_text(name, line, "the user"), items, words, context, float(time))
+
+
+def _text(value: Any, line: Line, what: str) -> str:
+    """Return an id or a field as a table would have it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise DataError(f"{line.place}: {what}, expected a text or a number.{SKIP}")
+
+
+def _of_log(watches: Watches, columns: WatchColumns) -> Iterator[Users]:
+    """Yield the users of a log; the context is that of each one's last watch."""
+    tokens = watches.tokens
+    for first in range(0, len(watches.users), _AT_ONCE):
+        ends = watches.starts[first : first + _AT_ONCE + 1]
+        last = ends[1:] - 1
+        items = [watches.items[i] for i in watches.item[ends[0] : ends[-1]].tolist()]
+        searches: list[list[str]] = [[] for _ in last]
+        if tokens is not None:
+            bounds = tokens.ends[ends].tolist()
+            words = [watches.words[i] for i in tokens.flat[bounds[0] : bounds[-1]].tolist()]
+            searches = [
+                words[begin - bounds[0] : end - bounds[0]] for begin, end in pairwise(bounds)
+            ]
+        context = {}
+        for name in columns.context:
+            column = watches.context[name]
+            context[name] = [column.values[code] for code in column.codes[last].tolist()]
+        time = np.full(len(last), np.nan) if watches.time is None else watches.time[last]
+        names = watches.users[first : first + _AT_ONCE]
+        yield Users(names, items, ends - ends[0], searches, context, time)

@@ -1,0 +1,117 @@
+"""Recommends items to users by their histories: candidates first, then their ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.data.moments import Ints, Moments, histories, no_context
+from dssmcli.data.users import Placed, Users, placed
+from dssmcli.neighbours import Found
+from dssmcli.serving.candidates import Candidates
+from dssmcli.serving.ranker import Ranker
+
+Floats = npt.NDArray[np.float32]
+
+
+class Recommended(NamedTuple):
+    """The items for n users, the best first. places: (n, K) int64, in the catalogue, -1 where there
+    are fewer. figures: (n, K) by name: the score that decides first, then those of each stage."""
+
+    places: Ints
+    figures: Mapping[str, npt.NDArray[np.floating[npt.NBitBase]]]
+
+
+class Recommender:
+    """Candidate generation and, if there is one, the ranking of what it finds.
+
+    `unknown` counts the watches of items that the candidates' run does not know.
+    """
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        ranker: Ranker | None = None,
+        keep_seen: bool = False,
+        whole: bool = False,
+        considered: int = 200,
+    ) -> None:
+        self.candidates, self.ranker = candidates, ranker
+        self._keep_seen, self._whole, self._considered = keep_seen, whole, considered
+        catalogue = candidates.catalogue
+        self._items = dict(zip(catalogue.items, range(len(catalogue.items)), strict=True))
+        self._words = {word: i for i, word in enumerate(catalogue.words, start=1)}
+        self.unknown = 0
+
+    def recommend(self, users: Users, count: int) -> Recommended:
+        """Return the `count` best items for each of some users."""
+        watched = placed(users, self._items)
+        self.unknown += watched.unknown
+        vectors = self.candidates.tower.users(self.moments(users, watched))
+        wanted = count if self.ranker is None else max(count, self._considered)
+        found = self._nearest(vectors, watched, wanted)
+        places = np.where(np.isfinite(found.scores), found.places, -1)
+        if self.ranker is None:
+            return Recommended(places, {"score": found.scores})
+        items = self.candidates.catalogue.items
+        ranked = self.ranker.rank(users, [[items[p] for p in row if p >= 0] for row in places])
+        return _reranked(places, found.scores, ranked, count)
+
+    def moments(self, users: Users, watched: Placed) -> Moments:
+        """Return what is known of users now."""
+        model, reader = self.candidates.model, self.candidates.reader
+        begins, ends = watched.ends[:-1], watched.ends[1:]
+        schema = reader.schema
+        context = no_context(len(users.names))
+        if schema.names:
+            context = reader.rows([users.context[name] for name in schema.names])
+        return Moments(
+            histories(watched.flat, begins, ends, model.history),
+            self._searched(users),
+            np.zeros(len(users.names), np.float32),
+            context,
+        )
+
+    def _searched(self, users: Users) -> Ints:
+        """Return the last known search tokens of users, (n, S)."""
+        if not self._words:
+            return np.zeros((len(users.names), 0), np.int64)
+        most = self.candidates.model.searches
+        known = [[self._words[w] for w in words if w in self._words] for words in users.searches]
+        table = np.zeros((len(known), max(1, most)), np.int64)
+        for row, tokens in zip(table, known, strict=True):
+            last = tokens[::-1][:most]
+            row[: len(last)] = last
+        return table
+
+    def _nearest(self, vectors: Floats, watched: Placed, count: int) -> Found:
+        """Return the items nearest to users, but for those watched unless these are kept."""
+        sizes = np.diff(watched.ends)
+        if self._keep_seen or not sizes.max(initial=0):
+            return self.candidates.nearest(vectors, count, self._whole)
+        found = self.candidates.nearest(vectors, count + int(sizes.max()), self._whole)
+        width = len(self._items)
+        rows = np.arange(len(vectors))
+        seen = np.repeat(rows, sizes) * width + watched.flat
+        hidden = np.isin(rows[:, None] * width + found.places, seen)
+        scores = np.where(hidden, -np.inf, found.scores)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        return Found(
+            np.take_along_axis(scores, order, 1), np.take_along_axis(found.places, order, 1)
+        )
+
+
+def _reranked(
+    places: Ints, scores: Floats, ranked: Mapping[str, npt.NDArray[np.float64]], count: int
+) -> Recommended:
+    """Return the best by the ranking; `ranked` has figures (n, K), what decides first."""
+    decides = np.where(places >= 0, next(iter(ranked.values())), -np.inf)
+    order = np.argsort(-decides, axis=1, kind="stable")[:, :count]
+    figures = {**ranked, "candidate_score": scores}
+    return Recommended(
+        np.take_along_axis(places, order, 1),
+        {name: np.take_along_axis(values, order, 1) for name, values in figures.items()},
+    )
