@@ -8,6 +8,7 @@ arrays, so that a run from a stranger is safe to search.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -127,7 +128,7 @@ def _probed(vectors: Floats, lists: Lists, queries: Floats, count: int) -> Found
 
 def list_count(vectors: int) -> int:
     """Return how many lists there are of so many vectors: about as many as each has vectors."""
-    return max(1, round(vectors**0.5))
+    return max(1, round(math.sqrt(vectors)))
 
 
 def build_lists(vectors: Floats, seed: int) -> tuple[Ints, Lists]:

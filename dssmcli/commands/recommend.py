@@ -134,7 +134,7 @@ class _Form(NamedTuple):
     """How recommendations become lines."""
 
     recommender: Recommender
-    count: int
+    items: int
     reasons: bool
     as_json: bool
 
@@ -146,7 +146,7 @@ class _Form(NamedTuple):
 
     def lines(self, users: Users) -> str:
         """Return the lines of some users."""
-        found = self.recommender.recommend(users, self.count)
+        found = self.recommender.recommend(users, self.items)
         return "".join(self._lines(users, found))
 
     def _names(self) -> list[str]:

@@ -33,12 +33,14 @@ def figure_table(found: Sequence[Evaluated]) -> Iterator[str]:
 
 
 def model_table(found: Sequence[Evaluated], models: Sequence[str]) -> Iterator[str]:
-    """Yield a line a file and figure, with a column for each of some models."""
-    yield "\t".join(["file", "metric", *models])
+    """Yield a line a file (named if there are several) and figure, with a column a model."""
+    several = len(found) > 1
+    yield "\t".join([*(["file"] if several else []), "metric", *models])
     for file, reports in found:
-        yield "\t".join([file, "rows", *(str(report.rows) for report in reports)])
+        front = [file] if several else []
+        yield "\t".join([*front, "rows", *(str(report.rows) for report in reports)])
         for name in reports[0].figures:
-            yield "\t".join([file, name, *(_figure(report, name) for report in reports)])
+            yield "\t".join([*front, name, *(_figure(report, name) for report in reports)])
 
 
 def comparison_table(found: Sequence[Evaluated], runs: Sequence[str]) -> Iterator[str]:

@@ -87,7 +87,7 @@ def _affordable(sizes: Ints) -> Ints:
 
 def _summed(keys: Ints, weights: Floats) -> tuple[Ints, Floats]:
     distinct, place = np.unique(keys, return_inverse=True)
-    return distinct, np.bincount(place, weights, len(distinct))
+    return distinct, np.bincount(place, weights, len(distinct)).astype(np.float64)
 
 
 def _strongest(first: Ints, second: Ints, likeness: Floats, count: int) -> Neighbours:

@@ -265,9 +265,9 @@ def _means(figures: dict[str, Floats], prefix: str) -> Figures:
 def _slices(view: _View) -> Iterator[tuple[str, Bools]]:
     """Yield parts of the targets: by how much their users had watched, by how popular they are."""
     watched = view.ends - view.begins
-    for low, high in zip(_ACTIVITY, (*_ACTIVITY[1:], None), strict=True):
-        name = f"history_{low}+" if high is None else f"history_{low}-{high - 1}"
-        yield name, (watched >= low) & (watched < (np.inf if high is None else high))
+    for least, more in zip(_ACTIVITY, (*_ACTIVITY[1:], None), strict=True):
+        name = f"history_{least}+" if more is None else f"history_{least}-{more - 1}"
+        yield name, (watched >= least) & (watched < (np.inf if more is None else more))
     order = np.argsort(-view.counts, kind="stable")
     below = np.cumsum(view.counts[order]) - view.counts[order]
     share = np.empty(len(order))
@@ -290,7 +290,7 @@ def _baselines(view: _View, found: Next) -> Iterator[tuple[str, list[Figures]]]:
         def scores(rows: slice) -> Floats:
             near = knn_scores(neighbours, view.history(rows, _KNN_HISTORY), decay)
             # Of what has nothing in common with the history the popular stands first.
-            return near + counts / (counts.max(initial=1) * width * 1e6)
+            return np.asarray(near + counts / (counts.max(initial=1) * width * 1e6))
 
         return scores
 

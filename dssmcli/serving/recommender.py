@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ class Recommended(NamedTuple):
     are fewer. figures: (n, K) by name: the score that decides first, then those of each stage."""
 
     places: Ints
-    figures: Mapping[str, npt.NDArray[np.floating[npt.NBitBase]]]
+    figures: Mapping[str, npt.NDArray[Any]]
 
 
 class Recommender:
@@ -110,7 +110,7 @@ def _reranked(
     """Return the best by the ranking; `ranked` has figures (n, K), what decides first."""
     decides = np.where(places >= 0, next(iter(ranked.values())), -np.inf)
     order = np.argsort(-decides, axis=1, kind="stable")[:, :count]
-    figures = {**ranked, "candidate_score": scores}
+    figures: dict[str, npt.NDArray[Any]] = {**ranked, "candidate_score": scores}
     return Recommended(
         np.take_along_axis(places, order, 1),
         {name: np.take_along_axis(values, order, 1) for name, values in figures.items()},
