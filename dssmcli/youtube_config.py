@@ -23,7 +23,8 @@ class CandidatesConfig:
     `pools` sets of weights that are learned for each place (`recency`). Beside that stand the
     embeddings of the `last` watches themselves, the mean of the last `searches` search tokens, the
     context, and the example age if `example_age`. ReLU layers of `units` follow and one of `dim`,
-    which is `linear` or, as in the paper, ReLU too; `skip` adds a linear map of the inputs.
+    which is `linear` or, as in the paper, ReLU too; `skip` adds a linear map of the inputs,
+    `echo` the watched items' own vectors by learned weights.
     With a `gamma` the score of an item is gamma times a cosine, with 0 it is the dot product.
     """
 
@@ -38,6 +39,7 @@ class CandidatesConfig:
     dim: int = 64
     linear: bool = True
     skip: bool = True
+    echo: bool = True
     gamma: float = 15.0
 
     def __post_init__(self) -> None:
@@ -89,7 +91,8 @@ class CandidatesTrainConfig(OptimConfig):
     the power of `negative_power`. An epoch has `user_cap` examples of a user at most, 0 for all.
     `split`: validation is on the last watch of users (`last`) or on what follows a moment (`time`),
     of `valid_share` of the watches, `valid_most` examples at most. `watch_dropout` is the share of
-    the watches of a history that are left out, `dropout` of the numbers in the tower. Of
+    the watches of a history that are left out, `input_dropout` of the numbers that
+    go into the tower, `dropout` of those within. Of
     `lists_from` items or more (0: never) the run has lists to search by.
     """
 
@@ -109,6 +112,7 @@ class CandidatesTrainConfig(OptimConfig):
     weight_decay: float = 0.0
     embedding_decay: float = 0.0
     dropout: float = 0.1
+    input_dropout: float = 0.1
     watch_dropout: float = 0.1
     label_smoothing: float = 0.0
     lists_from: int = 50_000
@@ -124,7 +128,7 @@ class CandidatesTrainConfig(OptimConfig):
         between("lists_from", self.lists_from, 0)
         for name in ("weight_decay", "embedding_decay"):
             between(name, getattr(self, name), 0, 1000)
-        for name in ("dropout", "watch_dropout", "label_smoothing"):
+        for name in ("dropout", "input_dropout", "watch_dropout", "label_smoothing"):
             between(name, getattr(self, name), 0, 0.95)
 
 
@@ -180,12 +184,14 @@ def paper_candidates() -> tuple[CandidatesConfig, dict[str, Any]]:
         dim=256,
         linear=False,
         skip=False,
+        echo=False,
         gamma=0.0,
     )
     settings = {
         "softmax": "sampled",
         "user_cap": 50,
         "dropout": 0.0,
+        "input_dropout": 0.0,
         "watch_dropout": 0.0,
         "averaging": 0.0,
         "learning_rate": 1e-3,

@@ -118,6 +118,9 @@ _model_options = together(
     _setting("--dim", int, "Length of the vectors of users and items."),
     _setting("--linear/--no-linear", bool, "Whether the last layer is linear, or ReLU too."),
     _setting("--skip/--no-skip", bool, "A linear path past the tower."),
+    _setting(
+        "--echo/--no-echo", bool, "Let watched items' own vectors count, as a rule against them."
+    ),
     _setting("--gamma", float, "What a cosine is multiplied by; 0 for plain dot products."),
 )
 _softmax_options = together(
@@ -130,6 +133,7 @@ _softmax_options = together(
     _setting("--negative-power", float, "They are drawn by their watches to this power."),
     _setting("--user-cap", int, "Examples of a user in an epoch at most, 0 for all."),
     _setting("--dropout", float, "Share of a layer's outputs left out at each step."),
+    _setting("--input-dropout", float, "Share of the tower's inputs left out at each step."),
     _setting("--watch-dropout", float, "Share of a history's watches left out at each step."),
     _setting("--label-smoothing", float, "Probability that is spread over all items."),
     _setting("--weight-decay", float, "Decoupled decay of the tower's weights."),

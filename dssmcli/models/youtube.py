@@ -17,6 +17,7 @@ from dssmcli.youtube_config import (
     CONTEXT_EMBEDDING,
     CandidatesConfig,
     CandidateSizes,
+    CandidatesTrainConfig,
     input_width,
     is_sparse,
 )
@@ -41,16 +42,18 @@ class Candidates(nn.Module):
     """
 
     def __init__(
-        self, config: CandidatesConfig, sizes: CandidateSizes, dropout: float = 0.0
+        self, config: CandidatesConfig, sizes: CandidateSizes, train: CandidatesTrainConfig
     ) -> None:
         super().__init__()
-        self.config, self.dropout = config, dropout
+        self.config, self.train_config = config, train
         self.sparse = is_sparse(config, sizes.items)
         spread = 1 / math.sqrt(config.embedding)
         self.items = nn.Parameter(_rows(sizes.items, config.embedding, spread))
         self.targets = nn.Parameter(torch.randn(sizes.items, config.dim) / math.sqrt(config.dim))
         if config.pooling == "recency":
             self.places = nn.Parameter(_fading(config.pools, config.history))
+        if config.echo:
+            self.echo = nn.Parameter(torch.zeros(config.history))
         if sizes.tokens:
             self.tokens = nn.Parameter(_rows(sizes.tokens, config.embedding, spread))
         if sizes.features:
@@ -65,31 +68,48 @@ class Candidates(nn.Module):
 
     def users(self, moments: MomentTensors) -> Tensor:
         """Return u (B, D)."""
-        x = self.inputs(moments)
-        hidden = x
+        x = hidden = self.inputs(moments)
         last = len(self.weight) - 1
         for i, (weight, bias) in enumerate(zip(self.weight, self.bias, strict=True)):
             if i:
-                hidden = functional.dropout(hidden, self.dropout, self.training)
+                hidden = functional.dropout(hidden, self.train_config.dropout, self.training)
             hidden = torch.addmm(bias, hidden, weight)
             if i < last or not self.config.linear:
                 hidden = functional.relu(hidden)
         if self.config.skip:
             hidden = hidden + x @ self.skip
+        if self.config.echo:
+            hidden = hidden + self._echoed(moments.history)
         return functional.normalize(hidden, dim=1) if self.config.gamma else hidden
+
+    def _echoed(self, history: Tensor) -> Tensor:
+        """Return the sum of the watched items' own vectors, each by a learned weight of its place.
+
+        Below 0, which is where weights go that are learned from first watches alone, it says that
+        what was watched is not watched again.
+        """
+        vectors = functional.pad(self.vectors(), (0, 0, 1, 0)) if not self.sparse else None
+        shares = self.echo[None, : history.shape[1]] * (history > 0)
+        if vectors is not None:
+            return _pooled(history, shares[:, None], vectors, False)[:, 0]
+        rows = functional.embedding((history - 1).clamp(min=0), self.targets, sparse=True)
+        unit = functional.normalize(rows, dim=2) if self.config.gamma else rows
+        return torch.bmm(shares[:, None], unit)[:, 0]
 
     def inputs(self, moments: MomentTensors) -> Tensor:
         """Return x (B, X): pools, last watches, search tokens, context, age."""
-        config, history = self.config, moments.history
-        watched = functional.embedding(history, self.items, 0, sparse=self.sparse)  # (B, L, E)
-        parts = [torch.bmm(self._shares(history), watched).flatten(1)]
+        config, history = self.config, self._thinned(moments.history)
+        pools = _pooled(history, self._shares(history), self.items, self.sparse)
+        parts = [self._dropped(pools.flatten(1))]
         if config.last:
-            newest = watched[:, : config.last].flatten(1)
-            missing = config.last * config.embedding - newest.shape[1]
-            parts.append(functional.pad(newest, (0, missing)))
+            newest = functional.pad(
+                history[:, : config.last], (0, max(0, config.last - history.shape[1]))
+            )
+            own = functional.embedding(newest, self.items, 0, sparse=self.sparse)
+            parts.append(self._dropped(own.flatten(1)))
         if hasattr(self, "tokens"):
-            searched = functional.embedding(moments.tokens, self.tokens, 0, sparse=self.sparse)
-            parts.append(torch.bmm(_equal(moments.tokens), searched).flatten(1))
+            bag = moments.tokens
+            parts.append(_pooled(bag, _equal(bag), self.tokens, self.sparse).flatten(1))
         if hasattr(self, "categories"):
             parts.append(functional.embedding(moments.codes, self.categories).flatten(1))
         parts.append(moments.numbers)
@@ -97,6 +117,16 @@ class Candidates(nn.Module):
             age = moments.age[:, None]
             parts += [age, age**2, age.sqrt()]
         return torch.cat(parts, dim=1)
+
+    def _thinned(self, history: Tensor) -> Tensor:
+        """Leave out a share of the watches while the model learns, so that none is relied on."""
+        share = self.train_config.watch_dropout
+        if not self.training or not share:
+            return history
+        return history * (torch.rand(history.shape) >= share)
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.train_config.input_dropout, self.training)
 
     def _shares(self, history: Tensor) -> Tensor:
         """Return what each watch weighs in each pool, (B, P, L); a history's shares add up to 1."""
@@ -126,19 +156,42 @@ def _rows(count: int, width: int, spread: float) -> Tensor:
     return torch.cat([torch.zeros(1, width), torch.randn(count, width) * spread])
 
 
+_DENSE_ROWS = 4096
+
+
+def _pooled(bag: Tensor, shares: Tensor, table: Tensor, sparse: bool) -> Tensor:
+    """Return sums (B, P, E) of rows of a table: bag (B, L), shares (B, P, L), those of 0 being 0.
+
+    Of a small table all rows are taken, most of them 0 times: one product is faster than to gather
+    B L rows, and to scatter their gradients.
+    """
+    count, pools = shares.shape[:2]
+    if len(table) <= _DENSE_ROWS:
+        places = bag[:, None].expand(-1, pools, -1)
+        times = shares.new_zeros(count, pools, len(table)).scatter_add(2, places, shares)
+        return (times.flatten(0, 1) @ table).view(count, pools, -1)
+    parts = [
+        functional.embedding_bag(
+            bag, table, mode="sum", sparse=sparse, per_sample_weights=shares[:, p], padding_idx=0
+        )
+        for p in range(pools)
+    ]
+    return torch.stack(parts, dim=1)
+
+
 def _fresh(inputs: int, outputs: int) -> nn.Parameter:
     """Return fresh weights of a ReLU layer (He et al., ICCV 2015)."""
     return nn.Parameter(torch.randn(inputs, outputs) * math.sqrt(2 / max(1, inputs)))
 
 
 def _fading(pools: int, history: int) -> Tensor:
-    """Return where weights of places begin: pool p forgets half of what it knows in 8^p watches.
+    """Return where the weights of places begin: shares fall as powers of the place.
 
-    The last pool of several begins as a mean.
+    The powers of several pools go from 0, a mean, to -2.
     """
-    places = torch.arange(history, dtype=torch.float32)
-    halves = [math.log(2) / 4**p if p < pools - 1 or pools == 1 else 0.0 for p in range(pools)]
-    return torch.stack([-rate * places for rate in halves])
+    places = torch.arange(1, history + 1, dtype=torch.float32).log()
+    powers = [0.5] if pools == 1 else [2 * p / (pools - 1) for p in range(pools)]
+    return torch.stack([-power * places for power in powers])
 
 
 def _equal(bag: Tensor) -> Tensor:

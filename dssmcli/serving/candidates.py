@@ -42,7 +42,7 @@ from dssmcli.youtube_config import (
 Floats = npt.NDArray[np.float32]
 Weights = Mapping[str, Floats]
 
-_AT_ONCE = 1024
+_AT_ONCE = 256
 _SHORTEST = 1e-12
 """What torch takes for the length of a shorter vector, so that none is divided by 0."""
 
@@ -56,6 +56,8 @@ def weight_shapes(config: CandidatesConfig, sizes: CandidateSizes) -> dict[str, 
     }
     if config.pooling == "recency":
         shapes["places"] = (config.pools, config.history)
+    if config.echo:
+        shapes["echo"] = (config.history,)
     if sizes.tokens:
         shapes["tokens"] = (sizes.tokens + 1, config.embedding)
     if sizes.features:
@@ -72,6 +74,8 @@ class CandidateTower:
 
     def __init__(self, config: CandidatesConfig, weights: Weights) -> None:
         self._config, self._weights = config, weights
+        targets = weights["targets"]
+        self._vectors = _unit(targets) if config.gamma else targets
 
     def users(self, moments: Moments) -> Floats:
         """Return u (n, D) float32, unit rows if the run has a gamma."""
@@ -83,8 +87,7 @@ class CandidateTower:
 
     def items(self) -> Floats:
         """Return v (V, D) float32, unit rows if the run has a gamma."""
-        targets = self._weights["targets"]
-        return _unit(targets) if self._config.gamma else targets
+        return self._vectors
 
     def _some(self, moments: Moments) -> Floats:
         config, weights = self._config, self._weights
@@ -96,7 +99,15 @@ class CandidateTower:
                 np.maximum(hidden, 0, out=hidden)
         if config.skip:
             hidden = hidden + x @ weights["skip"]
+        if config.echo:
+            hidden = hidden + self._echoed(moments.history)
         return _unit(hidden) if config.gamma else hidden
+
+    def _echoed(self, history: Ints) -> Floats:
+        """Return the sum of the watched items' own vectors by the weights of their places."""
+        shares = self._weights["echo"][: history.shape[1]] * (history > 0)
+        vectors = self._vectors[np.maximum(history - 1, 0)]  # (n, L, D)
+        return np.asarray(np.matmul(shares[:, None], vectors)[:, 0])
 
     def _inputs(self, moments: Moments) -> Floats:
         """Return x (n, X)."""

@@ -37,7 +37,7 @@ class CandidatesState(TrainState):
 def new_state(task: WatchTask) -> CandidatesState:
     """Return a fresh model and optimiser, a function of the seed and the sizes."""
     torch.manual_seed(task.config.seed)
-    model = Candidates(task.model, task.sizes, task.config.dropout)
+    model = Candidates(task.model, task.sizes, task.config)
     average = WeightAverage(model, task.config.averaging)
     return CandidatesState(model, _optimizer(task.config, model), average)
 
@@ -45,11 +45,14 @@ def new_state(task: WatchTask) -> CandidatesState:
 _TABLES = ("items", "targets", "tokens")
 
 
+_PLACES = ("places", "echo")
+
+
 def _optimizer(config: CandidatesTrainConfig, model: Candidates) -> torch.optim.Optimizer:
     """Return the optimiser: large tables are changed row by row, others decay in their own way."""
     named = dict(model.named_parameters())
     tables = [named.pop(name) for name in _TABLES if name in named]
-    biases = [named.pop(name) for name in [*named] if name.startswith("bias") or name == "places"]
+    biases = [named.pop(name) for name in [*named] if name.startswith("bias") or name in _PLACES]
     groups: list[dict[str, Any]] = [
         {"params": [*named.values()], "weight_decay": config.weight_decay},
         {"params": biases, "weight_decay": 0.0},
@@ -101,7 +104,7 @@ def train_candidates(
 
     def next_loss() -> StepLoss:
         places = order.batch(state.step)
-        moments = tensors(_thinned(task.moments(places), config.watch_dropout))
+        moments = tensors(task.moments(places))
         targets = torch.from_numpy(task.watches.item[places].astype(np.int64))
         return StepLoss(loss_of(state.model.users(moments), targets), {}, len(places))
 
@@ -146,21 +149,6 @@ def tensors(moments: Moments) -> MomentTensors:
     """Return moments as the model takes them."""
     parts = (moments.history, moments.tokens, moments.age, *moments.context)
     return MomentTensors(*map(torch.from_numpy, parts))
-
-
-def _thinned(moments: Moments, share: float) -> Moments:
-    """Leave out a share of the watches, but never all; those that stay keep their order.
-
-    So that no watch is relied on alone: the histories of other users lack it.
-    """
-    if not share:
-        return moments
-    history = moments.history
-    gone = torch.rand(history.shape).numpy() < share
-    gone[:, 0] &= ((history > 0) & ~gone)[:, 1:].any(axis=1)
-    left = np.where(gone, 0, history)
-    order = np.argsort(left == 0, axis=1, kind="stable")
-    return moments._replace(history=np.take_along_axis(left, order, axis=1))
 
 
 @torch.no_grad()
