@@ -258,6 +258,20 @@ class OptimConfig:
 
 
 @dataclass(frozen=True)
+class DecayConfig(OptimConfig):
+    """How losses are minimised where weights decay towards 0, decoupled from the loss (AdamW:
+    Loshchilov & Hutter, ICLR 2019): those of layers, and embeddings; biases do not."""
+
+    weight_decay: float = 0.0
+    embedding_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("weight_decay", "embedding_decay"):
+            between(name, getattr(self, name), 0, 1000)
+
+
+@dataclass(frozen=True)
 class TrainConfig(OptimConfig):
     """How a text model is trained, see `sized` for epochs and batches that are 0."""
 

@@ -211,6 +211,53 @@ def _average_ranks(values: ArrayLike) -> Floats:
 # Numbers: how far off are predictions?
 
 
+class WatchTime(NamedTuple):
+    """Watch time by user, (U,): in all pairs of a clicked and an unclicked impression, and in those
+    of them whose unclicked one has the higher score (half of those with the same)."""
+
+    mispredicted: Floats
+    total: Floats
+
+    @property
+    def loss(self) -> float:
+        """Return the weighted per-user loss (Covington et al., RecSys 2016, section 4.3)."""
+        total = self.total.sum()
+        return float(self.mispredicted.sum() / total) if total else math.nan
+
+
+def watch_time_pairs(
+    scores: ArrayLike, watched: ArrayLike, clicked: ArrayLike, user: ArrayLike
+) -> WatchTime:
+    """Compare scores (N,) of impressions of users (N,), 0..U-1, within each user.
+
+    The watch time of a clicked one is lost to each unclicked one that scores higher.
+
+    The paper's pairs are of one page; here they are of all the impressions of a user.
+    """
+    score, time = as_floats(scores), as_floats(watched)
+    hit, who = np.asarray(clicked, dtype=bool), np.asarray(user, dtype=np.int64)
+    check_aligned(score, time, hit, who)
+    order = np.lexsort((score, who))
+    score, time, hit, who = score[order], time[order], hit[order], who[order]
+    users = int(who.max(initial=-1)) + 1
+    missed = np.append(0, np.cumsum(~hit))
+    fresh = np.ones(len(who), dtype=bool)
+    fresh[1:] = (who[1:] != who[:-1]) | (score[1:] != score[:-1])
+    level = np.cumsum(fresh) - 1
+    begins = np.flatnonzero(fresh)
+    ends = np.append(begins[1:], len(who))
+    last = np.searchsorted(who, np.arange(users), "right")
+    first = np.searchsorted(who, np.arange(users))
+    higher = missed[last][who] - missed[ends[level]]
+    ties = missed[ends[level]] - missed[begins[level]]
+    others = missed[last][who] - missed[first][who]
+    own = np.where(hit, time, 0.0)
+    return WatchTime(
+        np.bincount(who, own * (higher + ties / 2), users).astype(np.float64),
+        np.bincount(who, own * others, users).astype(np.float64),
+    )
+
+
 def rmse(predicted: ArrayLike, truth: ArrayLike) -> float:
     """Return the root of the mean squared error of predictions (N,), nan without any."""
     guess, values = as_floats(predicted), as_floats(truth)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from dssmcli.config import OptimConfig, between, from_dict, one_of, power_of_two
+from dssmcli.config import DecayConfig, between, from_dict, one_of, power_of_two
 from dssmcli.errors import ConfigError
 
 ARCHS = ("shared-bottom", "mmoe", "single-task")
@@ -66,7 +66,7 @@ class Sizes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MultitaskTrainConfig(OptimConfig):
+class MultitaskTrainConfig(DecayConfig):
     """How a multi-task model is trained. Shares are of 1.
 
     `category_dropout` is the share of categories that are taken for unknown at each step, so that
@@ -82,7 +82,6 @@ class MultitaskTrainConfig(OptimConfig):
     decay: str = "cosine"
     averaging: float = 0.99
     valid_share: float = 0.1
-    weight_decay: float = 0.0
     embedding_decay: float = 1.0
     dropout: float = 0.1
     expert_dropout: float = 0.0
@@ -92,8 +91,6 @@ class MultitaskTrainConfig(OptimConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("weight_decay", "embedding_decay"):
-            between(name, getattr(self, name), 0, 1000)
         for name in ("dropout", "expert_dropout", "category_dropout"):
             between(name, getattr(self, name), 0, 0.95)
         between("rare_count", self.rare_count, 0, 1e9)

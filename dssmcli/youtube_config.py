@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from dssmcli.config import OptimConfig, between, from_dict, one_of, power_of_two
+from dssmcli.config import DecayConfig, between, from_dict, one_of, power_of_two
 from dssmcli.errors import ConfigError
 
 POOLINGS = ("recency", "mean")
@@ -83,7 +83,7 @@ AGE_FORMS = 3
 
 
 @dataclass(frozen=True)
-class CandidatesTrainConfig(OptimConfig):
+class CandidatesTrainConfig(DecayConfig):
     """How candidate generation is trained. Shares are of 1.
 
     `softmax` is over all items (`full`), over the positive and `negatives` drawn items (`sampled`),
@@ -109,8 +109,6 @@ class CandidatesTrainConfig(OptimConfig):
     user_cap: int = 0
     split: str = "last"
     valid_most: int = 5000
-    weight_decay: float = 0.0
-    embedding_decay: float = 0.0
     dropout: float = 0.1
     input_dropout: float = 0.1
     watch_dropout: float = 0.1
@@ -126,8 +124,6 @@ class CandidatesTrainConfig(OptimConfig):
         between("user_cap", self.user_cap, 0)
         between("valid_most", self.valid_most, 1)
         between("lists_from", self.lists_from, 0)
-        for name in ("weight_decay", "embedding_decay"):
-            between(name, getattr(self, name), 0, 1000)
         for name in ("dropout", "input_dropout", "watch_dropout", "label_smoothing"):
             between(name, getattr(self, name), 0, 0.95)
 
@@ -202,3 +198,104 @@ def paper_candidates() -> tuple[CandidatesConfig, dict[str, Any]]:
 def candidates_from_dict(plain: Any, where: str) -> CandidatesConfig:
     """Build a CandidatesConfig from what `to_dict` gave; ConfigError when it is something else."""
     return from_dict(CandidatesConfig, plain, where)
+
+
+HEADS = ("watch_time", "click", "odds")
+
+
+@dataclass(frozen=True)
+class RankingConfig:
+    """Ranking (Covington et al., RecSys 2016, section 4): what an impression brings.
+
+    One ReLU tower of `units` over the item's embedding, the mean embedding of the user's last
+    `history` watched items (from the same table), other categories and numbers. Each number x is
+    given by its place x~ in the distribution, and by its square and root if `powers` (section 4.1).
+    `cross` is the rank of a layer that multiplies inputs with one another (DCN V2: Wang et al., WWW
+    2021), 0 for none. A logit z for each of `heads`: `watch_time`, e^z being the expected watch
+    time of an impression, clicked or not; `click`, the probability of a click; `odds`, the paper's
+    weighted logistic regression (section 4.2), whose odds are the expected watch time only where
+    clicks are rare. The first head decides which weights are kept.
+    """
+
+    history: int = 50
+    embedding: int = 16
+    categories: int = 8
+    units: tuple[int, ...] = (256, 128)
+    powers: bool = True
+    cross: int = 0
+    heads: tuple[str, ...] = HEADS
+
+    def __post_init__(self) -> None:
+        between("history", self.history, 0, 10_000)
+        for width in (self.embedding, self.categories, *self.units):
+            between("a width", width, 1, _WIDEST)
+        between("cross", self.cross, 0, _WIDEST)
+        if not self.heads or len(set(self.heads)) < len(self.heads):
+            raise ConfigError(f"heads is {self.heads}, expected one or several, each once.")
+        for head in self.heads:
+            one_of("a head", head, HEADS)
+
+    @property
+    def forms(self) -> int:
+        """Return how many numbers a number is given as: powers, and whether it is missing."""
+        return (3 if self.powers else 1) + 1
+
+
+class RankingSizes(NamedTuple):
+    """What a model is built for: items, categories of all other features together, categorical
+    features, numbers."""
+
+    items: int
+    categories: int
+    features: int
+    numbers: int
+
+
+def ranking_width(config: RankingConfig, sizes: RankingSizes) -> int:
+    """Return X, how many numbers go into the tower."""
+    items = (2 if config.history else 1) * config.embedding
+    return items + sizes.features * config.categories + sizes.numbers * config.forms
+
+
+@dataclass(frozen=True)
+class RankingTrainConfig(DecayConfig):
+    """How ranking is trained. Shares are of 1.
+
+    Validation is on the last `valid_share` of the impressions. The first `warm_share` are not
+    learned from: hardly anything was known of users and items then. Items, and categories, are
+    taken for unknown by a share `category_dropout`, and rare ones oftener, see
+    MultitaskTrainConfig.
+    """
+
+    learning_rate: float = 2e-3
+    warmup: float = 0.05
+    decay: str = "cosine"
+    clip_norm: float = 5.0
+    averaging: float = 0.995
+    patience: int = 6
+    valid_share: float = 0.1
+    warm_share: float = 0.1
+    embedding_decay: float = 0.0
+    dropout: float = 0.3
+    category_dropout: float = 0.3
+    rare_count: float = 10.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        between("warm_share", self.warm_share, 0, 0.9)
+        for name in ("dropout", "category_dropout"):
+            between(name, getattr(self, name), 0, 0.95)
+        between("rare_count", self.rare_count, 0, 1e9)
+
+
+def sized_impressions(config: RankingTrainConfig, rows: int) -> RankingTrainConfig:
+    """Return the config with what is 0 made to fit the number of impressions."""
+    batch = config.batch_size or power_of_two(rows / 128, 64, 1024)
+    epochs = config.epochs or min(5, max(1, math.ceil(3_000_000 / max(1, rows))))
+    every = config.eval_steps or max(1, math.ceil(rows / batch) // 2)
+    return replace(config, batch_size=batch, epochs=epochs, eval_steps=every)
+
+
+def ranking_from_dict(plain: Any, where: str) -> RankingConfig:
+    """Build a RankingConfig from what `to_dict` gave; ConfigError when it is something else."""
+    return from_dict(RankingConfig, plain, where)

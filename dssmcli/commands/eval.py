@@ -42,7 +42,7 @@ Example:
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("files", nargs=-1, required=True, metavar="PAIRS|TABLE|WATCHES...|-")
+@click.argument("files", nargs=-1, required=True, metavar="PAIRS|TABLE|LOG...|-")
 @pairs_options
 @json_option
 @click.option(
@@ -113,6 +113,12 @@ def command(
     by how popular the item is. Beside it, learned from the same watches: what is popular, and
     item-kNN with the decay of old watches that does best on these very targets.
 
+    A run of ranking (`dssm train-rec youtube-ranking`) is measured on IMPRESSIONS that follow its
+    log. HEAD.per_user_loss: of all pairs of a clicked and an unclicked impression of one user the
+    share of watch time whose unclicked one ranks higher. HEAD.auc of clicks. watch_time.bias (mean
+    predicted over mean true), mae, rmse, spearman, and by tenths of what is predicted what was
+    predicted and what was true; the same of the paper's odds as they are, and corrected.
+
     Behind a figure stands its 95 % interval, by drawing queries with all their rows, the rows of a
     TABLE, or users, anew.
 
@@ -123,7 +129,7 @@ def command(
     """
     checked_rejects(bad_rows, rejects)
     from dssmcli.data.tsv import BadRows
-    from dssmcli.run import CANDIDATES, TEXT, find_run
+    from dssmcli.run import CANDIDATES, RANKING, TEXT, find_run
 
     chosen = [str(find_run(model)) for model in models or (None,)]
     skipped = BadRows(bad_rows == "skip", rejects)
@@ -137,6 +143,8 @@ def command(
         found = _on_pairs(asked, columns, kind)
     elif family == CANDIDATES:
         found, chosen = _on_watches(asked, history)
+    elif family == RANKING:
+        found = _on_impressions(asked)
     else:
         found = _on_tables(asked)
     from dssmcli.commands.output import talk
@@ -268,6 +276,23 @@ def _on_watches(asked: _Asked, history: Sequence[str]) -> tuple[list[Evaluated],
         found.append(Evaluated(name_of(file), reports))
         names = [*asked.runs, *baselines]
     return found, names
+
+
+def _on_impressions(asked: _Asked) -> list[Evaluated]:
+    from dssmcli.commands.tables import Evaluated
+    from dssmcli.data.tsv import name_of
+    from dssmcli.serving.ranker import load_ranker
+    from dssmcli.serving.ranking_evaluation import evaluate_ranking
+
+    runs = [load_ranker(run) for run in asked.runs]
+
+    def evaluated(file: str) -> Evaluated:
+        say = asked.say(file)
+        return Evaluated(
+            name_of(file), evaluate_ranking(runs, file, asked.plan(), asked.bad_rows, say)
+        )
+
+    return [evaluated(file) for file in asked.files]
 
 
 def _silent(line: str) -> None:

@@ -199,6 +199,20 @@ def candidates_recipe() -> Recipe:
     )
 
 
+def ranking_recipe() -> Recipe:
+    """Return how ranking is trained."""
+    from dssmcli.training import ranking, rankingfinish
+
+    return Recipe(
+        ranking.new_state,
+        rankingfinish.resumed_state,
+        ranking.steps_in_all,
+        ranking.train_ranking,
+        rankingfinish.checkpoint,
+        rankingfinish.run_contents,
+    )
+
+
 def _write_run(
     task: TextTask, state: TextState, place: Workplace, output: Path, display: TrainingDisplay
 ) -> None:

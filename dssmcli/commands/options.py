@@ -92,6 +92,29 @@ run_options = together(
     click.option("--overwrite", is_flag=True, help="Replace a run, or a training left unfinished."),
     click.option("--resume", is_flag=True, help="Go on with a training that was interrupted."),
 )
+column_options = together(
+    click.option(
+        "--ignore", multiple=True, metavar="COLUMN", help="Learn nothing from this column."
+    ),
+    click.option(
+        "--categorical",
+        multiple=True,
+        metavar="COLUMN",
+        help="Take this column's values as categories, whatever they look like.",
+    ),
+    click.option(
+        "--numeric",
+        multiple=True,
+        metavar="COLUMN",
+        help="Take this column's values as numbers; what is none counts as missing.",
+    ),
+    click.option(
+        "--min-count",
+        default=1,
+        help="Rows that a category stands in at least; rarer ones count as unknown.",
+    ),
+)
+"""What a user says of the columns that are features."""
 Setting = Callable[..., Callable[[Any], Any]]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dssmcli.serving.reports import Report
 
 _COUNTS = ("queries", "queries_skipped", "pool", "titles_per_query_max", "rows", "targets")
-_MEASURED = ("rmse", "mae")
+_MEASURED = ("rmse", "mae", "predicted", "watched", "bias")
 """Figures in the unit of what is predicted, of any size."""
 
 

@@ -22,6 +22,7 @@ from dssmcli.commands.options import (
     bad_rows_options,
     checked_rejects,
     checked_way,
+    column_options,
     optim_options,
     quiet_option,
     run_options,
@@ -30,6 +31,7 @@ from dssmcli.commands.options import (
     widths,
 )
 from dssmcli.commands.youtube import candidates
+from dssmcli.commands.youtube_ranking import ranking
 from dssmcli.presets import replaced
 from dssmcli.rec_config import GATES, MultitaskConfig, MultitaskTrainConfig
 
@@ -104,26 +106,7 @@ _table_options = together(
         help="What a task's loss weighs beside the others'.  [default: 1]",
     ),
     run_options,
-    click.option(
-        "--ignore", multiple=True, metavar="COLUMN", help="Learn nothing from this column."
-    ),
-    click.option(
-        "--categorical",
-        multiple=True,
-        metavar="COLUMN",
-        help="Take this column's values as categories, whatever they look like.",
-    ),
-    click.option(
-        "--numeric",
-        multiple=True,
-        metavar="COLUMN",
-        help="Take this column's values as numbers; what is none counts as missing.",
-    ),
-    click.option(
-        "--min-count",
-        default=1,
-        help="Rows that a category stands in at least; rarer ones count as unknown.",
-    ),
+    column_options,
     click.option(
         "--valid",
         multiple=True,
@@ -235,6 +218,7 @@ def single_task(**options: Any) -> None:
 
 
 command.add_command(candidates)
+command.add_command(ranking)
 
 
 def _train(

@@ -17,27 +17,29 @@ Ints = npt.NDArray[np.int64]
 
 
 class Catalogue(NamedTuple):
-    """V items and their watches in training (V,); the search tokens known (none for most runs)."""
+    """V items and their watches in training (V,); what search tokens, or users, a run knows."""
 
     items: list[str]
     counts: Ints
     words: list[str]
+    users: list[str]
 
     def to_json(self) -> str:
         """Return catalogue.json."""
-        plain = {"items": self.items, "counts": self.counts.tolist(), "words": self.words}
+        plain = {**self._asdict(), "counts": self.counts.tolist()}
         return json.dumps(plain, ensure_ascii=False) + "\n"
 
     def reordered(self, order: npt.NDArray[np.integer[Any]]) -> Catalogue:
         """Return the items in another order."""
         items = [self.items[place] for place in order.tolist()]
-        return Catalogue(items, self.counts[order], self.words)
+        return self._replace(items=items, counts=self.counts[order])
 
 
 def catalogue_from_json(text: str, where: Path) -> Catalogue:
     """Parse catalogue.json; RunError when it is not what `to_json` writes."""
     plain = parse_object(text, where)
-    items, words = (_texts(plain.get(name), where, name) for name in ("items", "words"))
+    names = ("items", "words", "users")
+    items, words, users = (_texts(plain.get(name), where, name) for name in names)
     counts = plain.get("counts")
     if not isinstance(counts, list) or len(counts) != len(items):
         raise RunError(f"{where}: expected as many counts as items.")
@@ -47,7 +49,7 @@ def catalogue_from_json(text: str, where: Path) -> Catalogue:
         numbers = np.array(counts, np.int64)
     except (TypeError, ValueError, OverflowError) as error:
         raise RunError(f"{where}: a count that is no whole number.") from error
-    return Catalogue(items, numbers, words)
+    return Catalogue(items, numbers, words, users)
 
 
 def _texts(found: Any, where: Path, name: str) -> list[str]:

@@ -61,10 +61,10 @@ class Candidates(nn.Module):
             self.categories = nn.Parameter(context)
         width = input_width(config, sizes)
         layers = [width, *config.units, config.dim]
-        self.weight = nn.ParameterList([_fresh(wide, out) for wide, out in pairwise(layers)])
+        self.weight = nn.ParameterList([fresh_layer(wide, out) for wide, out in pairwise(layers)])
         self.bias = nn.ParameterList([nn.Parameter(torch.zeros(out)) for out in layers[1:]])
         if config.skip:
-            self.skip = _fresh(width, config.dim)
+            self.skip = fresh_layer(width, config.dim)
 
     def users(self, moments: MomentTensors) -> Tensor:
         """Return u (B, D)."""
@@ -91,7 +91,7 @@ class Candidates(nn.Module):
         vectors = functional.pad(self.vectors(), (0, 0, 1, 0)) if not self.sparse else None
         shares = self.echo[None, : history.shape[1]] * (history > 0)
         if vectors is not None:
-            return _pooled(history, shares[:, None], vectors, False)[:, 0]
+            return pooled(history, shares[:, None], vectors, False)[:, 0]
         rows = functional.embedding((history - 1).clamp(min=0), self.targets, sparse=True)
         unit = functional.normalize(rows, dim=2) if self.config.gamma else rows
         return torch.bmm(shares[:, None], unit)[:, 0]
@@ -99,7 +99,7 @@ class Candidates(nn.Module):
     def inputs(self, moments: MomentTensors) -> Tensor:
         """Return x (B, X): pools, last watches, search tokens, context, age."""
         config, history = self.config, self._thinned(moments.history)
-        pools = _pooled(history, self._shares(history), self.items, self.sparse)
+        pools = pooled(history, self._shares(history), self.items, self.sparse)
         parts = [self._dropped(pools.flatten(1))]
         if config.last:
             newest = functional.pad(
@@ -109,7 +109,7 @@ class Candidates(nn.Module):
             parts.append(self._dropped(own.flatten(1)))
         if hasattr(self, "tokens"):
             bag = moments.tokens
-            parts.append(_pooled(bag, _equal(bag), self.tokens, self.sparse).flatten(1))
+            parts.append(pooled(bag, equal_shares(bag), self.tokens, self.sparse).flatten(1))
         if hasattr(self, "categories"):
             parts.append(functional.embedding(moments.codes, self.categories).flatten(1))
         parts.append(moments.numbers)
@@ -131,7 +131,7 @@ class Candidates(nn.Module):
     def _shares(self, history: Tensor) -> Tensor:
         """Return what each watch weighs in each pool, (B, P, L); a history's shares add up to 1."""
         if self.config.pooling == "mean":
-            return _equal(history)
+            return equal_shares(history)
         there = (history > 0)[:, None, :]
         places = self.places[:, : history.shape[1]].expand(len(history), -1, -1)
         shares = functional.softmax(places.masked_fill(~there, -torch.inf), dim=2)
@@ -159,7 +159,7 @@ def _rows(count: int, width: int, spread: float) -> Tensor:
 _DENSE_ROWS = 4096
 
 
-def _pooled(bag: Tensor, shares: Tensor, table: Tensor, sparse: bool) -> Tensor:
+def pooled(bag: Tensor, shares: Tensor, table: Tensor, sparse: bool) -> Tensor:
     """Return sums (B, P, E) of rows of a table: bag (B, L), shares (B, P, L), those of 0 being 0.
 
     Of a small table all rows are taken, most of them 0 times: one product is faster than to gather
@@ -179,7 +179,7 @@ def _pooled(bag: Tensor, shares: Tensor, table: Tensor, sparse: bool) -> Tensor:
     return torch.stack(parts, dim=1)
 
 
-def _fresh(inputs: int, outputs: int) -> nn.Parameter:
+def fresh_layer(inputs: int, outputs: int) -> nn.Parameter:
     """Return fresh weights of a ReLU layer (He et al., ICCV 2015)."""
     return nn.Parameter(torch.randn(inputs, outputs) * math.sqrt(2 / max(1, inputs)))
 
@@ -194,7 +194,7 @@ def _fading(pools: int, history: int) -> Tensor:
     return torch.stack([-power * places for power in powers])
 
 
-def _equal(bag: Tensor) -> Tensor:
+def equal_shares(bag: Tensor) -> Tensor:
     """Return equal shares (B, 1, L) of what is there."""
     there = (bag > 0).float()
     return (there / there.sum(dim=1, keepdim=True).clamp(min=1))[:, None, :]

@@ -12,7 +12,7 @@ from dssmcli.data.table import places_of
 from dssmcli.data.tasks import Target
 from dssmcli.data.tsv import BadRows
 from dssmcli.serving.blocks import made_of
-from dssmcli.serving.predictor import Predictor, Values
+from dssmcli.serving.predictor import Predictor
 
 
 class Form(NamedTuple):
@@ -45,44 +45,60 @@ def predictions(
             yield text.decode("utf-8", "surrogatepass")
 
 
+class Lines(NamedTuple):
+    """How rows become lines: names of the columns kept, of what is predicted, and its formats."""
+
+    keep: Sequence[str]
+    names: Sequence[str]
+    formats: Sequence[str]
+    as_json: bool
+
+    def head(self) -> str:
+        """Return what stands before the rows."""
+        if self.as_json:
+            return ""
+        return "\t".join(map(tsv_field, self._named())) + "\n"
+
+    def text(self, kept: Columns, values: Sequence[Sequence[float]]) -> str:
+        """Return the lines of rows: the columns kept, then those of `values`, a list each."""
+        if self.as_json:
+            return self._json(kept, values)
+        line = "\t".join([*(["%s"] * len(kept)), *self.formats]) + "\n"
+        fields = [*([*map(tsv_field, column)] for column in kept), *values]
+        return "".join(map(line.__mod__, zip(*fields, strict=True)))
+
+    def _named(self) -> list[str]:
+        return [*self.keep, *(_beside(self.keep, name) for name in self.names)]
+
+    def _json(self, kept: Columns, values: Sequence[Sequence[float]]) -> str:
+        columns = zip(self.formats, values, strict=True)
+        numbers = [[float(form % value) for value in column] for form, column in columns]
+        rows, names = zip(*kept, *numbers, strict=True), self._named()
+        return "".join(
+            json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n"
+            for row in rows
+        )
+
+
 class _Writer:
     """Turns rows of a table, the columns kept behind those needed, into text."""
 
     def __init__(self, predictor: Predictor, form: Form) -> None:
-        self._predictor, self._form = predictor, form
-        self._needed = len(predictor.columns)
-        self._forms = [f"%.{_digits(target)}g" for target in predictor.targets]
-        self._names = [*form.keep, *(_beside(form.keep, name) for name in predictor.tasks)]
+        self._predictor, self._needed = predictor, len(predictor.columns)
+        formats = [f"%.{_digits(target)}g" for target in predictor.targets]
+        self._lines = Lines(form.keep, predictor.tasks, formats, form.as_json)
 
     def head(self) -> str:
         """Return what stands before the rows."""
-        if self._form.as_json:
-            return ""
-        return "\t".join(map(tsv_field, self._names)) + "\n"
+        return self._lines.head()
 
     def lines(self, columns: Columns) -> bytes:
         """Return the lines of some rows."""
-        return self._text(columns).encode("utf-8", "surrogatepass")
-
-    def _text(self, columns: Columns) -> str:
         if not columns[0]:
-            return ""
+            return b""
         values = self._predictor.predicted(columns[: self._needed]).values
-        kept = columns[self._needed :]
-        if self._form.as_json:
-            return self._json(kept, values)
-        line = "\t".join([*(["%s"] * len(kept)), *self._forms]) + "\n"
-        fields = [*([*map(tsv_field, column)] for column in kept), *values.T.tolist()]
-        return "".join(map(line.__mod__, zip(*fields, strict=True)))
-
-    def _json(self, kept: Columns, values: Values) -> str:
-        columns = zip(self._forms, values.T.tolist(), strict=True)
-        numbers = [[float(form % value) for value in column] for form, column in columns]
-        rows = zip(*kept, *numbers, strict=True)
-        return "".join(
-            json.dumps(dict(zip(self._names, row, strict=True)), ensure_ascii=False) + "\n"
-            for row in rows
-        )
+        text = self._lines.text(columns[self._needed :], values.T.tolist())
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _digits(target: Target) -> int:

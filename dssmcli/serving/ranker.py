@@ -1,19 +1,325 @@
-"""Ranking (placeholder while it is being written)."""
+"""Ranking in numpy: the same answers as dssmcli.models.ranking, from the same weights.
+
+n impressions, L watched items, E embedding, H heads.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.data.catalogue import Catalogue, catalogue_from_json
+from dssmcli.data.chronicle import (
+    Chronicle,
+    LastShown,
+    array_shapes,
+    feature_names,
+    from_arrays,
+    known_before,
+)
+from dssmcli.data.features import Ints
+from dssmcli.data.impressions import UNITS, ImpressionColumns, Impressions, numbers_of
+from dssmcli.data.moments import histories
+from dssmcli.data.places import RankingFeatures, ranking_features_from_json
+from dssmcli.data.table import Table
+from dssmcli.data.users import Users, placed
+from dssmcli.errors import ConfigError, RunError
+from dssmcli.run import (
+    CATALOGUE,
+    CONFIG,
+    FEATURES,
+    HISTORY,
+    RANKING,
+    WEIGHTS,
+    Run,
+    find_run,
+    read_ahead,
+    using_run,
+)
+from dssmcli.serving.weights import Shape, doubles_in, lengths_in, tensors_in
+from dssmcli.youtube_config import (
+    RankingConfig,
+    RankingSizes,
+    ranking_from_dict,
+    ranking_width,
+)
+
+Floats = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
+Weights = Mapping[str, Floats]
+
+_AT_ONCE = 1024
+_FARTHEST = 60.0
+"""Logits beyond this are taken as this: e^60 seconds are no watch time."""
+
+
+def ranking_shapes(config: RankingConfig, sizes: RankingSizes) -> dict[str, Shape]:
+    """Return the shape of each weight by its name."""
+    width = ranking_width(config, sizes)
+    shapes: dict[str, Shape] = {"items": (sizes.items + 1, config.embedding)}
+    if sizes.features:
+        shapes["categories"] = (sizes.categories, config.categories)
+    if config.cross:
+        shapes |= {"cross.down": (width, config.cross), "cross.up": (config.cross, width)}
+        shapes["cross.bias"] = (width,)
+    widths = [width, *config.units]
+    for i, (wide, out) in enumerate(pairwise(widths)):
+        shapes |= {f"weight.{i}": (wide, out), f"bias.{i}": (out,)}
+    return {
+        **shapes,
+        "heads": (widths[-1], len(config.heads)),
+        "heads_bias": (len(config.heads),),
+    }
+
+
+class RankingTower:
+    """Turns impressions into logits."""
+
+    def __init__(self, config: RankingConfig, weights: Weights) -> None:
+        self._config, self._weights = config, weights
+
+    def __call__(self, item: Ints, history: Ints, codes: Ints, numbers: Floats) -> Floats:
+        """Return logits (n, H): item (n,), history (n, L), codes (n, C), numbers (n, W)."""
+        parts = []
+        for first in range(0, len(item), _AT_ONCE):
+            rows = slice(first, first + _AT_ONCE)
+            parts.append(self._some(item[rows], history[rows], codes[rows], numbers[rows]))
+        none = np.zeros((0, len(self._config.heads)), np.float32)
+        return np.concatenate([none, *parts])
+
+    def _some(self, item: Ints, history: Ints, codes: Ints, numbers: Floats) -> Floats:
+        weights, config = self._weights, self._config
+        parts = [weights["items"][item]]
+        if config.history:
+            there = (history > 0).astype(np.float32)
+            shares = there / np.maximum(there.sum(axis=1, keepdims=True), 1)
+            parts.append(np.matmul(shares[:, None], weights["items"][history])[:, 0])
+        if "categories" in weights:
+            parts.append(weights["categories"][codes].reshape(len(item), -1))
+        x: npt.NDArray[Any] = np.concatenate([*parts, numbers], axis=1, dtype=np.float32)
+        if config.cross:
+            down = x @ weights["cross.down"]
+            x = x + x * (down @ weights["cross.up"] + weights["cross.bias"])
+        for i in range(len(config.units)):
+            x = x @ weights[f"weight.{i}"] + weights[f"bias.{i}"]
+            np.maximum(x, 0, out=x)
+        return np.asarray(x @ weights["heads"] + weights["heads_bias"])
 
 
 class Ranker:
-    """To come."""
+    """A run of ranking that is ready to answer.
 
-    figures: tuple[str, ...] = ()
+    It knows what its log knew of users and items at the end; `predict` goes on from there.
+    """
 
-    def rank(self, *_: Any) -> Any:
-        """To come."""
+    def __init__(
+        self,
+        model: RankingConfig,
+        columns: ImpressionColumns,
+        features: RankingFeatures,
+        catalogue: Catalogue,
+        chronicle: Chronicle,
+        last: LastShown,
+        weights: Weights,
+        config: Mapping[str, Any],
+    ) -> None:
+        self.model, self.columns, self.features = model, columns, features
+        self.catalogue, self.chronicle, self.config = catalogue, chronicle, dict(config)
+        #: Reads columns as categories, and counts those it does not know.
+        self.reader = features.reader()
+        self._unit = float(config["unit"])
+        self._tower = RankingTower(model, weights)
+        self._last = last
+        self._items = dict(zip(chronicle.items, range(len(chronicle.items)), strict=True))
+        names = feature_names(chronicle.numbers, chronicle.outcomes)
+        self._together = names.index("user_together")
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Return the names of what `predict` says, what ranks first."""
+        return self.model.heads
+
+    def predict(self, impressions: Impressions, answered: bool) -> dict[str, Values]:
+        """Return what each impression brings, (N,), by head, in the order of the file.
+
+        watch_time: seconds to be expected. click: the probability. odds: the paper's, in seconds.
+        answered: whether what became of earlier impressions counts for later ones.
+        """
+        numbers = numbers_of(impressions, self.features.numbers)
+        known = known_before(self.chronicle, impressions, numbers, self.model.history, answered)
+        table = impressions.table
+        columns = [table.column(feature.name, "the table") for feature in self.features.categorical]
+        ids = [self.reader.ids(i, c.values)[c.codes] for i, c in enumerate(columns)]
+        codes = np.stack(ids, axis=1) if ids else np.zeros((len(numbers), 0), np.int64)
+        found = self._answers(known.item, known.history, codes, known.features, numbers)
+        back = np.empty(len(impressions), np.int64)
+        back[impressions.order] = np.arange(len(impressions))
+        return {head: values[back] for head, values in found.items()}
+
+    def rank(self, users: Users, items: Sequence[Sequence[str]]) -> dict[str, Values]:
+        """Return what each of some items (at most K) brings for each of n users, (n, K) by head.
+
+        Users are known by name, and by their histories; those who are not known, by the latter
+        alone. Of an item's columns what they held when it was last shown counts.
+        """
+        sizes = np.array([len(each) for each in items], np.int64)
+        rows = np.repeat(np.arange(len(sizes)), sizes)
+        flat = [item for each in items for item in each]
+        place = np.fromiter((self._items.get(item, -1) for item in flat), np.int64, len(flat))
+        numbers, codes = self._columns_of(place)
+        shown = self._shown(users, flat, rows)
+        known = known_before(self.chronicle, shown, numbers, self.model.history, False)
+        features = known.features.copy()
+        # How many are ranked together says nothing: in training it was how many were shown.
+        features[:, self._together] = np.nan
+        history = self._histories(users)[rows]
+        found = self._answers(known.item, history, codes, features, numbers)
+        column = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        tables = {}
+        for head, values in found.items():
+            tables[head] = np.full((len(sizes), int(sizes.max(initial=0))), -np.inf)
+            tables[head][rows, column] = values
+        return tables
+
+    def _columns_of(self, place: Ints) -> tuple[Values, Ints]:
+        """Return the numbers (n, F) and codes (n, C) of items (n,), -1 for one not known."""
+        numbers = self._last.last_numbers[place]
+        codes = self._last.last_codes[place].astype(np.int64)
+        numbers[place < 0] = np.nan
+        codes[place < 0] = self.features.schema.starts
+        return numbers, codes
+
+    def _shown(self, users: Users, items: Sequence[str], rows: Ints) -> Impressions:
+        """Return impressions of items for the users of these rows, now."""
+        newest = np.nanmax(self.chronicle.of_users.last, initial=0.0)
+        names, user = np.unique(np.array(users.names, object), return_inverse=True)
+        distinct = {item: place for place, item in enumerate(dict.fromkeys(items))}
+        count = len(rows)
+        nothing = np.zeros(count)
+        # A user's moment is the last one known, of the history or of the log.
+        time = np.fmax(users.time, newest)[rows]
+        return Impressions(
+            names.tolist(),
+            list(distinct),
+            user[rows],
+            np.fromiter(map(distinct.__getitem__, items), np.int64, count),
+            time,
+            nothing,
+            nothing,
+            np.zeros((count, len(self.chronicle.outcomes))),
+            np.arange(count),
+            Table({}, count, ""),
+            "",
+        )
+
+    def _histories(self, users: Users) -> Ints:
+        """Return the last known items of users' histories, (n, L), from 1."""
+        watched = placed(users, self._items)
+        begins, ends = watched.ends[:-1], watched.ends[1:]
+        return histories(watched.flat, begins, ends, max(1, self.model.history))
+
+    def _answers(
+        self, item: Ints, history: Ints, codes: Ints, known: Values, numbers: Values
+    ) -> dict[str, Values]:
+        count = len(self.catalogue.items)
+        forms = self.features.forms(np.concatenate([known, numbers], axis=1), self.model.powers)
+        logits = self._tower(
+            np.where(item <= count, item, 0), np.where(history <= count, history, 0), codes, forms
+        ).astype(np.float64)
+        if not np.isfinite(logits).all():
+            raise RunError("The run's weights are so large that a prediction is not finite.")
+        found = {}
+        for head, values in zip(self.model.heads, logits.T, strict=True):
+            near = values.clip(-_FARTHEST, _FARTHEST)
+            found[head] = 1 / (1 + np.exp(-near)) if head == "click" else np.exp(near) * self._unit
+        return found
 
 
-def load_ranker(path: str) -> Ranker:
-    """To come."""
-    raise NotImplementedError(path)
+def load_ranker(path: str | Path | None = None) -> Ranker:
+    """Load a run of ranking: the folder named, else $DSSM_MODEL, else ./dssm-model.
+
+    Raises RunError when it is missing, damaged, newer than this program or no such run.
+    """
+    return using_run(find_run(str(path) if path is not None else None), _ranker)
+
+
+def _ranker(run: Run) -> Ranker:
+    config = run.config_of(RANKING)
+    weights = read_ahead(run, WEIGHTS)
+    where = str(run.path / CONFIG)
+    try:
+        model = ranking_from_dict(config.get("model"), f"{where}: model")
+        columns = _columns_from(config.get("columns"), f"{where}: columns")
+    except ConfigError as error:
+        raise RunError(str(error)) from error
+    unit, means = _scales(config, where)
+    catalogue = catalogue_from_json(run.read_text(CATALOGUE), run.path / CATALOGUE)
+    text = run.read_text(FEATURES)
+    features = ranking_features_from_json(text, run.path / FEATURES, columns.outcomes)
+    chronicle, last = _history(run, catalogue, features, columns, means)
+    sizes = RankingSizes(
+        len(catalogue.items),
+        sum(features.schema.sizes),
+        len(features.categorical),
+        len(features.places),
+    )
+    arrays = tensors_in(weights(), ranking_shapes(model, sizes), str(run.path / WEIGHTS))
+    config["unit"] = unit
+    return Ranker(model, columns, features, catalogue, chronicle, last, arrays, config)
+
+
+def _columns_from(plain: Any, where: str) -> ImpressionColumns:
+    """Return the columns of a log as config.json has them; ConfigError when they are none."""
+    if not isinstance(plain, dict) or set(plain) != set(ImpressionColumns._fields):
+        raise ConfigError(f"{where}: expected {', '.join(ImpressionColumns._fields)}.")
+    outcomes = plain["outcomes"]
+    rest = [value for name, value in plain.items() if name != "outcomes"]
+    if not isinstance(outcomes, list) or not all(isinstance(x, str) for x in [*rest, *outcomes]):
+        raise ConfigError(f"{where}: expected names of columns.")
+    if plain["unit"] not in UNITS:
+        raise ConfigError(f"{where}: unit, expected one of {', '.join(UNITS)}.")
+    return ImpressionColumns(**{**plain, "outcomes": tuple(outcomes)})
+
+
+def _scales(config: Mapping[str, Any], where: str) -> tuple[float, Values]:
+    """Return the unit of watch times, and the means of what becomes of impressions."""
+    unit, means = config.get("unit"), config.get("means")
+    numbers = [unit, *(means if isinstance(means, list) else [None])]
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise RunError(f"{where}: unit and means, expected numbers.")
+        if not np.isfinite(number):
+            raise RunError(f"{where}: unit and means, expected finite numbers.")
+    return float(numbers[0]), np.array(numbers[1:], np.float64)
+
+
+def _history(
+    run: Run,
+    catalogue: Catalogue,
+    features: RankingFeatures,
+    columns: ImpressionColumns,
+    means: Values,
+) -> tuple[Chronicle, LastShown]:
+    """Return what was known of users and items when the run's log ended."""
+    content, where = run.read(HISTORY), str(run.path / HISTORY)
+    users, items = catalogue.users, catalogue.items
+    pairs, watched = lengths_in(content, ("pairs.users", "watched"), where)
+    shapes = array_shapes(len(users), len(items), pairs, watched, len(means))
+    shapes |= {"last_codes": (len(items), len(features.categorical))}
+    shapes |= {"last_numbers": (len(items), len(features.numbers))}
+    arrays = doubles_in(content, shapes, where)
+    codes = arrays["last_codes"]
+    schema = features.schema
+    ends = schema.starts + np.array(schema.sizes, np.int64)
+    try:
+        if ((codes < schema.starts) | (codes >= ends)).any():
+            raise ValueError("categories out of range")
+        chronicle = from_arrays(arrays, users, items, means, features.numbers, columns.outcomes)
+    except ValueError as error:
+        raise RunError(f"{where}: damaged ({error}).") from error
+    return chronicle, LastShown(codes, arrays["last_numbers"])

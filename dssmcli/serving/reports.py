@@ -17,11 +17,12 @@ Floats = npt.NDArray[np.float64]
 
 _DESCRIPTIVE = frozenset(
     (
-        *("positive_share", "threshold", "queries", "queries_skipped", "pool", "rows", "targets"),
+        *("positive_share", "threshold", "queries", "queries_skipped", "pool", "rows"),
+        *("targets", "bias", "predicted", "watched"),
         *("titles_per_query", "titles_per_query_median", "titles_per_query_max"),
     )
 )
-_LOWER_IS_BETTER = frozenset(("log_loss", "brier", "ece", "rmse", "mae"))
+_LOWER_IS_BETTER = frozenset(("log_loss", "brier", "ece", "rmse", "mae", "per_user_loss"))
 
 _SLOW_ROWS = 1_000_000
 """So many rows take some seconds to draw anew as often as it is usual."""

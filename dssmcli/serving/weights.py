@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,10 @@ import numpy.typing as npt
 from dssmcli.errors import RunError, shown
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Shape = tuple[int, ...]
 
 _LENGTH = 8
-_ITEM = 4
 
 
 def tensors_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dict[str, Floats]:
@@ -30,6 +30,39 @@ def tensors_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dic
     Raises RunError, naming the file `where`, unless their names and shapes are the expected ones
     and all their entries finite float32 numbers.
     """
+    header, begin = _expected(content, expected, where)
+    return {
+        name: _finite(
+            _tensor(content, begin, header[name], shape, "F32", f"{where}: {name}"),
+            f"{where}: {name}",
+        )
+        for name, shape in expected.items()
+    }
+
+
+def doubles_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dict[str, Doubles]:
+    """Return what `tensors_in` does, of float64 numbers, some of which may be nan."""
+    header, begin = _expected(content, expected, where)
+    return {
+        name: _tensor(content, begin, header[name], shape, "F64", f"{where}: {name}")
+        for name, shape in expected.items()
+    }
+
+
+def lengths_in(content: bytes, names: Sequence[str], where: str) -> list[int]:
+    """Return how long some tensors of a file are, along their first axis; 0 for one not there."""
+    header, _ = _header(content, where)
+    shapes = [header.get(name, {}).get("shape") for name in names]
+    return [
+        shape[0] if isinstance(shape, list) and shape and type(shape[0]) is int else 0
+        for shape in shapes
+    ]
+
+
+def _expected(
+    content: bytes, expected: Mapping[str, Shape], where: str
+) -> tuple[dict[str, dict[str, Any]], int]:
+    """Return the header and where tensors begin; RunError unless it has these names and shapes."""
     header, begin = _header(content, where)
     for name in sorted(set(expected) | set(header)):
         told = header.get(name, {})
@@ -40,10 +73,7 @@ def tensors_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dic
             raise RunError(
                 f"{where}: {what} is {str(found)[:80]}, expected {wanted} as config.json says."
             )
-    return {
-        name: _tensor(content, begin, header[name], shape, f"{where}: {name}")
-        for name, shape in expected.items()
-    }
+    return header, begin
 
 
 def under(prefix: str, tensors: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -64,18 +94,29 @@ def _header(content: bytes, where: str) -> tuple[dict[str, dict[str, Any]], int]
     return header, begin
 
 
-def _tensor(content: bytes, begin: int, told: Mapping[str, Any], shape: Shape, what: str) -> Floats:
-    if told.get("dtype") != "F32":
-        raise RunError(f"{what} is {shown(str(told.get('dtype')))}, expected float32 numbers, F32.")
+_KINDS = {"F32": ("float32", "<f4", 4), "F64": ("float64", "<f8", 8)}
+
+
+def _tensor(
+    content: bytes, begin: int, told: Mapping[str, Any], shape: Shape, kind: str, what: str
+) -> npt.NDArray[Any]:
+    name, dtype, item = _KINDS[kind]
+    if told.get("dtype") != kind:
+        raise RunError(
+            f"{what} is {shown(str(told.get('dtype')))}, expected {name} numbers, {kind}."
+        )
     size = math.prod(shape)
     match told.get("data_offsets"):
-        case [int(first), int(last)] if first >= 0 and last - first == size * _ITEM:
+        case [int(first), int(last)] if first >= 0 and last - first == size * item:
             place = begin + first
         case _:
             place = len(content)
-    if place + size * _ITEM > len(content):
+    if place + size * item > len(content):
         raise RunError(f"{what}: its bytes are not where the file's header says.")
-    tensor = np.frombuffer(content, "<f4", size, place)
+    return np.frombuffer(content, dtype, size, place).reshape(shape)
+
+
+def _finite(tensor: Floats, what: str) -> Floats:
     if not np.isfinite(tensor).all():
         raise RunError(f"{what} has entries that are not finite numbers.")
-    return tensor.reshape(shape)
+    return tensor

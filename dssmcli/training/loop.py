@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from dssmcli.config import OptimConfig
+from dssmcli.config import DecayConfig, OptimConfig
 from dssmcli.errors import DivergedError
 
 
@@ -46,6 +46,31 @@ def optimizer_for(config: OptimConfig, parameters: Sequence[nn.Parameter]) -> to
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=config.learning_rate)
     return torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
+
+
+def decayed_groups(
+    config: DecayConfig, model: nn.Module, embeddings: Sequence[str]
+) -> torch.optim.Optimizer:
+    """Return the optimiser: weights, embeddings and biases decay each in their own way.
+
+    embeddings: the last parts of their names. Whatever has `bias` in its name does not decay.
+    """
+    named = dict(model.named_parameters())
+    tables = [name for name in named if name.rpartition(".")[2] in embeddings]
+    biases = [name for name in named if "bias" in name]
+    rest = [name for name in named if name not in (*tables, *biases)]
+    groups: list[dict[str, Any]] = [
+        {"params": [named[name] for name in names], "weight_decay": decay}
+        for names, decay in (
+            (rest, config.weight_decay),
+            (tables, config.embedding_decay),
+            (biases, 0.0),
+        )
+    ]
+    if config.optimizer == "sgd":
+        # Its decay is not decoupled from the rate either way: they are the same for plain SGD.
+        return torch.optim.SGD(groups, lr=config.learning_rate)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
 def train(

@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dssmcli import metrics
 from dssmcli.data.examples import Examples
 from dssmcli.data.features import Ints
 from dssmcli.data.tasks import Target
 from dssmcli.models.multitask import Multitask, SingleTask, build_multitask, task_losses
-from dssmcli.rec_config import MultitaskTrainConfig
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.evaluation import Evaluation, evaluated
-from dssmcli.training.loop import Step, StepLoss
+from dssmcli.training.loop import Step, StepLoss, decayed_groups
 from dssmcli.training.order import Order
 from dssmcli.training.state import TrainState, steps_and_evaluations
 from dssmcli.training.tabletask import TableTask
@@ -28,6 +27,7 @@ from dssmcli.training.tabletask import TableTask
 Floats = npt.NDArray[np.float64]
 
 _AT_ONCE = 8192
+_EMBEDDINGS = ("embedding", "categories")
 
 
 @dataclass
@@ -42,31 +42,8 @@ def new_state(task: TableTask) -> MultitaskState:
     torch.manual_seed(task.config.seed)
     model = build_multitask(task.model, task.sizes, task.config)
     model.begin_at(torch.tensor([*map(_base, task.targets, task.train.labels.T)]))
-    optimizer = _optimizer(task.config, model)
+    optimizer = decayed_groups(task.config, model, _EMBEDDINGS)
     return MultitaskState(model, optimizer, WeightAverage(model, task.config.averaging))
-
-
-def _optimizer(config: MultitaskTrainConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """Return the optimiser: weights, embeddings and biases decay each in their own way."""
-    named = dict(model.named_parameters())
-    embeddings = [name for name in named if name.rpartition(".")[2] in _EMBEDDINGS]
-    biases = [name for name in named if "bias" in name]
-    rest = [name for name in named if name not in (*embeddings, *biases)]
-    groups: list[dict[str, Any]] = [
-        {"params": [named[name] for name in names], "weight_decay": decay}
-        for names, decay in (
-            (rest, config.weight_decay),
-            (embeddings, config.embedding_decay),
-            (biases, 0.0),
-        )
-    ]
-    if config.optimizer == "sgd":
-        # Its decay is not decoupled from the rate either way: they are the same for plain SGD.
-        return torch.optim.SGD(groups, lr=config.learning_rate)
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-
-
-_EMBEDDINGS = ("embedding", "categories")
 
 
 def _base(target: Target, labels: Floats) -> float:

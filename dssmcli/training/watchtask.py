@@ -198,7 +198,7 @@ def _catalogue(watches: Watches, counts: Ints, min_count: int) -> Catalogue:
     if not len(order):
         raise DataError(f"no item has {min_count:,} watches: give a lower --min-count.")
     items = [watches.items[place] for place in order.tolist()]
-    return Catalogue(items, counts[order], watches.words)
+    return Catalogue(items, counts[order], watches.words, [])
 
 
 def _context(

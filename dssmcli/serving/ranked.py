@@ -1,0 +1,32 @@
+"""Predictions of a run of ranking for a log of impressions, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dssmcli.data.impressions import impressions_in, is_answered, with_answers
+from dssmcli.data.table import read_table
+from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.serving.predictions import Form, Lines
+from dssmcli.serving.ranker import Ranker
+
+_AT_ONCE = 10_000
+
+
+def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows) -> Iterator[str]:
+    """Yield the text of all predictions of a log, a line an impression behind a header.
+
+    Raises DataError when the log lacks a column.
+    """
+    table, where = read_table([source], bad_rows), name_of(source)
+    answered = is_answered(table, ranker.columns)
+    whole = table if answered else with_answers(table, ranker.columns)
+    impressions, _ = impressions_in(whole, ranker.columns, where)
+    kept = [table.column(name, where) for name in form.keep]
+    values = [*ranker.predict(impressions, answered).values()]
+    lines = Lines(form.keep, ranker.figures, ["%.6g"] * len(values), form.as_json)
+    yield lines.head()
+    for first in range(0, table.rows, _AT_ONCE):
+        rows = slice(first, first + _AT_ONCE)
+        columns = [[column.values[code] for code in column.codes[rows].tolist()] for column in kept]
+        yield lines.text(columns, [each[rows].tolist() for each in values])
