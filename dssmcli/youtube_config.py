@@ -24,23 +24,25 @@ class CandidatesConfig:
     embeddings of the `last` watches themselves, the mean of the last `searches` search tokens, the
     context, and the example age if `example_age`. ReLU layers of `units` follow and one of `dim`,
     which is `linear` or, as in the paper, ReLU too; `skip` adds a linear map of the inputs,
-    `echo` the watched items' own vectors by learned weights.
+    `echo` the watched items' own vectors by learned weights. Beside this, `seen` dimensions hold
+    what was watched, as a rule against it; they are outside the cosine, and 0 for none.
     With a `gamma` the score of an item is gamma times a cosine, with 0 it is the dot product.
     """
 
-    history: int = 50
+    history: int = 200
     pooling: str = "recency"
-    pools: int = 4
-    last: int = 1
+    pools: int = 1
+    last: int = 0
     searches: int = 50
     example_age: bool = False
-    embedding: int = 64
+    embedding: int = 128
     units: tuple[int, ...] = (256,)
-    dim: int = 64
+    dim: int = 128
     linear: bool = True
     skip: bool = True
     echo: bool = True
-    gamma: float = 15.0
+    seen: int = 32
+    gamma: float = 14.3
 
     def __post_init__(self) -> None:
         one_of("pooling", self.pooling, POOLINGS)
@@ -52,7 +54,13 @@ class CandidatesConfig:
         between("searches", self.searches, 0, 10_000)
         for width in (self.embedding, self.dim, *self.units):
             between("a width", width, 1, _WIDEST)
+        between("seen", self.seen, 0, _WIDEST)
         between("gamma", self.gamma, 0, 1000)
+
+    @property
+    def width(self) -> int:
+        """Return D, the length of the vectors of users and items."""
+        return self.dim + self.seen
 
 
 class CandidateSizes(NamedTuple):
@@ -96,11 +104,11 @@ class CandidatesTrainConfig(DecayConfig):
     `lists_from` items or more (0: never) the run has lists to search by.
     """
 
-    learning_rate: float = 3e-3
-    warmup: float = 0.05
+    learning_rate: float = 5e-3
+    warmup: float = 0.02
     decay: str = "cosine"
     clip_norm: float = 0.0
-    averaging: float = 0.99
+    averaging: float = 0.995
     patience: int = 3
     valid_share: float = 0.1
     softmax: str = "auto"
@@ -109,9 +117,9 @@ class CandidatesTrainConfig(DecayConfig):
     user_cap: int = 0
     split: str = "last"
     valid_most: int = 5000
-    dropout: float = 0.1
-    input_dropout: float = 0.1
-    watch_dropout: float = 0.1
+    dropout: float = 0.3
+    input_dropout: float = 0.3
+    watch_dropout: float = 0.0
     label_smoothing: float = 0.0
     lists_from: int = 50_000
 
@@ -133,7 +141,33 @@ FULL_ITEMS = 20_000
 SPARSE_NUMBERS = 16_000_000
 """A table of items of more numbers is changed row by row: only the rows that a step has used."""
 _SMALLEST_BATCH, _LARGEST_BATCH, _BATCHES_WANTED = 128, 1024, 200
-_FEWEST_EPOCHS, _MOST_EPOCHS, _EXAMPLES_WANTED = 1, 12, 2_000_000
+_FEWEST_EPOCHS, _MOST_EPOCHS, _EXAMPLES_WANTED = 1, 5, 5_000_000
+
+
+LONG = 20
+"""Watches that users have on average, from which on histories are long."""
+
+
+def settings_for(watches: float, items: int) -> dict[str, Any]:
+    """Return settings, by name, for a log whose users have so many watches on average.
+
+    With long histories an item is seldom watched again, and much is known of a user: what counts is
+    where in the history things stand, and that what was seen is not shown again. With short ones
+    the last watch counts by itself, and watches are left out so that no single one is relied on.
+    Many items have shorter vectors, so that memory does not grow out of bounds.
+    """
+    if watches >= LONG:
+        found: dict[str, Any] = {}
+    else:
+        found = {"history": 50, "pools": 2, "last": 1, "echo": False, "seen": 0}
+        found |= {"watch_dropout": 0.3, "learning_rate": 1e-2}
+    if items > _MANY:
+        width = 64 if items <= 3 * _MANY else 32
+        found |= {"embedding": width, "dim": width}
+    return found
+
+
+_MANY = 100_000
 
 
 def sized_watches(
@@ -171,6 +205,7 @@ def is_sparse(model: CandidatesConfig, items: int) -> bool:
 def paper_candidates() -> tuple[CandidatesConfig, dict[str, Any]]:
     """Return the model of the paper and its settings of training, by name (sections 3.1 to 3.5)."""
     model = CandidatesConfig(
+        history=50,
         pooling="mean",
         pools=1,
         last=0,
@@ -181,6 +216,7 @@ def paper_candidates() -> tuple[CandidatesConfig, dict[str, Any]]:
         linear=False,
         skip=False,
         echo=False,
+        seen=0,
         gamma=0.0,
     )
     settings = {

@@ -14,9 +14,9 @@ from dssmcli.commands.options import (
     model_option,
     parallel,
     quiet_option,
-    side_option,
     threads_option,
 )
+from dssmcli.config import SIDES
 from dssmcli.errors import counted
 
 if TYPE_CHECKING:
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 
 _FORMATS = ("npy", "f32", "tsv", "jsonl", "parquet")
 _BINARY = ("npy", "f32", "parquet")
+_REC_SIDES = ("item", "user")
 _EPILOG = """\b
 Example:
   dssm encode sentences.txt > vecs.npy
   zcat titles.gz | dssm encode - --side title -o titles.npy
   dssm encode --shard 2/8 big.txt -o big-2.npy --resume
+  dssm encode -m candidates --side item --format jsonl > items.jsonl
 """
 
 
@@ -76,7 +78,14 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str | None)
     callback=_shard,
     help="Encode the I-th of N parts; the N results one after the other are the whole.",
 )
-@side_option
+@click.option(
+    "--side",
+    type=click.Choice([*SIDES, *_REC_SIDES]),
+    default="query",
+    help="Which tower encodes; matters only for a run with separate towers. Of a run of candidate "
+    "generation: item (FILE holds ids, none stands for all items) or user (FILE holds histories, "
+    "as for `dssm recommend`).",
+)
 @click.option(
     "--bad-rows",
     type=click.Choice(["fail", "zero"]),
@@ -103,13 +112,21 @@ def command(
 
     N lines in, N rows out, in the same order. An empty line is a row of zeros. Without FILE, or
     with -, reads standard input.
+
+    Of a run of candidate generation (`dssm train-rec youtube-candidates`) the vectors of items or
+    users, --side item or user: the inner product of the two is the score. An item that the run does
+    not know is a row of zeros.
     """
-    if not files and sys.stdin is not None and sys.stdin.isatty():
+    if not files and side != "item" and sys.stdin is not None and sys.stdin.isatty():
         raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
     if output is None and format_name in _BINARY and sys.stdout.isatty():
         raise click.UsageError("not writing binary data to a terminal; add -o FILE or > FILE.")
     if resume and (output is None or (output.exists() and not output.is_file())):
         raise click.UsageError("--resume needs a file to go on with: add -o FILE.")
+    if side in _REC_SIDES:
+        _refuse(resume=resume, shard=shard is not None)
+        _encode_candidates(files, output, format_name, dtype, side, bad_rows, model)
+        return
     from dssmcli.serving.loading import load
 
     encoder = load(model, **parallel(threads))
@@ -124,7 +141,7 @@ def command(
     work = _Work(encoder, reader, side, Pace(quiet))
     try:
         if output is None or (output.exists() and not output.is_file()):
-            rows = _to_stream(work, form, output)
+            rows = _to_stream(work.blocks(), form, output)
         else:
             origin = f"{encoder.digest} {side} {format_name} {dtype} {bad_rows} {shard} {files}"
             rows = _to_file(work, form, output, origin, resume)
@@ -157,17 +174,49 @@ def _after(blocks: Iterator[list[str]], skip: int) -> Iterator[list[str]]:
         skip = max(0, skip - len(texts))
 
 
-def _to_stream(work: _Work, form: Format, output: Path | None) -> int:
+def _refuse(**given: bool) -> None:
+    """Raise a usage error for an option that vectors of items and users do not go with."""
+    for name, there in given.items():
+        if there:
+            raise click.UsageError(f"--{name} is for texts, not for --side item or user.")
+
+
+def _encode_candidates(
+    files: tuple[str, ...],
+    output: Path | None,
+    format_name: str,
+    dtype: str,
+    side: str,
+    bad_rows: str,
+    model: str | None,
+) -> None:
+    """Write the vectors of items or users of a run of candidate generation."""
+    from dssmcli.data.tsv import STDIN, BadRows
+    from dssmcli.serving.candidates import load_candidates
+    from dssmcli.serving.formats import build_format
+    from dssmcli.serving.rec_vectors import item_blocks, user_blocks
+
+    candidates = load_candidates(model)
+    form = build_format(format_name, candidates.model.width, dtype)
+    skipped = BadRows(skip=bad_rows == "zero")
+    if side == "item":
+        blocks = item_blocks(candidates, files, skipped)
+    else:
+        blocks = user_blocks(candidates, files or (STDIN,), skipped)
+    _to_stream(blocks, form, output)
+
+
+def _to_stream(blocks: Iterator[Block], form: Format, output: Path | None) -> int:
     from dssmcli.atomic import replacing
     from dssmcli.serving.output import can_rewind, write_in_place, write_stream
 
     if output is not None:
         with replacing(output) as stream:
-            return write_stream(stream, work.blocks(), form)
+            return write_stream(stream, blocks, form)
     stdout = sys.stdout.buffer
     if can_rewind(stdout) and form.rewinds:
-        return write_in_place(stdout, work.blocks(), form)
-    return write_stream(stdout, work.blocks(), form)
+        return write_in_place(stdout, blocks, form)
+    return write_stream(stdout, blocks, form)
 
 
 def _to_file(work: _Work, form: Format, output: Path, origin: str, resume: bool) -> int:

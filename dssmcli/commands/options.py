@@ -142,14 +142,14 @@ def _default(option: str, parts: Iterable[object]) -> str:
 
 
 def optim_options(
-    setting: Setting, epochs: str, batch_size: str, eval_steps: str
+    setting: Setting, epochs: str, batch_size: str, eval_steps: str, learning_rate: str = ""
 ) -> Callable[[F], F]:
     """Return the options of an OptimConfig; what is not a setting tells what 0 becomes."""
     return together(
         setting("--epochs", int, f"Times through the rows at most.  {epochs}"),
         setting("--batch-size", int, f"Rows of a step.  {batch_size}"),
         setting("--optimizer", click.Choice(OPTIMIZERS), "The optimiser."),
-        setting("--learning-rate", float, "The highest learning rate."),
+        setting("--learning-rate", float, f"The highest learning rate.{learning_rate}"),
         setting("--warmup", float, "Share of the steps in which the rate rises."),
         setting("--decay", click.Choice(DECAYS), "How the rate falls after that."),
         setting("--clip-norm", float, "Longest gradient, 0 for no limit."),

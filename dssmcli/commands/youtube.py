@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,14 @@ from dssmcli.commands.options import (
 )
 from dssmcli.presets import replaced
 from dssmcli.youtube_config import (
+    LONG,
     POOLINGS,
     SOFTMAXES,
     SPLITS,
     CandidatesConfig,
     CandidatesTrainConfig,
     paper_candidates,
+    settings_for,
 )
 
 _CANDIDATES_EXAMPLE = """\b
@@ -61,6 +64,8 @@ log_options = together(
         "The column of moments: numbers, or dates such as 2024-05-31 18:30:00.",
     ),
 )
+_FEW = f"where users have under {LONG} watches"
+_WIDTH = "[default: 128, less for over 100,000 items]"
 _setting = setting_of(CandidatesConfig(), CandidatesTrainConfig())
 _log_options = together(
     click.argument("files", nargs=-1, required=True, metavar="WATCHES...|-"),
@@ -101,25 +106,52 @@ _model_options = together(
         default="default",
         help="Where settings come from that are not given; paper: as it is, a mean of watches.",
     ),
-    _setting("--history", int, "Watches that a user is known by, the last ones."),
+    _setting(
+        "--history",
+        int,
+        f"Watches that a user is known by, the last ones.  [default: 200, or 50 {_FEW}]",
+    ),
     _setting(
         "--pooling", click.Choice(POOLINGS), "By learned weights for each place, or the mean."
     ),
-    _setting("--pools", int, "Sets of such weights."),
-    _setting("--last", int, "Last watches that count by themselves besides."),
+    _setting(
+        "--pools", int, "Sets of such weights.  [default: 1, or 2 where users have few watches]"
+    ),
+    _setting(
+        "--last",
+        int,
+        "Last watches that count by themselves besides.  [default: 0, or 1 where users have few]",
+    ),
     _setting("--searches", int, "Search tokens that a user is known by, the last ones."),
     _setting(
         "--example-age/--no-example-age",
         bool,
         "Learn what an example's age says: what is popular now is not what was.",
     ),
-    _setting("--embedding", int, "Width of a watched item's embedding."),
+    _setting(
+        "--embedding",
+        int,
+        f"Width of a watched item's embedding.  {_WIDTH}",
+    ),
     _setting("--units", str, "Widths of the tower's layers, as 1024,512.", callback=widths),
-    _setting("--dim", int, "Length of the vectors of users and items."),
+    _setting(
+        "--dim",
+        int,
+        f"Length of the vectors of users and items.  {_WIDTH}",
+    ),
     _setting("--linear/--no-linear", bool, "Whether the last layer is linear, or ReLU too."),
     _setting("--skip/--no-skip", bool, "A linear path past the tower."),
     _setting(
-        "--echo/--no-echo", bool, "Let watched items' own vectors count, as a rule against them."
+        "--echo/--no-echo",
+        bool,
+        "Let watched items' own vectors count, as a rule against them.  [default: echo, not "
+        f"{_FEW}]",
+    ),
+    _setting(
+        "--seen",
+        int,
+        "Further dimensions for what was watched, as a rule against it.  [default: 32, or 0 "
+        f"{_FEW}]",
     ),
     _setting("--gamma", float, "What a cosine is multiplied by; 0 for plain dot products."),
 )
@@ -134,16 +166,21 @@ _softmax_options = together(
     _setting("--user-cap", int, "Examples of a user in an epoch at most, 0 for all."),
     _setting("--dropout", float, "Share of a layer's outputs left out at each step."),
     _setting("--input-dropout", float, "Share of the tower's inputs left out at each step."),
-    _setting("--watch-dropout", float, "Share of a history's watches left out at each step."),
+    _setting(
+        "--watch-dropout",
+        float,
+        f"Share of a history's watches left out at each step.  [default: 0, or 0.3 {_FEW}]",
+    ),
     _setting("--label-smoothing", float, "Probability that is spread over all items."),
     _setting("--weight-decay", float, "Decoupled decay of the tower's weights."),
     _setting("--embedding-decay", float, "Decoupled decay of the embeddings."),
     _setting("--lists-from", int, "Items from which on they are searched by lists, 0 for never."),
     optim_options(
         _setting,
-        epochs="[default: 12, fewer for many watches]",
+        epochs="[default: 5, fewer for many watches]",
         batch_size="[default: 128 to 1024, by the watches]",
         eval_steps="[default: once an epoch]",
+        learning_rate=f"  [default: 0.005, or 0.01 {_FEW}]",
     ),
     bad_rows_options,
     quiet_option,
@@ -189,13 +226,10 @@ def candidates(
     checked_way(overwrite, resume)
     given = {name: value for name, value in chosen.items() if value is not None}
     given.setdefault("threads", available_threads())
-    model, config = CandidatesConfig(), CandidatesTrainConfig()
-    if preset == "paper":
-        model, settings = paper_candidates()
-        config = replaced(config, settings)
     if given.get("pooling") == "mean":
         given.setdefault("pools", 1)
-    model, config = replaced(model, given), replaced(config, given)
+    choose = _settings(preset, given)
+    choose(LONG, 1)  # a bad value is an error now, not when the log has been read
     calm_idle_threads()
     from dssmcli.data.tsv import BadRows
     from dssmcli.data.watches import WatchColumns
@@ -210,6 +244,22 @@ def candidates(
         workplace_for(output, overwrite, resume, display) as place,
     ):
         if place is not None:
-            task = build_watch_task(watches, model, config, skipped, display.say)
+            task = build_watch_task(watches, choose, skipped, display.say)
             tell_skipped(skipped, display)
             train_rec_run(candidates_recipe(), task, place, output, display)
+
+
+def _settings(
+    preset: str, given: dict[str, Any]
+) -> Callable[[float, int], tuple[CandidatesConfig, CandidatesTrainConfig]]:
+    """Return what gives the settings for a log: the preset's, but for those that are given."""
+
+    def choose(watches: float, items: int) -> tuple[CandidatesConfig, CandidatesTrainConfig]:
+        if preset == "paper":
+            model, settings = paper_candidates()
+        else:
+            model, settings = CandidatesConfig(), settings_for(watches, items)
+        chosen = {**settings, **given}
+        return replaced(model, chosen), replaced(CandidatesTrainConfig(), chosen)
+
+    return choose

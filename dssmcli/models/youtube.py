@@ -6,6 +6,7 @@ B examples, L watches of a history, P pools, E embedding, X inputs, D vector, V 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -38,7 +39,8 @@ class Candidates(nn.Module):
     """P(w = i | U) = softmax(v_i u): u (B, D) of a user at a moment, v_i of an item.
 
     The embeddings of watched items, `items` (V + 1, E) with a row of zeros for none, are not the
-    vectors that are searched, `targets` (V, D). With a gamma both u and v are unit vectors.
+    vectors that are searched, `targets` (V, D). With a gamma both u and v are unit vectors, but for
+    the last `seen` dimensions, whose product is added to the cosine.
     """
 
     def __init__(
@@ -54,6 +56,9 @@ class Candidates(nn.Module):
             self.places = nn.Parameter(_fading(config.pools, config.history))
         if config.echo:
             self.echo = nn.Parameter(torch.zeros(config.history))
+        if config.seen:
+            self.seen = nn.Parameter(torch.randn(sizes.items, config.seen) / math.sqrt(config.seen))
+            self.seen_places = nn.Parameter(torch.full((config.history,), _AGAINST))
         if sizes.tokens:
             self.tokens = nn.Parameter(_rows(sizes.tokens, config.embedding, spread))
         if sizes.features:
@@ -79,22 +84,26 @@ class Candidates(nn.Module):
         if self.config.skip:
             hidden = hidden + x @ self.skip
         if self.config.echo:
-            hidden = hidden + self._echoed(moments.history)
-        return functional.normalize(hidden, dim=1) if self.config.gamma else hidden
+            hidden = hidden + self._by_place(moments.history, self.echo, self._targets)
+        vector = functional.normalize(hidden, dim=1) if self.config.gamma else hidden
+        if not self.config.seen:
+            return vector
+        seen = self._by_place(moments.history, self.seen_places, self._seen)
+        return torch.cat([vector, seen / self.scale], dim=1)
 
-    def _echoed(self, history: Tensor) -> Tensor:
-        """Return the sum of the watched items' own vectors, each by a learned weight of its place.
+    def _by_place(
+        self, history: Tensor, weights: Tensor, vectors: Callable[[Tensor | None], Tensor]
+    ) -> Tensor:
+        """Return the sum of the watched items' vectors, each by a learned weight of its place.
 
-        Below 0, which is where weights go that are learned from first watches alone, it says that
-        what was watched is not watched again.
+        Below 0, which is where these weights go where nothing is watched twice, it says that what
+        was watched is not watched again.
         """
-        vectors = functional.pad(self.vectors(), (0, 0, 1, 0)) if not self.sparse else None
-        shares = self.echo[None, : history.shape[1]] * (history > 0)
-        if vectors is not None:
-            return pooled(history, shares[:, None], vectors, False)[:, 0]
-        rows = functional.embedding((history - 1).clamp(min=0), self.targets, sparse=True)
-        unit = functional.normalize(rows, dim=2) if self.config.gamma else rows
-        return torch.bmm(shares[:, None], unit)[:, 0]
+        shares = (weights[: history.shape[1]] * (history > 0))[:, None]
+        if not self.sparse:
+            table = functional.pad(vectors(None), (0, 0, 1, 0))
+            return pooled(history, shares, table, False)[:, 0]
+        return torch.bmm(shares, vectors((history - 1).clamp(min=0)))[:, 0]
 
     def inputs(self, moments: MomentTensors) -> Tensor:
         """Return x (B, X): pools, last watches, search tokens, context, age."""
@@ -139,16 +148,28 @@ class Candidates(nn.Module):
 
     def vectors(self, items: Tensor | None = None) -> Tensor:
         """Return v (V, D) of all items, or of the items named (n,)."""
-        if items is None:
-            rows: Tensor = self.targets
-        else:
-            rows = functional.embedding(items, self.targets, sparse=self.sparse)
-        return functional.normalize(rows, dim=1) if self.config.gamma else rows
+        vectors = self._targets(items)
+        return torch.cat([vectors, self._seen(items)], dim=-1) if self.config.seen else vectors
+
+    def _targets(self, items: Tensor | None) -> Tensor:
+        rows = self.targets if items is None else _taken(items, self.targets, self.sparse)
+        return functional.normalize(rows, dim=-1) if self.config.gamma else rows
+
+    def _seen(self, items: Tensor | None) -> Tensor:
+        return self.seen if items is None else _taken(items, self.seen, self.sparse)
 
     @property
     def scale(self) -> float:
         """Return what u v is multiplied by to give a logit."""
         return self.config.gamma or 1.0
+
+
+_AGAINST = -0.3
+"""What was watched begins with this weight, in logits."""
+
+
+def _taken(items: Tensor, table: Tensor, sparse: bool) -> Tensor:
+    return functional.embedding(items, table, sparse=sparse)
 
 
 def _rows(count: int, width: int, spread: float) -> Tensor:

@@ -58,6 +58,8 @@ def weight_shapes(config: CandidatesConfig, sizes: CandidateSizes) -> dict[str, 
         shapes["places"] = (config.pools, config.history)
     if config.echo:
         shapes["echo"] = (config.history,)
+    if config.seen:
+        shapes |= {"seen": (sizes.items, config.seen), "seen_places": (config.history,)}
     if sizes.tokens:
         shapes["tokens"] = (sizes.tokens + 1, config.embedding)
     if sizes.features:
@@ -83,11 +85,13 @@ class CandidateTower:
             self._some(_part(moments, slice(first, first + _AT_ONCE)))
             for first in range(0, len(moments.history), _AT_ONCE)
         ]
-        return np.concatenate([np.zeros((0, self._config.dim), np.float32), *parts])
+        return np.concatenate([np.zeros((0, self._config.width), np.float32), *parts])
 
     def items(self) -> Floats:
-        """Return v (V, D) float32, unit rows if the run has a gamma."""
-        return self._vectors
+        """Return v (V, D) float32: unit rows if the run has a gamma, and what `seen` adds."""
+        if not self._config.seen:
+            return self._vectors
+        return np.concatenate([self._vectors, self._weights["seen"]], axis=1)
 
     def _some(self, moments: Moments) -> Floats:
         config, weights = self._config, self._weights
@@ -100,14 +104,12 @@ class CandidateTower:
         if config.skip:
             hidden = hidden + x @ weights["skip"]
         if config.echo:
-            hidden = hidden + self._echoed(moments.history)
-        return _unit(hidden) if config.gamma else hidden
-
-    def _echoed(self, history: Ints) -> Floats:
-        """Return the sum of the watched items' own vectors by the weights of their places."""
-        shares = self._weights["echo"][: history.shape[1]] * (history > 0)
-        vectors = self._vectors[np.maximum(history - 1, 0)]  # (n, L, D)
-        return np.asarray(np.matmul(shares[:, None], vectors)[:, 0])
+            hidden = hidden + _by_place(moments.history, weights["echo"], self._vectors)
+        vector = _unit(hidden) if config.gamma else hidden
+        if not config.seen:
+            return vector
+        seen = _by_place(moments.history, weights["seen_places"], weights["seen"])
+        return np.concatenate([vector, seen / np.float32(config.gamma or 1.0)], axis=1)
 
     def _inputs(self, moments: Moments) -> Floats:
         """Return x (n, X)."""
@@ -139,6 +141,12 @@ class CandidateTower:
         weights = np.exp(places - places.max(axis=1, keepdims=True))
         shares = weights[None] * (history > 0)[:, None, :]
         return np.asarray(shares / np.maximum(shares.sum(axis=2, keepdims=True), 1e-30))
+
+
+def _by_place(history: Ints, weights: Floats, vectors: Floats) -> Floats:
+    """Return the sum of the watched items' vectors (V, D), each by the weight of its place."""
+    shares = weights[: history.shape[1]] * (history > 0)
+    return np.asarray(np.matmul(shares[:, None], vectors[np.maximum(history - 1, 0)])[:, 0])
 
 
 def _part(moments: Moments, rows: slice) -> Moments:
@@ -228,7 +236,7 @@ def _candidates(run: Run) -> Candidates:
     listed = config.get("lists") is not None
     if listed:
         count = list_count(sizes.items)
-        shapes |= {"lists.centres": (count, model.dim), "lists.sizes": (count,)}
+        shapes |= {"lists.centres": (count, model.width), "lists.sizes": (count,)}
     arrays = tensors_in(weights(), shapes, str(run.path / WEIGHTS))
     lists = _lists(config["lists"], arrays, sizes.items, where) if listed else None
     return Candidates(model, columns, catalogue, schema, arrays, config, lists)

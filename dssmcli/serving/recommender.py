@@ -50,7 +50,7 @@ class Recommender:
         """Return the `count` best items for each of some users."""
         watched = placed(users, self._items)
         self.unknown += watched.unknown
-        vectors = self.candidates.tower.users(self.moments(users, watched))
+        vectors = self.candidates.tower.users(self._moments(users, watched))
         wanted = count if self.ranker is None else max(count, self._considered)
         found = self._nearest(vectors, watched, wanted)
         places = np.where(np.isfinite(found.scores), found.places, -1)
@@ -60,7 +60,11 @@ class Recommender:
         ranked = self.ranker.rank(users, [[items[p] for p in row if p >= 0] for row in places])
         return _reranked(places, found.scores, ranked, count)
 
-    def moments(self, users: Users, watched: Placed) -> Moments:
+    def vectors(self, users: Users) -> Floats:
+        """Return the vectors (n, D) of users."""
+        return self.candidates.tower.users(self._moments(users, placed(users, self._items)))
+
+    def _moments(self, users: Users, watched: Placed) -> Moments:
         """Return what is known of users now."""
         model, reader = self.candidates.model, self.candidates.reader
         begins, ends = watched.ends[:-1], watched.ends[1:]

@@ -42,10 +42,10 @@ def new_state(task: WatchTask) -> CandidatesState:
     return CandidatesState(model, _optimizer(task.config, model), average)
 
 
-_TABLES = ("items", "targets", "tokens")
+_TABLES = ("items", "targets", "seen", "tokens")
 
 
-_PLACES = ("places", "echo")
+_PLACES = ("places", "echo", "seen_places")
 
 
 def _optimizer(config: CandidatesTrainConfig, model: Candidates) -> torch.optim.Optimizer:
@@ -160,7 +160,7 @@ def user_vectors(model: Candidates, task: WatchTask, places: Ints) -> Tensor:
         for first in range(0, len(places), 4096)
     ]
     model.train()
-    return torch.cat([torch.zeros(0, task.model.dim), *parts])
+    return torch.cat([torch.zeros(0, task.model.width), *parts])
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dssmcli import metrics
 from dssmcli.data.features import Floats, Ints
+from dssmcli.data.places import Floats32
 from dssmcli.models.ranking import Ranking, ranking_losses
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.evaluation import Evaluation, evaluated

@@ -69,7 +69,8 @@ def _reordered(weights: dict[str, Tensor], order: neighbours.Ints) -> dict[str, 
     places = torch.from_numpy(order)
     items = weights["items"]
     moved = torch.cat([items[:1], items[1:][places]])
-    return {**weights, "items": moved, "targets": weights["targets"][places]}
+    others = {name: rows[places] for name, rows in weights.items() if name in ("targets", "seen")}
+    return {**weights, "items": moved, **others}
 
 
 def _settings(task: WatchTask) -> dict[str, Any]:

@@ -87,19 +87,18 @@ class WatchInput(NamedTuple):
     valid_sources: Sequence[str] = ()
 
 
-def build_watch_task(
-    given: WatchInput,
-    model: CandidatesConfig,
-    config: CandidatesTrainConfig,
-    bad_rows: BadRows,
-    say: Say,
-) -> WatchTask:
+Choose = Callable[[float, int], tuple[CandidatesConfig, CandidatesTrainConfig]]
+"""Returns the settings for a log, given how many watches users have on average, and the items."""
+
+
+def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: Say) -> WatchTask:
     """Read the log, set watches aside for validation, and number the items.
 
     `say` gets a line for everything that was understood or decided, and every warning.
     """
     watches, columns = read_watches(given.sources, given.columns, bad_rows)
     digest, valid_digest = watches.digest, None
+    model, config = choose(float(watches.lengths.mean()), len(watches.items))
     _tell(watches, columns, model, say)
     last = np.ones(len(watches), np.bool_)
     if given.valid_sources:
