@@ -63,7 +63,7 @@ def _joined(parts: list[Found], count: int) -> Found:
 
 
 def _best(scores: Floats, count: int) -> Found:
-    """Return the best of scores (n, V) row by row; of equal ones those that come first."""
+    """Return the best of scores (n, V) row by row; of equal ones any, in their order."""
     n, width = scores.shape
     groups = width // _GROUP
     if groups > 4 * count:

@@ -138,7 +138,7 @@ class CandidatesTrainConfig(DecayConfig):
 
 FULL_ITEMS = 20_000
 """Of so many items at most the softmax is over all of them unless the user says otherwise."""
-SPARSE_NUMBERS = 16_000_000
+SPARSE_NUMBERS = 4_000_000
 """A table of items of more numbers is changed row by row: only the rows that a step has used."""
 _SMALLEST_BATCH, _LARGEST_BATCH, _BATCHES_WANTED = 128, 1024, 200
 _FEWEST_EPOCHS, _MOST_EPOCHS, _EXAMPLES_WANTED = 1, 5, 5_000_000

@@ -91,11 +91,15 @@ def from_arrays(
     """Return the chronicle that `to_arrays` was given; ValueError when they belong to none."""
     sums = [Sums(*(arrays[f"{of}.{name}"] for name in Sums._fields)) for of in _SUMS]
     limits = {"pairs.users": len(users), "pairs.items": len(items), "watched": len(items)}
-    whole = {name: arrays[name].astype(np.int64) for name in limits}
+    limits["ends"] = len(arrays["watched"]) + 1
     for name, limit in limits.items():
-        if ((whole[name] < 0) | (whole[name] >= limit)).any():
-            raise ValueError(f"{name} out of range")
-    pairs, ends = whole["pairs.users"] * _PAIRS + whole["pairs.items"], arrays["ends"]
+        values = arrays[name]
+        if not ((values >= 0) & (values < limit) & (values % 1 == 0)).all():
+            raise ValueError(f"{name}, expected whole numbers under {limit:,}")
+    if not all(np.isfinite(each.sums).all() for each in sums):
+        raise ValueError("sums that are not finite")
+    whole = {name: arrays[name].astype(np.int64) for name in limits}
+    pairs, ends = whole["pairs.users"] * _PAIRS + whole["pairs.items"], whole["ends"]
     if (np.diff(pairs) <= 0).any() or (np.diff(ends) < 0).any():
         raise ValueError("pairs or ends out of order")
     if ends[0] or ends[-1] != len(whole["watched"]):
@@ -108,7 +112,7 @@ def from_arrays(
         pairs,
         sums[2],
         whole["watched"],
-        ends.astype(np.int64),
+        ends,
         means,
         numbers,
         outcomes,
@@ -196,20 +200,14 @@ def feature_names(numbers: Sequence[str], outcomes: Sequence[str]) -> list[str]:
 
 
 def known_before(
-    chronicle: Chronicle,
-    impressions: Impressions,
-    numbers: Floats,
-    history: int,
-    answered: bool = True,
+    chronicle: Chronicle, impressions: Impressions, numbers: Floats, history: int
 ) -> Known:
     """Return what was known before each impression, and what is known after all of them.
 
     numbers: (N, F), what its numeric columns hold. An impression counts for those of a later moment
-    alone: of several at one moment none knows another. Unless they are `answered`, nobody knows
-    what became of these, and they count for nothing.
+    alone: of several at one moment none knows another.
     """
-    outcomes = chronicle.outcomes
-    measures = measures_of(impressions, numbers) * answered
+    measures = measures_of(impressions, numbers)
     users, user = _numbered(chronicle.users, impressions.users, impressions.user)
     items, item = _numbered(chronicle.items, impressions.items, impressions.item)
     keys, pair, of_pairs = _paired(chronicle, user, item)
@@ -217,15 +215,7 @@ def known_before(
     by_user = _Past(user, _grown(chronicle.of_users, len(users)), measures, time, clicked)
     by_item = _Past(item, _grown(chronicle.of_items, len(items)), measures, time, clicked)
     by_pair = _Past(pair, of_pairs, measures, time, clicked)
-    means = chronicle.means
-    columns = [
-        *_entity(by_user, time, means, _USER_PRIOR, len(outcomes)),
-        by_user.together,
-        *_less(by_user, signed_log(numbers)),
-        *_entity(by_item, time, means, _ITEM_PRIOR, len(outcomes)),
-        time - by_item.first,
-        *_pair(by_pair, time),
-    ]
+    features = _features(chronicle, (by_user, by_item, by_pair), time, numbers, by_user.together)
     shelf = _Shelf.of(chronicle, len(users), user[clicked], item[clicked])
     ends = shelf.begins[user] + shelf.old[user] + by_user.new_clicks
     past = histories(shelf.items, shelf.begins[user], ends, max(1, history))
@@ -239,12 +229,82 @@ def known_before(
             keys,
             by_pair.after(),
             *shelf.last(history),
-            means,
+            chronicle.means,
             chronicle.numbers,
-            outcomes,
+            chronicle.outcomes,
         )
 
-    return Known(np.stack(columns, axis=1), past, item + 1, after)
+    return Known(features, past, item + 1, after)
+
+
+def known_now(
+    chronicle: Chronicle,
+    impressions: Impressions,
+    numbers: Floats,
+    history: int,
+    together: Floats,
+) -> Known:
+    """Return what the chronicle alone knows of impressions: none of them counts for another.
+
+    For impressions of which nobody knows what becomes of them. together: (N,), how many the user is
+    shown at this moment, nan where nobody knows that either. Afterwards as much is known as before.
+    """
+    user = _places(chronicle.users, impressions.users)[impressions.user]
+    item = _places(chronicle.items, impressions.items)[impressions.item]
+    known = (user >= 0) & (item >= 0)
+    pair = _found(chronicle.pairs, np.where(known, user * _PAIRS + item, -1))
+    sides = (
+        _held(chronicle.of_users, user),
+        _held(chronicle.of_items, item),
+        _held(chronicle.of_pairs, pair),
+    )
+    features = _features(chronicle, sides, impressions.time, numbers, together)
+    # Behind the last user stands nobody, whom -1 leads to.
+    bounds = np.append(chronicle.ends, chronicle.ends[-1])
+    begins, ends = bounds[user], bounds[np.where(user < 0, -1, user + 1)]
+    past = histories(chronicle.watched, begins, ends, max(1, history))
+    return Known(features, past, item + 1, lambda: chronicle)
+
+
+def _places(names: Sequence[str], wanted: Sequence[str]) -> Ints:
+    """Return where names stand among others, -1 for those that do not."""
+    places = {name: place for place, name in enumerate(names)}
+    return np.array([places.get(name, -1) for name in wanted], np.int64)
+
+
+def _found(keys: Ints, wanted: Ints) -> Ints:
+    """Return where numbers stand among others in rising order, -1 for those that do not."""
+    if not len(keys):
+        return np.full(len(wanted), -1)
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[places] == wanted, places, -1)
+
+
+def _held(sums: Sums, key: Ints) -> Sums:
+    """Return what is known of some users, items or pairs, -1 being one of whom nothing is."""
+    grown = _grown(sums, len(sums.last) + 1)
+    return Sums(*(values[key] for values in grown))
+
+
+def _features(
+    chronicle: Chronicle,
+    sides: Sequence[_Past | Sums],
+    time: Floats,
+    numbers: Floats,
+    together: Floats,
+) -> Floats:
+    """Return features (N, F), see feature_names: sides, what is known of user, item and pair."""
+    by_user, by_item, by_pair = sides
+    means, outcomes = chronicle.means, len(chronicle.outcomes)
+    columns = [
+        *_entity(by_user, time, means, _USER_PRIOR, outcomes),
+        together,
+        *_less(by_user, signed_log(numbers)),
+        *_entity(by_item, time, means, _ITEM_PRIOR, outcomes),
+        time - by_item.first,
+        *_pair(by_pair, time),
+    ]
+    return np.stack(columns, axis=1)
 
 
 def _numbered(known: Sequence[str], names: Sequence[str], codes: Ints) -> tuple[list[str], Ints]:
@@ -346,7 +406,9 @@ class _Past:
         return Sums(old.sums + self._totals[ends] - self._totals[begins], first, last, clicked)
 
 
-def _entity(past: _Past, time: Floats, means: Floats, prior: float, outcomes: int) -> list[Floats]:
+def _entity(
+    past: _Past | Sums, time: Floats, means: Floats, prior: float, outcomes: int
+) -> list[Floats]:
     """Return features of a user or an item: see feature_names, from the count to the last click."""
     sums = past.sums
     count, clicks, watched = sums[:, 0], sums[:, 1], sums[:, 2]
@@ -359,7 +421,7 @@ def _entity(past: _Past, time: Floats, means: Floats, prior: float, outcomes: in
 _LESS_PRIOR = 3.0
 
 
-def _less(past: _Past, logs: Floats) -> list[Floats]:
+def _less(past: _Past | Sums, logs: Floats) -> list[Floats]:
     """Return, of numbers (N, F), what the user's clicked items had on average, less this one's."""
     found = []
     for k, values in enumerate(logs.T, start=past.sums.shape[1] - logs.shape[1]):
@@ -368,7 +430,7 @@ def _less(past: _Past, logs: Floats) -> list[Floats]:
     return found
 
 
-def _pair(past: _Past, time: Floats) -> list[Floats]:
+def _pair(past: _Past | Sums, time: Floats) -> list[Floats]:
     count, clicks, watched = past.sums[:, :3].T
     return [count, clicks, watched, time - past.last, time - past.clicked]
 

@@ -92,6 +92,16 @@ class Impressions:
     def __len__(self) -> int:
         return len(self.item)
 
+    def together(self) -> Floats:
+        """Return how many impressions each one's user has at its moment, (N,)."""
+        order = np.lexsort((self.time, self.user))
+        apart = np.ones(len(order), np.bool_)
+        apart[1:] = (np.diff(self.user[order]) != 0) | (np.diff(self.time[order]) != 0)
+        runs = np.diff(np.append(np.flatnonzero(apart), len(order)))
+        counts = np.empty(len(order))
+        counts[order] = np.repeat(runs, runs)
+        return counts
+
 
 def read_impressions(
     sources: Sequence[str], columns: ImpressionColumns, bad_rows: BadRows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,13 +55,15 @@ class Clock:
 
 def _dates(texts: Sequence[str]) -> Floats:
     bare = [text.strip().removesuffix("Z") for text in texts]
-    if any(len(text) < _SHORTEST for text in bare):
+    if any(len(text) < _SHORTEST or _ZONE.search(text) for text in bare):
         raise ValueError
     micros = np.array(bare, "datetime64[us]").astype(np.int64)
     return np.where(micros == np.iinfo(np.int64).min, np.nan, micros / 1e6)
 
 
 _SHORTEST = len("2024-05-31")
+_ZONE = re.compile(r":.*[+-]")
+"""A sign behind a colon: the time has a zone, which would be lost."""
 
 
 def _date(text: str) -> float:

@@ -25,7 +25,7 @@ _MOST_PAIRS = 200_000_000
 
 
 class Neighbours(NamedTuple):
-    """places: (V, K) int64, the items most like each. likeness: (V, K), 0 where there are fewer."""
+    """places: (V, K) int64, the items most like each, V where there are fewer. likeness: (V, K)."""
 
     places: Ints
     likeness: Floats
@@ -96,7 +96,7 @@ def _strongest(first: Ints, second: Ints, likeness: Floats, count: int) -> Neigh
     first, second, likeness = first[order], second[order], likeness[order]
     rank = np.arange(len(first)) - np.searchsorted(first, np.arange(count))[first]
     near = rank < NEIGHBOURS
-    places = np.zeros((count, NEIGHBOURS), np.int64)
+    places = np.full((count, NEIGHBOURS), count)
     strength = np.zeros((count, NEIGHBOURS))
     places[first[near], rank[near]] = second[near]
     strength[first[near], rank[near]] = likeness[near]
@@ -109,7 +109,8 @@ def knn_scores(neighbours: Neighbours, history: Ints, decay: float) -> Floats:
     An item's score is the sum of its likeness to the watches, each of which counts `decay` times
     what the next newer one does.
     """
-    scores = np.zeros((len(history), len(neighbours.places)))
+    # One place more, for the neighbours that an item lacks.
+    scores = np.zeros((len(history), len(neighbours.places) + 1))
     for age, column in enumerate(history.T):
         rows = np.flatnonzero(column)
         watched = column[rows] - 1
@@ -118,7 +119,7 @@ def knn_scores(neighbours: Neighbours, history: Ints, decay: float) -> Floats:
         scores[rows[:, None], near] += decay**age * neighbours.likeness[watched]
         if decay**age < _NOTHING:
             break
-    return scores
+    return scores[:, :-1]
 
 
 _NOTHING = 1e-9

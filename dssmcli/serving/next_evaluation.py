@@ -40,12 +40,14 @@ _SHARES = {"popular": 0.5, "middling": 0.8, "rare": 1.0}
 class Next(NamedTuple):
     """What is to be found: watches, and the places among them of the targets, (n,).
 
-    known: (N,), the watches that are no targets, from which the baselines learn.
+    known: (N,), the watches that are no targets, from which the baselines learn. digest: of the
+    file with the targets.
     """
 
     watches: Watches
     places: Ints
     known: Bools
+    digest: str
 
 
 def read_next(
@@ -61,6 +63,7 @@ def read_next(
         if run.columns != columns:
             raise ConfigError("the runs read different columns: evaluate them one by one.")
     watches, columns = read_watches([source], columns, bad_rows)
+    digest = watches.digest
     if history:
         before, _ = read_watches(history, columns, bad_rows)
         watches, known = followed(before, watches)
@@ -76,7 +79,7 @@ def read_next(
             f"{source}: no watch has one before it, of the same user, to be found from. Give the "
             "watches before with --history FILE."
         )
-    return Next(watches, places, known)
+    return Next(watches, places, known, digest)
 
 
 def evaluate_next(
@@ -101,12 +104,26 @@ def evaluate_next(
             lost = int((view.targets < 0).sum())
             if lost:
                 say(f"{lost:,} of them are of items that the run does not know: misses.")
+        _warn_if_learned(run, found, say)
         reports.append(report_of(_figures(view, _run_scores(run, view)), rows, plan))
     names = []
     for name, figures in _baselines(first, found):
         names.append(name)
         reports.append(report_of(figures, rows, plan))
     return reports, names
+
+
+def _warn_if_learned(run: Candidates, found: Next, say: Say) -> None:
+    """Say that a run has learned from the very watches that it is to find, if it has."""
+    data = run.config.get("data")
+    told = data if isinstance(data, dict) else {}
+    held = told.get("valid_examples")
+    if found.digest == told.get("sha256") and isinstance(held, int) and held < len(found.places):
+        say(
+            f"Warning: the run has learned from these very watches, but for the {held:,} that it "
+            "validated on: the figures say nothing of new ones. Measure on what followed, with "
+            "--history."
+        )
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from dssmcli.data.chronicle import (
     Chronicle,
     LastShown,
     array_shapes,
-    feature_names,
     from_arrays,
     known_before,
+    known_now,
 )
 from dssmcli.data.features import Ints
 from dssmcli.data.impressions import UNITS, ImpressionColumns, Impressions, numbers_of
@@ -136,8 +136,6 @@ class Ranker:
         self._tower = RankingTower(model, weights)
         self._last = last
         self._items = dict(zip(chronicle.items, range(len(chronicle.items)), strict=True))
-        names = feature_names(chronicle.numbers, chronicle.outcomes)
-        self._together = names.index("user_together")
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -151,7 +149,11 @@ class Ranker:
         answered: whether what became of earlier impressions counts for later ones.
         """
         numbers = numbers_of(impressions, self.features.numbers)
-        known = known_before(self.chronicle, impressions, numbers, self.model.history, answered)
+        if answered:
+            known = known_before(self.chronicle, impressions, numbers, self.model.history)
+        else:
+            together = impressions.together()
+            known = known_now(self.chronicle, impressions, numbers, self.model.history, together)
         table = impressions.table
         columns = [table.column(feature.name, "the table") for feature in self.features.categorical]
         ids = [self.reader.ids(i, c.values)[c.codes] for i, c in enumerate(columns)]
@@ -161,8 +163,9 @@ class Ranker:
         back[impressions.order] = np.arange(len(impressions))
         return {head: values[back] for head, values in found.items()}
 
-    def rank(self, users: Users, items: Sequence[Sequence[str]]) -> dict[str, Values]:
-        """Return what each of some items (at most K) brings for each of n users, (n, K) by head.
+    def rank(self, users: Users, items: Sequence[Sequence[str]], width: int) -> dict[str, Values]:
+        """Return what each of some items brings for each of n users, (n, width) by head, -inf where
+        there are fewer.
 
         Users are known by name, and by their histories; those who are not known, by the latter
         alone. Of an item's columns what they held when it was last shown counts.
@@ -173,16 +176,15 @@ class Ranker:
         place = np.fromiter((self._items.get(item, -1) for item in flat), np.int64, len(flat))
         numbers, codes = self._columns_of(place)
         shown = self._shown(users, flat, rows)
-        known = known_before(self.chronicle, shown, numbers, self.model.history, False)
-        features = known.features.copy()
         # How many are ranked together says nothing: in training it was how many were shown.
-        features[:, self._together] = np.nan
+        together = np.full(len(rows), np.nan)
+        known = known_now(self.chronicle, shown, numbers, self.model.history, together)
         history = self._histories(users)[rows]
-        found = self._answers(known.item, history, codes, features, numbers)
+        found = self._answers(known.item, history, codes, known.features, numbers)
         column = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         tables = {}
         for head, values in found.items():
-            tables[head] = np.full((len(sizes), int(sizes.max(initial=0))), -np.inf)
+            tables[head] = np.full((len(sizes), width), -np.inf)
             tables[head][rows, column] = values
         return tables
 

@@ -47,17 +47,22 @@ class Recommender:
         self.unknown = 0
 
     def recommend(self, users: Users, count: int) -> Recommended:
-        """Return the `count` best items for each of some users."""
+        """Return the `count` best items for each of some users.
+
+        Users of whom no watch is known get what is most watched.
+        """
         watched = placed(users, self._items)
         self.unknown += watched.unknown
         vectors = self.candidates.tower.users(self._moments(users, watched))
         wanted = count if self.ranker is None else max(count, self._considered)
         found = self._nearest(vectors, watched, wanted)
+        self._popular(found, np.diff(watched.ends) == 0)
         places = np.where(np.isfinite(found.scores), found.places, -1)
         if self.ranker is None:
             return Recommended(places, {"score": found.scores})
         items = self.candidates.catalogue.items
-        ranked = self.ranker.rank(users, [[items[p] for p in row if p >= 0] for row in places])
+        chosen = [[items[p] for p in row if p >= 0] for row in places]
+        ranked = self.ranker.rank(users, chosen, places.shape[1])
         return _reranked(places, found.scores, ranked, count)
 
     def vectors(self, users: Users) -> Floats:
@@ -106,6 +111,14 @@ class Recommender:
         return Found(
             np.take_along_axis(scores, order, 1), np.take_along_axis(found.places, order, 1)
         )
+
+    def _popular(self, found: Found, strangers: npt.NDArray[np.bool_]) -> None:
+        """Give users of whom no watch is known what is most watched, with its share of watches."""
+        if strangers.any():
+            counts = self.candidates.catalogue.counts
+            best = np.argsort(-counts, kind="stable")[: found.places.shape[1]]
+            found.places[strangers, : len(best)] = best
+            found.scores[strangers, : len(best)] = counts[best] / max(1, counts.sum())
 
 
 def _reranked(

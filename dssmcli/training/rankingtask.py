@@ -117,11 +117,8 @@ def build_ranking_task(
         valid_digest = later.digest
     held = 0 if later is not None else round(config.valid_share * len(log))
     trained = len(log) - held
-    if trained < _FEWEST or not 0 < log.clicked[:trained].sum() < trained:
-        raise DataError(
-            f"{where}: {counted(trained, 'impression')} to train on, of which "
-            f"{int(log.clicked[:trained].sum()):,} are clicked: expected both kinds."
-        )
+    first = int(config.warm_share * trained)
+    _check(log, first, trained, where)
     _tell(log, columns, say)
     categorical, numeric = _columns(log, given.features, trained, columns, say)
     own = numbers_of(log, numeric)
@@ -136,7 +133,6 @@ def build_ranking_task(
     features = [found.features for _, found in parts]
     numbers = np.concatenate([np.concatenate(features), own], axis=1)
     names = [*feature_names(numeric, columns.outcomes), *numeric]
-    first = int(config.warm_share * trained)
     places = tuple(
         place_of(name, values[first:trained]) for name, values in zip(names, numbers.T, strict=True)
     )
@@ -174,6 +170,18 @@ def build_ranking_task(
 
 
 _FEWEST = 20
+
+
+def _check(log: Impressions, first: int, trained: int, where: str) -> None:
+    """Raise DataError unless there is something to learn from the impressions first:trained."""
+    clicked = log.clicked[first:trained]
+    if trained < _FEWEST or not 0 < clicked.sum() < len(clicked):
+        raise DataError(
+            f"{where}: {counted(len(clicked), 'impression')} to train on, of which "
+            f"{int(clicked.sum()):,} are clicked: expected both kinds."
+        )
+    if not (log.watched * log.clicked)[:trained].any():
+        raise DataError(f"{where}: no clicked impression was watched for longer than 0.")
 
 
 def _tell(log: Impressions, columns: ImpressionColumns, say: Say) -> None:

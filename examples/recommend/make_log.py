@@ -27,14 +27,19 @@ from dssmcli.metrics import auc, spearman, watch_time_pairs
 SEED = 20240301
 FIRST_DAY = datetime(2024, 3, 1)
 DAYS, LATER_DAYS, OLDEST = 50, 5, -20
-USERS, ITEMS, SERIES, EPISODES = 300, 400, 40, 5
-WATCHES, VISITS, SHOWN = 8000, 1250, 6
+USERS, ITEMS, SERIES, EPISODES = 300, 400, 60, 5
+WATCHES, VISITS, LATER_VISITS, SHOWN = 8000, 1300, 400, 6
 
-FADE, LASTING = 4.0, 0.03
-NEXT_EPISODE = 0.3
+NEW_USERS, NEW_USERS_DAYS = 0.35, 10
+"""So many users came in the last days of the log, or after it."""
+FADE, LASTING = 5.0, 0.03
+"""What is new is asked for e times less every so many days, down to what lasts."""
+NEXT_EPISODE = 0.4
+"""How often the next episode follows, where there is one."""
 AGAIN = 0.1
-SEARCHES = 0.2
-OFF_GENRE = 0.05
+"""What a chance is multiplied by where the item has been watched already."""
+SEARCHES, OFF_GENRE = 0.2, 0.05
+"""How often a search precedes, and what it makes of the chances of other genres."""
 
 DEVICES = ("phone", "laptop", "tv")
 LENGTH_BY_DEVICE = (-0.5, 0.0, 0.5)
@@ -50,17 +55,21 @@ SEARCH_TEXTS = {
 }
 """Genres, and what is searched for by those who want one."""
 
+DEPTHS = (("1-4", 1, 5), ("5-19", 5, 20), ("20-49", 20, 50), ("50+", 50, 1_000_000))
+"""How many watches preceded, in the slices of `dssm eval`."""
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
 class Users(NamedTuple):
-    """liking: (U, G), mean 1 over the genres. device: (U, 3), how often each is used. activity: (U,),
-    their shares of all watches."""
+    """liking: (U, G), mean 1 over the genres. device: (U, 3), how often each is used. joined: (U,), the
+    day they came. activity: (U,), their shares of all watches."""
 
     liking: Floats
     device: Floats
+    joined: Ints
     activity: Floats
 
 
@@ -78,7 +87,7 @@ class Items(NamedTuple):
 
 class Watch(NamedTuple):
     """A watch. rank, unseen_rank: how many items had a higher chance; of those not seen before, -1 where
-    this one had been. known: whether the user had watched something before."""
+    this one had been. before: how many watches of the user preceded it."""
 
     user: int
     item: int
@@ -87,7 +96,7 @@ class Watch(NamedTuple):
     search: str
     rank: int
     unseen_rank: int
-    known: bool
+    before: int
 
 
 class Shown(NamedTuple):
@@ -113,10 +122,13 @@ def users_of(random: np.random.RandomState) -> Users:
         chosen = random.permutation(genres)[: random.randint(2, 4)]
         row[chosen] += 0.5 + random.random_sample(len(chosen))
     device = random.gamma(0.6, 1, (USERS, len(DEVICES))) + 0.02
-    activity = np.exp(0.9 * random.standard_normal(USERS))
+    late = random.randint(DAYS - NEW_USERS_DAYS, DAYS + 2, USERS)
+    joined = np.where(random.random_sample(USERS) < NEW_USERS, late, 0)
+    activity = np.exp(0.7 * random.standard_normal(USERS)) * (DAYS + LATER_DAYS - joined)
     return Users(
         liking / liking.mean(1, keepdims=True),
         device / device.sum(1, keepdims=True),
+        joined,
         activity / activity.sum(),
     )
 
@@ -124,20 +136,24 @@ def users_of(random: np.random.RandomState) -> Users:
 def items_of(random: np.random.RandomState) -> Items:
     """Draw items. The episodes of a series come out together; nothing does after the log's end."""
     parts = SERIES * EPISODES
-    group = np.append(np.repeat(np.arange(SERIES), EPISODES), np.arange(SERIES, ITEMS - parts + SERIES))
+    group = np.append(
+        np.repeat(np.arange(SERIES), EPISODES), np.arange(SERIES, ITEMS - parts + SERIES)
+    )
     groups = int(group.max()) + 1
     episode = np.append(np.tile(np.arange(EPISODES), SERIES), np.full(ITEMS - parts, EPISODES - 1))
     follows = np.where(episode < EPISODES - 1, np.arange(ITEMS) + 1, -1)
     genre = random.randint(0, len(SEARCH_TEXTS), groups)[group]
     born = (OLDEST + (DAYS - OLDEST) * random.random_sample(groups))[group]
     length = np.clip(np.exp(6.2 + 0.7 * random.standard_normal(groups)), 60, 3600)[group]
-    appeal = np.exp(0.5 * random.standard_normal(ITEMS) - 0.15 * episode * (group < SERIES))
+    appeal = np.exp(0.3 * random.standard_normal(ITEMS) - 0.1 * episode * (group < SERIES))
     promise = random.standard_normal(ITEMS)
     # Shuffled, so that neither names nor neighbours tell.
     order = random.permutation(ITEMS)
     place = np.argsort(order)
     follows = np.where(follows[order] < 0, -1, place[follows[order]])
-    return Items(genre[order], born[order], length[order].round(), appeal[order], promise[order], follows)
+    return Items(
+        genre[order], born[order], length[order].round(), appeal[order], promise[order], follows
+    )
 
 
 def demand(items: Items, day: float) -> Floats:
@@ -149,7 +165,11 @@ def demand(items: Items, day: float) -> Floats:
 
 def moments(random: np.random.RandomState, count: int, first: float, last: float) -> Floats:
     """Draw moments in order, in days: two in three of them in the evening."""
-    hour = np.where(random.random_sample(count) < 0.67, random.normal(20, 1.5, count), 24 * random.random_sample(count))
+    hour = np.where(
+        random.random_sample(count) < 0.67,
+        random.normal(20, 1.5, count),
+        24 * random.random_sample(count),
+    )
     whole = random.randint(int(first), int(last), count)
     return np.sort(whole + np.clip(hour, 0, 23.99) / 24)
 
@@ -160,7 +180,8 @@ def watches(random: np.random.RandomState, users: Users, items: Items) -> Iterat
     for user, many in enumerate(random.multinomial(count, users.activity)):
         seen = np.zeros(ITEMS, np.bool_)
         last = -1
-        for day in moments(random, many, 0, DAYS + LATER_DAYS).tolist():
+        days = moments(random, many, users.joined[user], DAYS + LATER_DAYS).tolist()
+        for before, day in enumerate(days):
             device = int(random.choice(len(DEVICES), p=users.device[user]))
             search = random.random_sample() < SEARCHES
             genre = int(_drawn(random, users.liking[user])) if search else -1
@@ -170,7 +191,7 @@ def watches(random: np.random.RandomState, users: Users, items: Items) -> Iterat
             text = texts[random.randint(len(texts))] if search else ""
             higher = chance > chance[item]
             unseen = -1 if seen[item] else int((higher & ~seen).sum())
-            yield Watch(user, item, day, DEVICES[device], text, int(higher.sum()), unseen, last >= 0)
+            yield Watch(user, item, day, DEVICES[device], text, int(higher.sum()), unseen, before)
             seen[item], last = True, item
 
 
@@ -179,7 +200,14 @@ def _drawn(random: np.random.RandomState, weights: Floats) -> int:
 
 
 def chances(
-    users: Users, items: Items, user: int, day: float, device: int, genre: int, seen: Bools, last: int
+    users: Users,
+    items: Items,
+    user: int,
+    day: float,
+    device: int,
+    genre: int,
+    seen: Bools,
+    last: int,
 ) -> Floats:
     """Return the chance (V,) of each item to be watched next. genre: what was searched for, or -1."""
     z = (np.log(items.length) - 6.2) / 0.7
@@ -210,11 +238,11 @@ def impressions(
     user, item = np.repeat(who, SHOWN), np.concatenate(picked)
     position = np.tile(np.arange(1, SHOWN + 1), visits)
     liking = np.log(users.liking[user, items.genre[item]])
-    chance = _sigmoid(-1.3 + 0.5 * liking + 0.7 * items.promise[item] - 0.8 * np.log(position))
-    part = _sigmoid(-0.3 + 0.4 * liking - 0.9 * items.promise[item])
+    chance = _sigmoid(-0.9 + 0.7 * liking + 0.8 * items.promise[item] - 0.9 * np.log(position))
+    part = _sigmoid(-0.2 + 0.6 * liking - 1.0 * items.promise[item])
     clicked = random.random_sample(len(item)) < chance
     length = items.length[item]
-    share = np.where(clicked, random.beta(4 * part, 4 * (1 - part)), 0.0)
+    share = np.where(clicked, random.beta(6 * part, 6 * (1 - part)), 0.0)
     watched = np.where(clicked, np.maximum(length * share, 1), 0).round().astype(np.int64)
     liked = clicked & (random.random_sample(len(item)) < _sigmoid(4 * share - 2.5))
     return Shown(
@@ -250,7 +278,7 @@ def world(seed: int = SEED) -> World:
     every = sorted(watches(random, users, items), key=lambda watch: watch.day)
     later = [watch for watch in every if watch.day >= DAYS]
     before = impressions(random, users, items, VISITS, 0, DAYS)
-    after = impressions(random, users, items, VISITS // 4, DAYS, DAYS + LATER_DAYS)
+    after = impressions(random, users, items, LATER_VISITS, DAYS, DAYS + LATER_DAYS)
     files = {
         "watches.tsv": watch_table(every[: -len(later)]),
         "later-watches.tsv": watch_table(later),
@@ -301,18 +329,26 @@ def ceiling(made: World) -> dict[str, float]:
     The watch time that pairs lose is least by E[T] / (1 - P), P being the chance of a click; seconds
     are best told by E[T], clicks by P.
     """
-    watched = [watch for watch in made.watched if watch.known]
+    watched = [watch for watch in made.watched if watch.before]
     unseen = np.array([watch.unseen_rank for watch in watched])
     shown = made.shown
     expected = shown.chance * shown.seconds
-    pairs = watch_time_pairs(expected / (1 - shown.chance), shown.watched, shown.clicked, shown.user)
+    pairs = watch_time_pairs(
+        expected / (1 - shown.chance), shown.watched, shown.clicked, shown.user
+    )
+    before = np.array([watch.before for watch in watched])
+    found = np.array([watch.rank < 10 for watch in watched])
     return {
-        "hr@10": float(np.mean([watch.rank < 10 for watch in watched])),
+        "hr@10": float(found.mean()),
         "unseen.hr@10": float(np.mean((unseen >= 0) & (unseen < 10))),
         "per_user_loss": pairs.loss,
         "bias": float(expected.mean() / shown.watched.mean()),
         "auc": auc(shown.chance, shown.clicked),
         "spearman": spearman(expected, shown.watched),
+        **{
+            f"history_{name}.hr@10": float(found[(before >= low) & (before < high)].mean())
+            for name, low, high in DEPTHS
+        },
     }
 
 
