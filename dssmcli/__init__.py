@@ -1,4 +1,4 @@
-"""Semantic matching of short texts with models of the DSSM family, and multi-task models of tables.
+"""Semantic matching of short texts with models of the DSSM family, and recommenders.
 
 >>> import dssmcli
 >>> model = dssmcli.load("dssm-model")          # doctest: +SKIP
@@ -12,6 +12,12 @@ A run of tables (`dssm train-rec`) predicts columns:
 >>> shop = dssmcli.load_predictor("shop")        # doctest: +SKIP
 >>> shop.predict({"device": ["phone"], "age": ["42"]})  # doctest: +SKIP
 array([[0.0871, 4.2031]])
+
+Runs of logs (`dssm train-rec youtube-candidates`, `youtube-ranking`) recommend items:
+
+>>> recommender = dssmcli.load_recommender("candidates")   # doctest: +SKIP
+>>> recommender.items_for([["i7", "i3"]], 2)     # doctest: +SKIP
+[[('i4', 0.4127), ('i9', 0.3961)]]
 """
 
 from __future__ import annotations
@@ -22,9 +28,18 @@ if TYPE_CHECKING:
     from dssmcli.serving.encoder import Encoder as Model
     from dssmcli.serving.loading import load
     from dssmcli.serving.predictor import Predictor, load_predictor
+    from dssmcli.serving.recommender import Recommender, load_recommender
 
 __version__ = "0.1.0"
-__all__ = ["Model", "Predictor", "__version__", "load", "load_predictor"]
+__all__ = [
+    "Model",
+    "Predictor",
+    "Recommender",
+    "__version__",
+    "load",
+    "load_predictor",
+    "load_recommender",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -41,6 +56,10 @@ def __getattr__(name: str) -> Any:
         from dssmcli.serving import predictor
 
         return getattr(predictor, name)
+    if name in ("Recommender", "load_recommender"):
+        from dssmcli.serving import recommender
+
+        return getattr(recommender, name)
     raise AttributeError(f"module 'dssmcli' has no attribute {name!r}")
 
 

@@ -154,7 +154,8 @@ def settings_for(watches: float, items: int) -> dict[str, Any]:
     With long histories an item is seldom watched again, and much is known of a user: what counts is
     where in the history things stand, and that what was seen is not shown again. With short ones
     the last watch counts by itself, and watches are left out so that no single one is relied on.
-    Many items have shorter vectors, so that memory does not grow out of bounds.
+    Many items have shorter vectors, and no rules against what was seen, for which as many rows of
+    the items' tables would have to be changed again at each step.
     """
     if watches >= LONG:
         found: dict[str, Any] = {}
@@ -163,11 +164,11 @@ def settings_for(watches: float, items: int) -> dict[str, Any]:
         found |= {"watch_dropout": 0.3, "learning_rate": 1e-2}
     if items > _MANY:
         width = 64 if items <= 3 * _MANY else 32
-        found |= {"embedding": width, "dim": width}
+        found |= {"embedding": width, "dim": width, "echo": False, "seen": 0}
     return found
 
 
-_MANY = 100_000
+_MANY = 50_000
 
 
 def sized_watches(

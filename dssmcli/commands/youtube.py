@@ -65,7 +65,7 @@ log_options = together(
     ),
 )
 _FEW = f"where users have under {LONG} watches"
-_WIDTH = "[default: 128, less for over 100,000 items]"
+_WIDTH = "[default: 128, less for over 50,000 items]"
 _setting = setting_of(CandidatesConfig(), CandidatesTrainConfig())
 _log_options = together(
     click.argument("files", nargs=-1, required=True, metavar="WATCHES...|-"),

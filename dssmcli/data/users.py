@@ -37,6 +37,12 @@ class Users(NamedTuple):
     time: npt.NDArray[np.float64]
 
 
+def users_of(histories: Iterable[Iterable[str]], columns: WatchColumns) -> Users:
+    """Return nameless users, given the ids of the items that each watched, the oldest first."""
+    block = [_User("", [*map(str, items)], [], {}, np.nan) for items in histories]
+    return _joined(block, columns)
+
+
 class Placed(NamedTuple):
     """Watches as places in a catalogue: flat[ends[i]:ends[i + 1]] are user i's, the oldest first;
     `unknown` others are of items that the catalogue lacks."""

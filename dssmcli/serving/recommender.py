@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.moments import Ints, Moments, histories, no_context
-from dssmcli.data.users import Placed, Users, placed
+from dssmcli.data.users import Placed, Users, placed, users_of
 from dssmcli.neighbours import Found
-from dssmcli.serving.candidates import Candidates
-from dssmcli.serving.ranker import Ranker
+from dssmcli.serving.candidates import Candidates, load_candidates
+from dssmcli.serving.ranker import Ranker, load_ranker
 
 Floats = npt.NDArray[np.float32]
 
@@ -64,6 +65,17 @@ class Recommender:
         chosen = [[items[p] for p in row if p >= 0] for row in places]
         ranked = self.ranker.rank(users, chosen, places.shape[1])
         return _reranked(places, found.scores, ranked, count)
+
+    def items_for(
+        self, histories: Iterable[Iterable[str]], count: int = 10
+    ) -> list[list[tuple[str, float]]]:
+        """Return for each history, ids the oldest first, the best items with their scores."""
+        found = self.recommend(users_of(histories, self.candidates.columns), count)
+        items, scores = self.candidates.catalogue.items, next(iter(found.figures.values()))
+        return [
+            [(items[p], float(score)) for p, score in zip(row, numbers, strict=True) if p >= 0]
+            for row, numbers in zip(found.places.tolist(), scores.tolist(), strict=True)
+        ]
 
     def vectors(self, users: Users) -> Floats:
         """Return the vectors (n, D) of users."""
@@ -132,3 +144,15 @@ def _reranked(
         np.take_along_axis(places, order, 1),
         {name: np.take_along_axis(values, order, 1) for name, values in figures.items()},
     )
+
+
+def load_recommender(
+    candidates: str | Path | None = None, ranker: str | Path | None = None
+) -> Recommender:
+    """Load a run of candidates (None: $DSSM_MODEL, else ./dssm-model), and one of ranking if named.
+
+
+    Raises RunError when one is missing, damaged, newer than this program or no such run.
+    """
+    found = load_candidates(candidates)
+    return Recommender(found, None if ranker is None else load_ranker(ranker))

@@ -324,31 +324,37 @@ def _table(names: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> bytes:
 
 
 def ceiling(made: World) -> dict[str, float]:
-    """Return the figures of the true chances on the later logs.
+    """Return the figures of the true chances on the later logs, named as `dssm eval` names them."""
+    return {**candidates_ceiling(made.watched), **ranking_ceiling(made.shown)}
+
+
+def candidates_ceiling(later: list[Watch]) -> dict[str, float]:
+    """Return how often what was watched is among the ten items of the highest chances."""
+    watched = [watch for watch in later if watch.before]
+    before = np.array([watch.before for watch in watched])
+    found = np.array([watch.rank < 10 for watch in watched])
+    figures = {
+        "hr@10": float(found.mean()),
+        "unseen.hr@10": float(np.mean([0 <= watch.unseen_rank < 10 for watch in watched])),
+    }
+    for name, least, more in DEPTHS:
+        figures[f"history_{name}.hr@10"] = float(found[(before >= least) & (before < more)].mean())
+    return figures
+
+
+def ranking_ceiling(shown: Shown) -> dict[str, float]:
+    """Return the figures of the true expectations.
 
     The watch time that pairs lose is least by E[T] / (1 - P), P being the chance of a click; seconds
     are best told by E[T], clicks by P.
     """
-    watched = [watch for watch in made.watched if watch.before]
-    unseen = np.array([watch.unseen_rank for watch in watched])
-    shown = made.shown
     expected = shown.chance * shown.seconds
-    pairs = watch_time_pairs(
-        expected / (1 - shown.chance), shown.watched, shown.clicked, shown.user
-    )
-    before = np.array([watch.before for watch in watched])
-    found = np.array([watch.rank < 10 for watch in watched])
+    odds = expected / (1 - shown.chance)
     return {
-        "hr@10": float(found.mean()),
-        "unseen.hr@10": float(np.mean((unseen >= 0) & (unseen < 10))),
-        "per_user_loss": pairs.loss,
+        "per_user_loss": watch_time_pairs(odds, shown.watched, shown.clicked, shown.user).loss,
         "bias": float(expected.mean() / shown.watched.mean()),
         "auc": auc(shown.chance, shown.clicked),
         "spearman": spearman(expected, shown.watched),
-        **{
-            f"history_{name}.hr@10": float(found[(before >= low) & (before < high)].mean())
-            for name, low, high in DEPTHS
-        },
     }
 
 
