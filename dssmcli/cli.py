@@ -103,7 +103,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 def dssm(debug: bool) -> None:
     """Semantic matching of short texts: train on click logs, encode, score, evaluate.
 
-    And several labels from one table: train-rec, predict, gates; eval measures these runs, too.
+    And recommenders under train-rec: several labels from one table (predict, gates), and YouTube's
+    two stages (recommend, predict); eval measures these runs, too.
     """
 
 

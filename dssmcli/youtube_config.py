@@ -120,7 +120,6 @@ class CandidatesTrainConfig(DecayConfig):
     dropout: float = 0.3
     input_dropout: float = 0.3
     watch_dropout: float = 0.0
-    label_smoothing: float = 0.0
     lists_from: int = 50_000
 
     def __post_init__(self) -> None:
@@ -132,7 +131,7 @@ class CandidatesTrainConfig(DecayConfig):
         between("user_cap", self.user_cap, 0)
         between("valid_most", self.valid_most, 1)
         between("lists_from", self.lists_from, 0)
-        for name in ("dropout", "input_dropout", "watch_dropout", "label_smoothing"):
+        for name in ("dropout", "input_dropout", "watch_dropout"):
             between(name, getattr(self, name), 0, 0.95)
 
 
@@ -177,8 +176,15 @@ def sized_watches(
     """Return the config with what is 0 or `auto` made to fit the examples and items.
 
     Where the items' tables are so large that they are changed row by row, there is no running mean
-    of the weights: it would be of all rows.
+    of the weights: it would be of all rows. Raises ConfigError for what cannot be there either.
     """
+    sparse = is_sparse(model, items)
+    for name in ("embedding_decay", "clip_norm"):
+        if sparse and getattr(config, name):
+            raise ConfigError(
+                f"{name} is {getattr(config, name)}, expected 0: of {items:,} items only the rows "
+                "that a step has used are changed."
+            )
     softmax = config.softmax
     if softmax == "auto":
         softmax = "full" if items <= FULL_ITEMS else "sampled"
@@ -194,7 +200,7 @@ def sized_watches(
         batch_size=batch,
         epochs=epochs,
         eval_steps=config.eval_steps or max(1, math.ceil(examples / batch)),
-        averaging=0.0 if is_sparse(model, items) else config.averaging,
+        averaging=0.0 if sparse else config.averaging,
     )
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Trains on the examples, then evaluates, encodes, scores and predicts: demo.sh FOLDER.
+# Trains on the examples, then evaluates, encodes, scores, predicts and recommends: demo.sh FOLDER.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -31,4 +31,8 @@ show "dssm train-rec mmoe visits.csv -o shop --overwrite --ignore day --task bou
 show 'dssm eval -m shop heldout.csv'
 show 'dssm predict -m shop --keep visit heldout.csv | head -n 4'
 show 'dssm gates -m shop heldout.csv'
+cp "$here/recommend"/*.tsv .
+show 'dssm train-rec youtube-candidates watches.tsv -o candidates --overwrite'
+show 'dssm train-rec youtube-ranking --outcome liked impressions.tsv -o ranking --overwrite'
+show 'dssm recommend -m candidates --ranker ranking --reasons -k 2 watches.tsv | head -n 5'
 printf '\nThe runs are in %s: try  dssm score -m %s/en "a query" "a title"\n' "$1" "$1"

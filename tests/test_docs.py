@@ -39,6 +39,8 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, example_name in (("visits.csv", "visits.csv"), ("new-visits.csv", "heldout.csv")):
         table = (ROOT / "examples" / "multitask" / example_name).read_text("utf-8")
         (folder / name).write_text("".join(table.splitlines(keepends=True)[:401]), "utf-8")
+    for path in sorted((ROOT / "examples" / "recommend").glob("*.tsv")):
+        (folder / path.name).write_text(path.read_text("utf-8"), "utf-8")
     return folder
 
 
@@ -86,7 +88,8 @@ def test_twins_show_the_same_commands_and_figures(english: str, chinese: str) ->
 
 def test_the_page_of_commands_has_every_subcommand() -> None:
     written = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    for name in (*COMMANDS, *(f"train-rec {arch}" for arch in ARCHS)):
+    logs = ("youtube-candidates", "youtube-ranking")
+    for name in (*COMMANDS, *(f"train-rec {arch}" for arch in (*ARCHS, *logs))):
         assert f"\n## dssm {name}\n" in written
 
 

@@ -15,6 +15,8 @@ BELOW = {
     "config": {"errors"},
     "presets": {"errors", "config"},
     "rec_config": {"errors", "config"},
+    "youtube_config": {"errors", "config"},
+    "neighbours": set(),
     "metrics": {"errors"},
     "rankings": {"errors", "metrics"},
     "weighted": {"metrics"},
@@ -23,20 +25,20 @@ BELOW = {
     "run": {"errors", "config", "atomic"},
     "text": {"errors", "config", "run", "metrics"},
     "data": {"errors", "atomic", "config", "run", "metrics", "text"},
-    "models": {"errors", "config", "rec_config", "text"},
+    "models": {"errors", "config", "rec_config", "youtube_config", "text"},
     "serving": {
         *("errors", "atomic", "config", "run", "metrics", "rankings", "text", "data"),
-        *("weighted", "bootstrap", "calibration", "rec_config"),
+        *("weighted", "bootstrap", "calibration", "rec_config", "youtube_config", "neighbours"),
     },
     "training": {
         *("errors", "config", "presets", "run", "metrics", "rankings", "text", "data", "models"),
-        *("calibration", "__init__", "rec_config"),
+        *("calibration", "__init__", "rec_config", "youtube_config", "neighbours"),
     },
     "pace": set(),
     "display": {"pace"},
     "commands": {
         *("errors", "atomic", "config", "presets", "run", "display", "text", "data", "serving"),
-        *("pace", "training", "bootstrap", "rec_config"),
+        *("pace", "training", "bootstrap", "rec_config", "youtube_config"),
     },
     "cli": {"errors", "commands", "__init__"},
     "__main__": {"cli"},
@@ -105,7 +107,7 @@ def test_torch_is_imported_only_where_models_learn() -> None:
 
 def test_commands_import_only_click_and_light_modules_at_the_top() -> None:
     light = {"click", "dssmcli.errors", "dssmcli.config", "dssmcli.presets", "dssmcli.commands"}
-    light |= {"dssmcli.rec_config"}
+    light |= {"dssmcli.rec_config", "dssmcli.youtube_config"}
     for path in FILES:
         if room(path) != "commands":
             continue

@@ -39,6 +39,8 @@ _EPILOG = """\b
 Example:
   dssm train-rec mmoe visits.csv --task bought --task minutes:regression
   dssm predict new-visits.csv > predicted.tsv
+  dssm train-rec youtube-candidates watches.tsv -o candidates
+  dssm recommend -m candidates watches.tsv
 """
 _EXAMPLE = """\b
 Example:
@@ -149,16 +151,22 @@ _training_options = together(
 
 @click.group(
     "train-rec",
-    short_help="Train a model of several labels on tables.",
+    short_help="Train a recommender's model on tables or logs.",
     context_settings=CONTEXT,
     epilog=_EPILOG,
 )
 def command() -> None:
-    """Train a recommender's model: several labels (tasks) from one table, learned together.
+    """Train a recommender's model.
 
-    A TABLE is CSV or TSV with a header line, gzipped or not. Every column that is no task is a
-    feature unless you --ignore it. What each one is, is found out, printed and kept in the run:
-    texts are categories, numbers are numbers, and those of which there are few are both.
+    shared-bottom, mmoe, single-task: several labels (tasks) from one TABLE, learned together. Every
+    column that is no task is a feature unless you --ignore it. What each one is, is found out,
+    printed and kept in the run: texts are categories, numbers are numbers, and those of which there
+    are few are both.
+
+    youtube-candidates, youtube-ranking: what a user may watch next, out of all items, from a log of
+    watches; and how long it will be watched, from a log of impressions. `dssm recommend` uses both.
+
+    Tables and logs are CSV or TSV with a header line, gzipped or not.
     """
 
 

@@ -171,7 +171,6 @@ _softmax_options = together(
         float,
         f"Share of a history's watches left out at each step.  [default: 0, or 0.3 {_FEW}]",
     ),
-    _setting("--label-smoothing", float, "Probability that is spread over all items."),
     _setting("--weight-decay", float, "Decoupled decay of the tower's weights."),
     _setting("--embedding-decay", float, "Decoupled decay of the embeddings."),
     _setting("--lists-from", int, "Items from which on they are searched by lists, 0 for never."),

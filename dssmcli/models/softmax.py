@@ -10,14 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def full_softmax(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+def full_softmax(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of -log P(target), logits (B, V) of all items, targets (B,) int64."""
-    return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+    return functional.cross_entropy(logits, targets)
 
 
-def sampled_softmax(
-    positive: Tensor, sampled: Tensor, expected: Tensor, same: Tensor, smoothing: float = 0.0
-) -> Tensor:
+def sampled_softmax(positive: Tensor, sampled: Tensor, expected: Tensor, same: Tensor) -> Tensor:
     """Return an estimate of the mean of -log P(target) whose gradient tends to the full one's.
 
     positive: (B,) logits of the targets. sampled: (B, n) logits of items drawn with replacement,
@@ -28,12 +26,7 @@ def sampled_softmax(
     """
     others = (sampled - expected.log()).masked_fill(same, -torch.inf)
     logits = torch.cat([positive[:, None], others], dim=1)
-    loss = functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64))
-    if not smoothing:
-        return loss
-    # As label smoothing has it: some of the probability goes to all items alike.
-    spread = torch.logsumexp(logits, dim=1) - sampled.mean(dim=1)
-    return (1 - smoothing) * loss + smoothing * spread.mean()
+    return functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64))
 
 
 class ItemSampler:

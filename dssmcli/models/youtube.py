@@ -187,7 +187,7 @@ def pooled(bag: Tensor, shares: Tensor, table: Tensor, sparse: bool) -> Tensor:
     B L rows, and to scatter their gradients.
     """
     count, pools = shares.shape[:2]
-    if len(table) <= _DENSE_ROWS:
+    if not sparse and len(table) <= _DENSE_ROWS:
         places = bag[:, None].expand(-1, pools, -1)
         times = shares.new_zeros(count, pools, len(table)).scatter_add(2, places, shares)
         return (times.flatten(0, 1) @ table).view(count, pools, -1)

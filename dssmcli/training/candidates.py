@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from dssmcli.models.youtube import Candidates, MomentTensors
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.evaluation import Evaluation, evaluated
 from dssmcli.training.joint import JointOptimizer
-from dssmcli.training.loop import Step, StepLoss
+from dssmcli.training.loop import Step, StepLoss, decaying_optimizer
 from dssmcli.training.order import Order
 from dssmcli.training.state import TrainState, steps_and_evaluations
 from dssmcli.training.watchtask import WatchTask
@@ -43,29 +42,18 @@ def new_state(task: WatchTask) -> CandidatesState:
 
 
 _TABLES = ("items", "targets", "seen", "tokens")
-
-
-_PLACES = ("places", "echo", "seen_places")
+_STILL = ("places", "echo", "seen_places")
 
 
 def _optimizer(config: CandidatesTrainConfig, model: Candidates) -> torch.optim.Optimizer:
-    """Return the optimiser: large tables are changed row by row, others decay in their own way."""
+    """Return the optimiser; large tables are changed row by row, by one of their own."""
     named = dict(model.named_parameters())
+    if not model.sparse:
+        return decaying_optimizer(config, named, _TABLES, _STILL)
     tables = [named.pop(name) for name in _TABLES if name in named]
-    biases = [named.pop(name) for name in [*named] if name.startswith("bias") or name in _PLACES]
-    groups: list[dict[str, Any]] = [
-        {"params": [*named.values()], "weight_decay": config.weight_decay},
-        {"params": biases, "weight_decay": 0.0},
-    ]
-    if not model.sparse:
-        groups.append({"params": tables, "weight_decay": config.embedding_decay})
-    if config.optimizer == "sgd":
-        every = groups if not model.sparse else [*groups, {"params": tables}]
-        return torch.optim.SGD(every, lr=config.learning_rate)
-    dense = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-    if not model.sparse:
-        return dense
-    return JointOptimizer(dense, torch.optim.SparseAdam(tables, lr=config.learning_rate))
+    kind = torch.optim.SGD if config.optimizer == "sgd" else torch.optim.SparseAdam
+    dense = decaying_optimizer(config, named, (), _STILL)
+    return JointOptimizer(dense, kind(tables, lr=config.learning_rate))
 
 
 def steps_in_all(task: WatchTask) -> int:
@@ -128,7 +116,7 @@ def _loss_of(task: WatchTask, state: CandidatesState) -> Callable[[Tensor, Tenso
 
         def full(users: Tensor, targets: Tensor) -> Tensor:
             logits = model.scale * (users @ model.vectors().T)
-            return full_softmax(logits, targets, config.label_smoothing)
+            return full_softmax(logits, targets)
 
         return full
     sampler = ItemSampler(torch.from_numpy(task.catalogue.counts), config.negative_power)

@@ -32,9 +32,16 @@ class JointOptimizer(torch.optim.Optimizer):
             part.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return both states, the second's parameters numbered after the first's."""
+        """Return both states, the second's parameters numbered after the first's.
+
+        All of a parameter's state is tensors, as checkpoints have them: SparseAdam counts its steps
+        in plain integers.
+        """
         first, second = (part.state_dict() for part in self._parts)
-        moved = {index + self._sizes[0]: value for index, value in second["state"].items()}
+        moved = {
+            index + self._sizes[0]: {name: _tensor(each) for name, each in value.items()}
+            for index, value in second["state"].items()
+        }
         return {"state": {**first["state"], **moved}, "parts": (first, second)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -44,6 +51,15 @@ class JointOptimizer(torch.optim.Optimizer):
         states: tuple[dict[int, Any], dict[int, Any]] = ({}, {})
         for index, value in state_dict["state"].items():
             late = index >= border
-            states[late][index - border if late else index] = value
+            states[late][index - border if late else index] = _counted(value) if late else value
         for part, plain, state in zip(self._parts, (first, second), states, strict=True):
             part.load_state_dict({**plain, "state": state})
+
+
+def _tensor(value: torch.Tensor | float) -> torch.Tensor:
+    return value if isinstance(value, torch.Tensor) else torch.tensor(float(value))
+
+
+def _counted(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a parameter's state with its steps as SparseAdam counts them."""
+    return {name: int(value) if name == "step" else value for name, value in state.items()}

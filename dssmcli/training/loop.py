@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -48,16 +48,19 @@ def optimizer_for(config: OptimConfig, parameters: Sequence[nn.Parameter]) -> to
     return torch.optim.Adam(parameters, lr=config.learning_rate, fused=True)
 
 
-def decayed_groups(
-    config: DecayConfig, model: nn.Module, embeddings: Sequence[str]
+def decaying_optimizer(
+    config: DecayConfig,
+    named: Mapping[str, nn.Parameter],
+    embeddings: Sequence[str],
+    still: Sequence[str] = (),
 ) -> torch.optim.Optimizer:
-    """Return the optimiser: weights, embeddings and biases decay each in their own way.
+    """Return the optimiser of some parameters: weights and embeddings decay each in their own way.
 
-    embeddings: the last parts of their names. Whatever has `bias` in its name does not decay.
+    embeddings: the last parts of their names. still: names of what does not decay, beside whatever
+    has `bias` in its name.
     """
-    named = dict(model.named_parameters())
     tables = [name for name in named if name.rpartition(".")[2] in embeddings]
-    biases = [name for name in named if "bias" in name]
+    biases = [name for name in named if "bias" in name or name in still]
     rest = [name for name in named if name not in (*tables, *biases)]
     groups: list[dict[str, Any]] = [
         {"params": [named[name] for name in names], "weight_decay": decay}

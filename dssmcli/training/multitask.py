@@ -19,7 +19,7 @@ from dssmcli.data.tasks import Target
 from dssmcli.models.multitask import Multitask, SingleTask, build_multitask, task_losses
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.evaluation import Evaluation, evaluated
-from dssmcli.training.loop import Step, StepLoss, decayed_groups
+from dssmcli.training.loop import Step, StepLoss, decaying_optimizer
 from dssmcli.training.order import Order
 from dssmcli.training.state import TrainState, steps_and_evaluations
 from dssmcli.training.tabletask import TableTask
@@ -42,7 +42,7 @@ def new_state(task: TableTask) -> MultitaskState:
     torch.manual_seed(task.config.seed)
     model = build_multitask(task.model, task.sizes, task.config)
     model.begin_at(torch.tensor([*map(_base, task.targets, task.train.labels.T)]))
-    optimizer = decayed_groups(task.config, model, _EMBEDDINGS)
+    optimizer = decaying_optimizer(task.config, dict(model.named_parameters()), _EMBEDDINGS)
     return MultitaskState(model, optimizer, WeightAverage(model, task.config.averaging))
 
 

@@ -16,12 +16,13 @@ from dssmcli.data.places import Floats32
 from dssmcli.models.ranking import Ranking, ranking_losses
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.evaluation import Evaluation, evaluated
-from dssmcli.training.loop import Step, StepLoss, decayed_groups
+from dssmcli.training.loop import Step, StepLoss, decaying_optimizer
 from dssmcli.training.order import Order
 from dssmcli.training.rankingtask import RankingTask
 from dssmcli.training.state import TrainState, steps_and_evaluations
 
 _AT_ONCE = 4096
+_EMBEDDINGS = ("items", "categories")
 _WEIGHTS = {"watch_time": 1.0, "click": 1.0, "odds": 0.5}
 """What the heads' losses weigh; docs/lab-notes.md says what was tried."""
 
@@ -44,7 +45,7 @@ def new_state(task: RankingTask) -> RankingState:
         "odds": -math.log(1 - share),
     }
     model.begin_at(torch.tensor([begin[head] for head in task.model.heads]))
-    optimizer = decayed_groups(task.config, model, ("items", "categories"))
+    optimizer = decaying_optimizer(task.config, dict(model.named_parameters()), _EMBEDDINGS)
     return RankingState(model, optimizer, WeightAverage(model, task.config.averaging))
 
 

@@ -124,7 +124,11 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
             "one after the other."
         )
     schema, context = _context(watches, columns, last, say)
-    config = sized_watches(config, model, len(train), len(catalogue.items))
+    examples = len(train)
+    if config.user_cap:
+        per_user = np.bincount(watches.user[train], minlength=len(watches.users))
+        examples = int(np.minimum(per_user, config.user_cap).sum())
+    config = sized_watches(config, model, examples, len(catalogue.items))
     _tell_task(catalogue, train, held, config, say)
     time = watches.time[last] if watches.time is not None else np.zeros(1)
     return WatchTask(
