@@ -24,6 +24,7 @@ _USER_PRIOR, _ITEM_PRIOR = 10.0, 5.0
 _PAIRS = 1 << 32
 """A pair's key is so many times its user, and its item."""
 _MEASURES = ("impressions", "clicks", "watched", "log_watched")
+WATCHED = _MEASURES.index("watched")
 
 
 class Sums(NamedTuple):
@@ -414,7 +415,7 @@ def _entity(
     count, clicks, watched = sums[:, 0], sums[:, 1], sums[:, 2]
     known = [1, 2, 3, *range(len(_MEASURES), len(_MEASURES) + outcomes)]
     rates = [(sums[:, k] + prior * means[k]) / (count + prior) for k in known]
-    each = (watched + prior * means[2]) / (clicks + prior * max(means[1], 1e-9))
+    each = (watched + prior * means[WATCHED]) / (clicks + prior * max(means[1], 1e-9))
     return [count, *rates, each, time - past.last, time - past.clicked]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from dssmcli.data.catalogue import Catalogue
 from dssmcli.data.chronicle import (
+    WATCHED,
     Chronicle,
-    Known,
     LastShown,
     feature_names,
     known_before,
@@ -111,76 +111,116 @@ def build_ranking_task(
     """
     where = ", ".join(map(name_of, given.sources))
     log, columns = read_impressions(given.sources, given.columns, bad_rows)
-    later, valid_digest = None, None
+    later = None
     if given.valid_sources:
         later, _ = read_impressions(given.valid_sources, columns, bad_rows)
-        valid_digest = later.digest
-    held = 0 if later is not None else round(config.valid_share * len(log))
-    trained = len(log) - held
-    first = int(config.warm_share * trained)
-    _check(log, first, trained, where)
+    cut = _cut(log, config, held_apart=later is not None)
+    _check(log, cut, where)
     _tell(log, columns, say)
-    categorical, numeric = _columns(log, given.features, trained, columns, say)
-    own = numbers_of(log, numeric)
-    means = measures_of(log, own)[:trained].mean(axis=0)
-    start = Chronicle.empty(numeric, columns.outcomes, means)
-    parts = [(log, known_before(start, log, own, model.history))]
-    chronicle = parts[0][1].after()
-    if later is not None:
-        late = numbers_of(later, numeric)
-        parts.append((later, known_before(chronicle, later, late, model.history)))
-        chronicle, own = parts[1][1].after(), np.concatenate([own, late])
-    features = [found.features for _, found in parts]
-    numbers = np.concatenate([np.concatenate(features), own], axis=1)
+    categorical, numeric = _columns(log, given.features, cut.stop, columns, say)
+    known = _known(log, later, numeric, columns, cut, model.history)
+    numbers = np.concatenate([known.features, known.numbers], axis=1)
     names = [*feature_names(numeric, columns.outcomes), *numeric]
-    places = tuple(
-        place_of(name, values[first:trained]) for name, values in zip(names, numbers.T, strict=True)
-    )
-    described = RankingFeatures(categorical, places, numeric)
-    item = np.concatenate([found.item for _, found in parts])
-    history = _histories(parts)
-    codes = _codes(parts, described, where)
-    counts = np.bincount(item[:trained] - 1, minlength=len(chronicle.items)).astype(np.int64)
-    unit = float(log.watched[:trained].mean())
-    config = sized_impressions(config, trained - first)
-    everything = np.arange(len(numbers))
+    places = [place_of(name, values[cut]) for name, values in zip(names, numbers.T, strict=True)]
+    features = RankingFeatures(categorical, tuple(places), numeric)
+    codes = np.concatenate([_codes(each, features, where) for each in known.logs])
     task = RankingTask(
-        model,
-        config,
-        columns,
-        described,
-        Catalogue(chronicle.items, counts, [], chronicle.users),
-        chronicle,
-        last_shown(item, codes, own),
-        item,
-        history,
-        codes,
-        numbers,
-        np.concatenate([each.clicked for each, _ in parts]),
-        np.concatenate([each.watched * each.clicked for each, _ in parts]) / means[2],
-        np.concatenate([_users(each, chronicle) for each, _ in parts]),
-        everything[first:trained],
-        everything[trained:],
-        unit,
-        log.digest,
-        valid_digest,
+        model=model,
+        config=sized_impressions(config, cut.stop - cut.start),
+        columns=columns,
+        features=features,
+        catalogue=_catalogue(known, cut.stop),
+        chronicle=known.chronicle,
+        last=last_shown(known.item, codes, known.numbers),
+        item=known.item,
+        history=known.history,
+        codes=codes,
+        numbers=numbers,
+        clicked=np.concatenate([each.clicked for each in known.logs]),
+        watched=known.watched / known.chronicle.means[WATCHED],
+        user=np.concatenate([_users(each, known.chronicle) for each in known.logs]),
+        train=np.arange(cut.start, cut.stop),
+        valid=np.arange(cut.stop, len(numbers)),
+        unit=float(log.watched[: cut.stop].mean()),
+        digest=log.digest,
+        valid_digest=None if later is None else later.digest,
     )
     _tell_task(task, say)
     return task
 
 
+def _cut(log: Impressions, config: RankingTrainConfig, held_apart: bool) -> slice:
+    """Return which impressions of the log are trained on."""
+    held = 0 if held_apart else round(config.valid_share * len(log))
+    trained = len(log) - held
+    return slice(int(config.warm_share * trained), trained)
+
+
+class _Known(NamedTuple):
+    """What was known before the impressions of a log, and of one that follows it, if any.
+
+    features, numbers: (N, F), from the logs and of their numeric columns. item: (N,), history:
+    (N, L), watched: (N,), seconds of clicked ones. chronicle: what is known after all of them.
+    """
+
+    logs: Sequence[Impressions]
+    features: Floats
+    numbers: Floats
+    item: Ints
+    history: Ints
+    watched: Floats
+    chronicle: Chronicle
+
+
+def _known(
+    log: Impressions,
+    later: Impressions | None,
+    numeric: tuple[str, ...],
+    columns: ImpressionColumns,
+    cut: slice,
+    most: int,
+) -> _Known:
+    logs = [log] if later is None else [log, later]
+    numbers = [numbers_of(each, numeric) for each in logs]
+    means = measures_of(log, numbers[0])[: cut.stop].mean(axis=0)
+    chronicle, found = Chronicle.empty(numeric, columns.outcomes, means), []
+    for each, own in zip(logs, numbers, strict=True):
+        found.append(known_before(chronicle, each, own, most))
+        chronicle = found[-1].after()
+    longest = max(known.history.shape[1] for known in found)
+    padded = [
+        np.pad(known.history, ((0, 0), (0, longest - known.history.shape[1]))) for known in found
+    ]
+    return _Known(
+        logs,
+        np.concatenate([known.features for known in found]),
+        np.concatenate(numbers),
+        np.concatenate([known.item for known in found]),
+        np.concatenate(padded),
+        np.concatenate([each.watched * each.clicked for each in logs]),
+        chronicle,
+    )
+
+
+def _catalogue(known: _Known, trained: int) -> Catalogue:
+    """Return the items with their impressions in training, and the users."""
+    items = known.chronicle.items
+    counts = np.bincount(known.item[:trained] - 1, minlength=len(items)).astype(np.int64)
+    return Catalogue(items, counts, [], known.chronicle.users)
+
+
 _FEWEST = 20
 
 
-def _check(log: Impressions, first: int, trained: int, where: str) -> None:
-    """Raise DataError unless there is something to learn from the impressions first:trained."""
-    clicked = log.clicked[first:trained]
-    if trained < _FEWEST or not 0 < clicked.sum() < len(clicked):
+def _check(log: Impressions, cut: slice, where: str) -> None:
+    """Raise DataError unless there is something to learn from the impressions of the cut."""
+    clicked = log.clicked[cut]
+    if cut.stop < _FEWEST or not 0 < clicked.sum() < len(clicked):
         raise DataError(
             f"{where}: {counted(len(clicked), 'impression')} to train on, of which "
             f"{int(clicked.sum()):,} are clicked: expected both kinds."
         )
-    if not (log.watched * log.clicked)[:trained].any():
+    if not (log.watched * log.clicked)[: cut.stop].any():
         raise DataError(f"{where}: no clicked impression was watched for longer than 0.")
 
 
@@ -221,25 +261,12 @@ def _columns(
     return found.schema.categorical, tuple(feature.name for feature in found.schema.numeric)
 
 
-def _histories(parts: Sequence[tuple[Impressions, Known]]) -> Ints:
-    longest = max(known.history.shape[1] for _, known in parts)
-    return np.concatenate(
-        [
-            np.pad(known.history, ((0, 0), (0, longest - known.history.shape[1])))
-            for _, known in parts
-        ]
-    )
-
-
-def _codes(
-    parts: Sequence[tuple[Impressions, Known]], features: RankingFeatures, where: str
-) -> Ints:
-    reader, codes = features.reader(), []
-    for log, _ in parts:
-        columns = [log.table.column(f.name, where) for f in features.categorical]
-        ids = [reader.ids(i, c.values)[c.codes] for i, c in enumerate(columns)]
-        codes.append(np.stack(ids, axis=1) if ids else np.zeros((len(log), 0), np.int64))
-    return np.concatenate(codes)
+def _codes(log: Impressions, features: RankingFeatures, where: str) -> Ints:
+    """Return the categories of impressions, (N, C)."""
+    reader = features.reader()
+    columns = [log.table.column(feature.name, where) for feature in features.categorical]
+    ids = [reader.ids(i, column.values)[column.codes] for i, column in enumerate(columns)]
+    return np.stack(ids, axis=1) if ids else np.zeros((len(log), 0), np.int64)
 
 
 def _users(log: Impressions, chronicle: Chronicle) -> Ints:

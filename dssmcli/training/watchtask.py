@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from dssmcli.data.catalogue import Catalogue, popular_first
 from dssmcli.data.examples import Examples, examples_of
@@ -25,6 +26,7 @@ from dssmcli.youtube_config import (
 )
 
 Say = Callable[[str], None]
+Bools = npt.NDArray[np.bool_]
 
 _FEWEST_WATCHES = 3
 """A user of fewer has too little to be both learned from and judged by."""
@@ -96,56 +98,99 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
 
     `say` gets a line for everything that was understood or decided, and every warning.
     """
-    watches, columns = read_watches(given.sources, given.columns, bad_rows)
-    digest, valid_digest = watches.digest, None
-    model, config = choose(float(watches.lengths.mean()), len(watches.items))
-    _tell(watches, columns, model, say)
-    last = np.ones(len(watches), np.bool_)
+    log, columns = read_watches(given.sources, given.columns, bad_rows)
+    model, config = choose(float(log.lengths.mean()), len(log.items))
+    _tell(log, columns, model, say)
+    later = None
     if given.valid_sources:
         later, _ = read_watches(given.valid_sources, columns, bad_rows)
-        valid_digest = later.digest
-        watches, last = followed(watches, later)
-        held = _some(np.flatnonzero(~last & _has_past(watches)), config)
-    else:
-        held = _held_out(watches, config)
-        last = ~_later(watches, held, config)
-    counts = np.bincount(watches.item[last], minlength=len(watches.items)).astype(np.int64)
-    catalogue = _catalogue(watches, counts, given.min_count)
-    watches = watches.renumbered(catalogue.items)
-    known = watches.item >= 0
-    if not known.all():
-        moved = np.cumsum(known) - 1
-        held = moved[held[known[held]]]
-        watches, last = watches.take(known), last[known]
-    train = np.flatnonzero(last & _has_past(watches))
+    cut = _cut(log, later, config)
+    catalogue = _catalogue(cut, given.min_count)
+    cut = _of_catalogue(cut, catalogue)
+    watches = cut.watches
+    train = np.flatnonzero(cut.trained & _has_past(watches))
     if not len(train):
-        raise DataError(
-            f"{', '.join(map(name_of, given.sources))}: no user has two watches to learn from, "
-            "one after the other."
-        )
-    schema, context = _context(watches, columns, last, say)
-    examples = len(train)
-    if config.user_cap:
-        per_user = np.bincount(watches.user[train], minlength=len(watches.users))
-        examples = int(np.minimum(per_user, config.user_cap).sum())
+        where = ", ".join(map(name_of, given.sources))
+        raise DataError(f"{where}: no user has two watches to learn from, one after the other.")
+    schema, context = _context(cut, columns, say)
+    examples = _examples_an_epoch(watches, train, config.user_cap)
     config = sized_watches(config, model, examples, len(catalogue.items))
-    _tell_task(catalogue, train, held, config, say)
-    time = watches.time[last] if watches.time is not None else np.zeros(1)
+    _tell_task(catalogue, train, cut.held, config, say)
+    time = np.zeros(1) if watches.time is None else watches.time[cut.trained]
     return WatchTask(
-        model,
-        config,
-        columns,
-        catalogue,
-        schema,
-        watches,
-        context,
-        train,
-        held,
-        float(time.max()),
-        float(time.max() - time.min()),
-        digest,
-        valid_digest,
+        model=model,
+        config=config,
+        columns=columns,
+        catalogue=catalogue,
+        schema=schema,
+        watches=watches,
+        context=context,
+        train=train,
+        valid=cut.held,
+        newest=float(time.max()),
+        span=float(time.max() - time.min()),
+        digest=log.digest,
+        valid_digest=None if later is None else later.digest,
     )
+
+
+class _Cut(NamedTuple):
+    """A log and what of it is used how: trained (N,) tells which watches may be learned from, held
+    are the places of those to validate on."""
+
+    watches: Watches
+    trained: Bools
+    held: Ints
+
+
+def _cut(log: Watches, later: Watches | None, config: CandidatesTrainConfig) -> _Cut:
+    """Set watches aside to validate on: of a log that follows, or as the settings say."""
+    if later is not None:
+        watches, first = followed(log, later)
+        return _Cut(watches, first, _some(np.flatnonzero(~first & _has_past(watches)), config))
+    trained = np.ones(len(log), np.bool_)
+    if not config.valid_share:
+        return _Cut(log, trained, np.zeros(0, np.int64))
+    if config.split == "time":
+        if log.time is None:
+            raise ConfigError("--split time needs a column of timestamps: --timestamp COLUMN.")
+        late = log.time > np.quantile(log.time, 1 - config.valid_share)
+        return _Cut(log, ~late, _some(np.flatnonzero(late & _has_past(log)), config))
+    users = np.flatnonzero(log.lengths >= _FEWEST_WATCHES)
+    most = min(config.valid_most, int(config.valid_share * len(log)))
+    random = np.random.default_rng([config.seed, 6])
+    held = np.sort(log.starts[1:][random.permutation(users)[:most]] - 1)
+    trained[held] = False
+    return _Cut(log, trained, held)
+
+
+def _some(places: Ints, config: CandidatesTrainConfig) -> Ints:
+    random = np.random.default_rng([config.seed, 6])
+    return np.sort(random.permutation(places)[: config.valid_most])
+
+
+def _of_catalogue(cut: _Cut, catalogue: Catalogue) -> _Cut:
+    """Return the watches of items that the catalogue has, numbered as it has them."""
+    watches = cut.watches.renumbered(catalogue.items)
+    known = watches.item >= 0
+    if known.all():
+        return cut._replace(watches=watches)
+    moved = np.cumsum(known) - 1
+    held = moved[cut.held[known[cut.held]]]
+    return _Cut(watches.take(known), cut.trained[known], held)
+
+
+def _examples_an_epoch(watches: Watches, train: Ints, cap: int) -> int:
+    """Return how many examples an epoch has, of each user no more than the cap, 0 for all."""
+    if not cap:
+        return len(train)
+    each = np.bincount(watches.user[train], minlength=len(watches.users))
+    return int(np.minimum(each, cap).sum())
+
+
+def _has_past(watches: Watches) -> Bools:
+    """Tell of each watch whether its user has watched something before, (N,)."""
+    return np.arange(len(watches)) > watches.starts[watches.user]
 
 
 def _tell(watches: Watches, columns: WatchColumns, model: CandidatesConfig, say: Say) -> None:
@@ -158,44 +203,10 @@ def _tell(watches: Watches, columns: WatchColumns, model: CandidatesConfig, say:
         )
 
 
-def _has_past(watches: Watches) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Tell of each watch whether its user has watched something before, (N,)."""
-    return np.arange(len(watches)) > watches.starts[watches.user]
-
-
-def _held_out(watches: Watches, config: CandidatesTrainConfig) -> Ints:
-    """Return the places of watches to validate on, in order."""
-    if not config.valid_share:
-        return np.zeros(0, np.int64)
-    if config.split == "time":
-        if watches.time is None:
-            raise ConfigError("--split time needs a column of timestamps: --timestamp COLUMN.")
-        moment = np.quantile(watches.time, 1 - config.valid_share)
-        return _some(np.flatnonzero((watches.time > moment) & _has_past(watches)), config)
-    users = np.flatnonzero(watches.lengths >= _FEWEST_WATCHES)
-    most = min(config.valid_most, int(config.valid_share * len(watches)))
-    random = np.random.default_rng([config.seed, 6])
-    return np.sort(watches.starts[1:][random.permutation(users)[:most]] - 1)
-
-
-def _some(places: Ints, config: CandidatesTrainConfig) -> Ints:
-    random = np.random.default_rng([config.seed, 6])
-    return np.sort(random.permutation(places)[: config.valid_most])
-
-
-def _later(
-    watches: Watches, held: Ints, config: CandidatesTrainConfig
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Tell which watches (N,) are not to be trained on: those held out, and all after them."""
-    if config.split == "time" and config.valid_share and watches.time is not None:
-        return np.asarray(watches.time > np.quantile(watches.time, 1 - config.valid_share))
-    later = np.zeros(len(watches), np.bool_)
-    later[held] = True
-    return later
-
-
-def _catalogue(watches: Watches, counts: Ints, min_count: int) -> Catalogue:
-    """Return the items that are watched often enough, the most watched first."""
+def _catalogue(cut: _Cut, min_count: int) -> Catalogue:
+    """Return the items that are watched often enough in training, the most watched first."""
+    watches = cut.watches
+    counts = np.bincount(watches.item[cut.trained], minlength=len(watches.items)).astype(np.int64)
     order = popular_first(watches.items, counts)
     order = order[counts[order] >= max(1, min_count)]
     if not len(order):
@@ -204,17 +215,12 @@ def _catalogue(watches: Watches, counts: Ints, min_count: int) -> Catalogue:
     return Catalogue(items, counts[order], watches.words, [])
 
 
-def _context(
-    watches: Watches,
-    columns: WatchColumns,
-    last: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    say: Say,
-) -> tuple[Schema, Examples | None]:
+def _context(cut: _Cut, columns: WatchColumns, say: Say) -> tuple[Schema, Examples | None]:
     """Return the features of the context columns, as the rows to train on have them."""
     if not columns.context:
         return Schema((), ()), None
-    table = Table(watches.context, len(watches), "")
-    found = understand(table.take(np.flatnonzero(last)), [], FeatureInput())
+    table = Table(cut.watches.context, len(cut.watches), "")
+    found = understand(table.take(np.flatnonzero(cut.trained)), [], FeatureInput())
     for line in [*found.lines, *(f"Warning: {warning}" for warning in found.warnings)]:
         say(line)
     return found.schema, examples_of(table, Reader(found.schema), [], "the log")
