@@ -96,12 +96,12 @@ class CandidatesTrainConfig(DecayConfig):
 
     `softmax` is over all items (`full`), over the positive and `negatives` drawn items (`sampled`),
     or what suits the number of items (`auto`). Items are drawn in proportion to their watches to
-    the power of `negative_power`. Predicted is one of the next `ahead` watches. An epoch has
-    `user_cap` examples of a user at most, 0 for all. `split`: validation is on the last watch of
-    users (`last`) or on what follows a moment (`time`), of `valid_share` of the watches,
-    `valid_most` examples at most. `watch_dropout` is the share of the watches of a history that are
-    left out, `input_dropout` of the numbers that go into the tower, `dropout` of those within. Of
-    `lists_from` items or more (0: never) the run has lists to search by.
+    the power of `negative_power`. An epoch has `user_cap` examples of a user at most, 0 for all.
+    `split`: validation is on the last watch of users (`last`) or on what follows a moment (`time`),
+    of `valid_share` of the watches, `valid_most` examples at most. `watch_dropout` is the share of
+    the watches of a history that are left out, `input_dropout` of the numbers that go into the
+    tower, `dropout` of those within. Of `lists_from` items or more (0: never) the run has lists to
+    search by.
     """
 
     learning_rate: float = 5e-3
@@ -115,7 +115,6 @@ class CandidatesTrainConfig(DecayConfig):
     negatives: int = 2000
     negative_power: float = 0.75
     user_cap: int = 0
-    ahead: int = 1
     split: str = "last"
     valid_most: int = 5000
     dropout: float = 0.3
@@ -130,7 +129,6 @@ class CandidatesTrainConfig(DecayConfig):
         between("negatives", self.negatives, 1, 10_000_000)
         between("negative_power", self.negative_power, 0, 2)
         between("user_cap", self.user_cap, 0)
-        between("ahead", self.ahead, 1, 10_000)
         between("valid_most", self.valid_most, 1)
         between("lists_from", self.lists_from, 0)
         for name in ("dropout", "input_dropout", "watch_dropout"):

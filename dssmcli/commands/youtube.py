@@ -164,9 +164,6 @@ _softmax_options = together(
     _setting("--negatives", int, "Items in the sample."),
     _setting("--negative-power", float, "They are drawn by their watches to this power."),
     _setting("--user-cap", int, "Examples of a user in an epoch at most, 0 for all."),
-    _setting(
-        "--ahead", int, "Predict one of so many next watches, drawn anew each time; 1 is the next."
-    ),
     _setting("--dropout", float, "Share of a layer's outputs left out at each step."),
     _setting("--input-dropout", float, "Share of the tower's inputs left out at each step."),
     _setting(

@@ -87,13 +87,13 @@ def train_candidates(
     `patience` evaluations in a row brought nothing better. The state is whole after an Evaluation.
     """
     config = task.config
-    order, ahead = order_of(task), _Ahead(task)
+    order = order_of(task)
     loss_of = _loss_of(task, state)
 
     def next_loss() -> StepLoss:
         places = order.batch(state.step)
         moments = tensors(task.moments(places))
-        targets = torch.from_numpy(task.watches.item[ahead(places)].astype(np.int64))
+        targets = torch.from_numpy(task.watches.item[places].astype(np.int64))
         return StepLoss(loss_of(state.model.users(moments), targets), {}, len(places))
 
     torch.set_num_threads(config.threads)
@@ -107,26 +107,6 @@ def train_candidates(
     yield from steps_and_evaluations(
         state, config, next_loss, steps_in_all(task), config.eval_steps, evaluate
     )
-
-
-class _Ahead:
-    """Chooses what is predicted before a watch: that watch, or by chance one of the next few.
-
-    Those stand for it where the order of a user's watches is half chance: what comes soon is nearly
-    as good an answer as what comes next, and there are more such answers to learn from.
-    """
-
-    def __init__(self, task: WatchTask) -> None:
-        self._most, self._user = task.config.ahead, task.watches.user
-        self._last = np.zeros(len(task.watches.users), np.int64)
-        np.maximum.at(self._last, self._user[task.train], task.train)
-
-    def __call__(self, places: Ints) -> Ints:
-        """Return the place of what is predicted before each of some places."""
-        if self._most == 1:
-            return places
-        further = torch.randint(self._most, (len(places),)).numpy()
-        return np.asarray(np.minimum(places + further, self._last[self._user[places]]))
 
 
 def _loss_of(task: WatchTask, state: CandidatesState) -> Callable[[Tensor, Tensor], Tensor]:

@@ -23,8 +23,6 @@ from dssmcli.training.state import TrainState, steps_and_evaluations
 
 _AT_ONCE = 4096
 _EMBEDDINGS = ("items", "categories")
-_WEIGHTS = {"watch_time": 1.0, "click": 1.0, "odds": 0.5}
-"""What the heads' losses weigh; docs/lab-notes.md says what was tried."""
 
 
 @dataclass
@@ -69,7 +67,7 @@ def train_ranking(
     """
     config = task.config
     order, lost = order_of(task), _Lost(task)
-    weights = torch.tensor([_WEIGHTS[head] for head in task.model.heads])
+    weights = _weights(task)
 
     def next_loss() -> StepLoss:
         places = order.batch(state.step)
@@ -90,6 +88,17 @@ def train_ranking(
     yield from steps_and_evaluations(
         state, config, next_loss, steps_in_all(task), config.eval_steps, evaluate
     )
+
+
+def _weights(task: RankingTask) -> Tensor:
+    """Return what the heads' losses weigh, (H,).
+
+    A clicked impression weighs its watch time over the mean of all in the heads for seconds: where
+    clicks are rare that is much, so a click weighs as much more in its own head.
+    """
+    share = float(task.clicked[task.train].mean())
+    weights = {"watch_time": 1.0, "click": 1 / share, "odds": 0.5}
+    return torch.tensor([weights[head] for head in task.model.heads])
 
 
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
