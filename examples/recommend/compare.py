@@ -43,6 +43,7 @@ RANKING: dict[str, tuple[str, ...]] = {
     "--heads watch_time": ("--heads", "watch_time"),
     "--heads odds": ("--heads", "odds"),
     "--heads click": ("--heads", "click"),
+    "--ignore position": ("--ignore", "position"),
     "--no-powers": ("--no-powers",),
     "--units 256": ("--units", "256"),
     "--units 64": ("--units", "64"),

@@ -62,7 +62,7 @@ def draw_depth(axes: Axes, reports: list[Report], best: Report) -> None:
     axes.set_ylabel("hr@10")
     axes.set_ylim(0, 1.15 * max(best[f"history_{depth}.hr@10"] for depth, *_ in DEPTHS))
     axes.set_title("Is what is watched next among ten items?", loc="left", weight="bold")
-    axes.legend(frameon=False, ncols=4, loc="upper right")
+    axes.legend(framealpha=1, edgecolor="none", ncols=4, loc="upper right")
 
 
 def draw_watch_time(axes: Axes, report: Report) -> None:
@@ -77,7 +77,7 @@ def draw_watch_time(axes: Axes, report: Report) -> None:
     axes.set_ylabel("mean seconds of an impression")
     title = f"Predicted and true watch time (bias {report['watch_time.bias']:.2f})"
     axes.set_title(title, loc="left", weight="bold")
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(framealpha=1, edgecolor="none", loc="upper left")
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Trains both stages on these logs, measures them on what followed, recommends with both:
-# run.sh [FOLDER]. FOLDER gets candidates, ranking, predicted.tsv and recommended.tsv.
+# run.sh [FOLDER]. FOLDER gets three runs (candidates, ranking, ranking-anywhere), predicted.tsv and
+# recommended.tsv.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-run}
@@ -11,7 +12,7 @@ say() {
     "$@"
 }
 
-# Stage one: out of all items, a few hundred for each user. What is watched drifts, hence the age.
+# Stage one: out of all items, those that a user may watch next. What is watched drifts, hence the age.
 say dssm train-rec youtube-candidates --search search --context device --example-age \
     --threads 1 -o "$out/candidates" "$here/watches.tsv"
 say dssm eval -m "$out/candidates" --history "$here/watches.tsv" --threads 1 "$here/later-watches.tsv"
@@ -23,7 +24,10 @@ say dssm predict -m "$out/ranking" --keep user --keep item --threads 1 \
     -o "$out/predicted.tsv" "$here/later-impressions.tsv"
 head -n 4 "$out/predicted.tsv"
 
-# Both together.
-say dssm recommend -m "$out/candidates" --ranker "$out/ranking" --reasons -k 5 --threads 1 \
-    -o "$out/recommended.tsv" "$here/watches.tsv"
+# Both together: of 400 items the 50 best are ranked. What is not shown yet has no position, and
+# `recommend` takes the one that the item was last shown at: so by a ranking that knows of none.
+say dssm train-rec youtube-ranking --outcome liked --ignore position --threads 1 \
+    -o "$out/ranking-anywhere" "$here/impressions.tsv"
+say dssm recommend -m "$out/candidates" --ranker "$out/ranking-anywhere" --candidates 50 --reasons -k 5 \
+    --threads 1 -o "$out/recommended.tsv" "$here/watches.tsv"
 head -n 6 "$out/recommended.tsv"
