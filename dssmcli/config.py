@@ -336,7 +336,10 @@ def from_dict(kind: type[T], plain: object, where: str) -> T:
         if name not in plain:
             raise ConfigError(f"{where}: {name} is missing.")
         values[name] = _typed(plain[name], str(each.type), f"{where}: {name}")
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def _typed(value: object, declared: str, where: str) -> object:

@@ -150,7 +150,7 @@ def test_predictions_and_recommendations_are_whole(ran: Ran) -> None:
 
 def test_commands_are_told_before_they_run(ran: Ran) -> None:
     told = re.findall(r"^\$ dssm (\S+)", ran.stderr, re.M)
-    assert told == ["train-rec", "eval", "train-rec", "eval", "predict", "train-rec", "recommend"]
+    assert told == ["train-rec", "eval", "train-rec", "eval", "predict", "recommend"]
 
 
 def test_pictures_without_matplotlib_are_refused_in_a_line(tmp_path: Path) -> None:

@@ -162,9 +162,11 @@ def optim_options(
 
 
 def widths(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    """Return widths that a user writes as 300,300."""
+    """Return widths that a user writes as 300,300; none for an empty text."""
     if value is None:
         return None
+    if not value:
+        return ()
     try:
         return tuple(int(width) for width in value.split(","))
     except ValueError as error:

@@ -90,7 +90,9 @@ _model_options = together(
     _setting("--history", int, "Watched items that a user is known by, the last ones."),
     _setting("--embedding", int, "Width of an item's embedding."),
     _setting("--categories", int, "Width of the embedding of another column's category."),
-    _setting("--units", str, "Widths of the tower's layers, as 1024,512,256.", callback=widths),
+    _setting(
+        "--units", str, "Widths of the tower's layers, as 1024,512; '' for none.", callback=widths
+    ),
     _setting("--powers/--no-powers", bool, "Give numbers' squares and roots, too."),
     _setting("--cross", int, "Rank of the layer that multiplies inputs, 0 for none."),
     _setting("--dropout", float, "Share of a layer's outputs left out at each step."),

@@ -65,8 +65,8 @@ def open_users(source: str, columns: WatchColumns, bad_rows: BadRows) -> Iterato
     """Open what holds users, and yield blocks of them.
 
     A log, a row a watch, is read to its end first, and its users come in the order in which they
-    first stand there. A table with a column `history`, or JSON objects, are a user a line, and
-    answered as they come.
+    first stand there. A table with a column `history`, or JSON objects, are a user a line, and read
+    block by block.
     """
     csv.field_size_limit(2**31 - 1)
     with opened(source) as stream:

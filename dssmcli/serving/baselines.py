@@ -16,19 +16,22 @@ from dssmcli.data.moments import Ints
 Floats = npt.NDArray[np.float64]
 
 NEIGHBOURS = 200
+_MOST_NEIGHBOURS = 40_000_000
+"""Of all items together at most."""
 DECAYS = (0.5, 0.8, 1.0)
 """What a watch counts beside the next newer one, in three variants of item-kNN."""
 LONGEST = 200
 """Watches of a user, the last ones, that make items neighbours."""
 _PAIRS_AT_ONCE = 4_000_000
-_MOST_PAIRS = 200_000_000
+_MOST_PAIRS = 50_000_000
 
 
 class Neighbours(NamedTuple):
-    """places: (V, K) int64, the items most like each, V where there are fewer. likeness: (V, K)."""
+    """places: (V, K) int32, the items most like each, V where there are fewer. likeness: (V, K)
+    float32."""
 
-    places: Ints
-    likeness: Floats
+    places: npt.NDArray[np.int32]
+    likeness: npt.NDArray[np.float32]
 
 
 def item_neighbours(items: Ints, starts: Ints, count: int) -> Neighbours:
@@ -95,9 +98,10 @@ def _strongest(first: Ints, second: Ints, likeness: Floats, count: int) -> Neigh
     order = np.lexsort((second, -likeness, first))
     first, second, likeness = first[order], second[order], likeness[order]
     rank = np.arange(len(first)) - np.searchsorted(first, np.arange(count))[first]
-    near = rank < NEIGHBOURS
-    places = np.full((count, NEIGHBOURS), count)
-    strength = np.zeros((count, NEIGHBOURS))
+    width = max(1, min(NEIGHBOURS, _MOST_NEIGHBOURS // count))
+    near = rank < width
+    places = np.full((count, width), count, np.int32)
+    strength = np.zeros((count, width), np.float32)
     places[first[near], rank[near]] = second[near]
     strength[first[near], rank[near]] = likeness[near]
     return Neighbours(places, strength)

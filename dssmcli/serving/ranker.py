@@ -21,6 +21,7 @@ from dssmcli.data.chronicle import (
     from_arrays,
     known_before,
     known_now,
+    measure_count,
 )
 from dssmcli.data.features import Ints
 from dssmcli.data.impressions import UNITS, ImpressionColumns, Impressions, numbers_of
@@ -168,7 +169,8 @@ class Ranker:
         there are fewer.
 
         Users are known by name, and by their histories; those who are not known, by the latter
-        alone. Of an item's columns what they held when it was last shown counts.
+        alone. Of columns that belong to items what they held when each was last shown counts; of
+        others, such as the position on a page, what is usual.
         """
         sizes = np.array([len(each) for each in items], np.int64)
         rows = np.repeat(np.arange(len(sizes)), sizes)
@@ -190,11 +192,7 @@ class Ranker:
 
     def _columns_of(self, place: Ints) -> tuple[Values, Ints]:
         """Return the numbers (n, F) and codes (n, C) of items (n,), -1 for one not known."""
-        numbers = self._last.last_numbers[place]
-        codes = self._last.last_codes[place].astype(np.int64)
-        numbers[place < 0] = np.nan
-        codes[place < 0] = self.features.schema.starts
-        return numbers, codes
+        return self._last.last_numbers[place], self._last.last_codes[place].astype(np.int64)
 
     def _shown(self, users: Users, items: Sequence[str], rows: Ints) -> Impressions:
         """Return impressions of items for the users of these rows, now."""
@@ -263,6 +261,8 @@ def _ranker(run: Run) -> Ranker:
     catalogue = catalogue_from_json(run.read_text(CATALOGUE), run.path / CATALOGUE)
     text = run.read_text(FEATURES)
     features = ranking_features_from_json(text, run.path / FEATURES, columns.outcomes)
+    if len(means) != measure_count(features.numbers, columns.outcomes):
+        raise RunError(f"{where}: means, expected one of each measure.")
     chronicle, last = _history(run, catalogue, features, columns, means)
     sizes = RankingSizes(
         len(catalogue.items),
@@ -312,14 +312,14 @@ def _history(
     users, items = catalogue.users, catalogue.items
     pairs, watched = lengths_in(content, ("pairs.users", "watched"), where)
     shapes = array_shapes(len(users), len(items), pairs, watched, len(means))
-    shapes |= {"last_codes": (len(items), len(features.categorical))}
-    shapes |= {"last_numbers": (len(items), len(features.numbers))}
+    shapes |= {"last_codes": (len(items) + 1, len(features.categorical))}
+    shapes |= {"last_numbers": (len(items) + 1, len(features.numbers))}
     arrays = doubles_in(content, shapes, where)
     codes = arrays["last_codes"]
     schema = features.schema
     ends = schema.starts + np.array(schema.sizes, np.int64)
     try:
-        if ((codes < schema.starts) | (codes >= ends)).any():
+        if not ((codes >= schema.starts) & (codes < ends) & (codes % 1 == 0)).all():
             raise ValueError("categories out of range")
         chronicle = from_arrays(arrays, users, items, means, features.numbers, columns.outcomes)
     except ValueError as error:

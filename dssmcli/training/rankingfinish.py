@@ -35,7 +35,9 @@ def run_contents(
     }
     contents = contents_of(RANKING, _settings(task), state, weights, texts)
     arrays = {**to_arrays(task.chronicle), **task.last._asdict()}
-    return {**contents, HISTORY: safetensors.numpy.save(arrays)}
+    # The package writes an array's memory as it lies.
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return {**contents, HISTORY: safetensors.numpy.save(whole)}
 
 
 def _settings(task: RankingTask) -> dict[str, Any]:

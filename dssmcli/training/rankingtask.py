@@ -131,7 +131,7 @@ def build_ranking_task(
         features=features,
         catalogue=_catalogue(known, cut.stop),
         chronicle=known.chronicle,
-        last=last_shown(known.item, codes, known.numbers),
+        last=_last(known, codes, features, say),
         item=known.item,
         history=known.history,
         codes=codes,
@@ -154,6 +154,19 @@ def _cut(log: Impressions, config: RankingTrainConfig, held_apart: bool) -> slic
     held = 0 if held_apart else round(config.valid_share * len(log))
     trained = len(log) - held
     return slice(int(config.warm_share * trained), trained)
+
+
+def _last(known: _Known, codes: Ints, features: RankingFeatures, say: Say) -> LastShown:
+    """Return what columns say of items that are recommended; tell which do not belong to items."""
+    last, own = last_shown(known.item, codes, known.numbers, features.schema.starts)
+    names = [*(feature.name for feature in features.categorical), *features.numbers]
+    others = dict.fromkeys(name for name, of in zip(names, own.tolist(), strict=True) if not of)
+    if others:
+        say(
+            f"Not of items, but of the moment: {', '.join(others)}. When items are recommended, "
+            "these are taken to be as usual."
+        )
+    return last
 
 
 class _Known(NamedTuple):

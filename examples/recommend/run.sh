@@ -1,7 +1,6 @@
 #!/bin/sh
 # Trains both stages on these logs, measures them on what followed, recommends with both:
-# run.sh [FOLDER]. FOLDER gets three runs (candidates, ranking, ranking-anywhere), predicted.tsv and
-# recommended.tsv.
+# run.sh [FOLDER]. FOLDER gets two runs (candidates, ranking), predicted.tsv and recommended.tsv.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-run}
@@ -24,10 +23,8 @@ say dssm predict -m "$out/ranking" --keep user --keep item --threads 1 \
     -o "$out/predicted.tsv" "$here/later-impressions.tsv"
 head -n 4 "$out/predicted.tsv"
 
-# Both together: of 400 items the 50 best are ranked. What is not shown yet has no position, and
-# `recommend` takes the one that the item was last shown at: so by a ranking that knows of none.
-say dssm train-rec youtube-ranking --outcome liked --ignore position --threads 1 \
-    -o "$out/ranking-anywhere" "$here/impressions.tsv"
-say dssm recommend -m "$out/candidates" --ranker "$out/ranking-anywhere" --candidates 50 --reasons -k 5 \
+# Both together: of 400 items the 50 best are ranked. The position of what is not shown yet is taken to
+# be as usual, the same for all.
+say dssm recommend -m "$out/candidates" --ranker "$out/ranking" --candidates 50 --reasons -k 5 \
     --threads 1 -o "$out/recommended.tsv" "$here/watches.tsv"
 head -n 6 "$out/recommended.tsv"
