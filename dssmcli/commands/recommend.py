@@ -83,8 +83,9 @@ def command(
     HISTORIES is one of three. A log as for training, a row a watch: it is read to its end. Or a
     table with the columns `user` and `history`, ids with spaces between them, the oldest first. Or
     JSON, an object a line: {"user": "u1", "history": ["i7", "i3"]}. The last two are read and
-    answered some thousand users at a time. Users are their histories: they need not have been there in training. Items that the
-    run does not know are ignored, and counted.
+    answered some thousand users at a time. Users are their histories: they need not have been there
+    in training. Items that the run does not know are ignored, and counted; who has watched none
+    that it knows gets what is most watched.
 
     The score is that of the candidates' model (a cosine unless it was trained with --gamma 0), with
     --ranker the watch time to be expected.
