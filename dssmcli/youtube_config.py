@@ -178,16 +178,17 @@ def sized_watches(
     Where the items' tables are so large that they are changed row by row, there is no running mean
     of the weights: it would be of all rows. Raises ConfigError for what cannot be there either.
     """
-    sparse = is_sparse(model, items)
+    softmax = config.softmax
+    if softmax == "auto":
+        softmax = "full" if items <= FULL_ITEMS else "sampled"
+    config = replace(config, softmax=softmax)
+    sparse = is_sparse(model, config, items)
     for name in ("embedding_decay", "clip_norm"):
         if sparse and getattr(config, name):
             raise ConfigError(
                 f"{name} is {getattr(config, name)}, expected 0: of {items:,} items only the rows "
                 "that a step has used are changed."
             )
-    softmax = config.softmax
-    if softmax == "auto":
-        softmax = "full" if items <= FULL_ITEMS else "sampled"
     batch = config.batch_size or power_of_two(
         examples / _BATCHES_WANTED, _SMALLEST_BATCH, _LARGEST_BATCH
     )
@@ -196,7 +197,6 @@ def sized_watches(
     )
     return replace(
         config,
-        softmax=softmax,
         batch_size=batch,
         epochs=epochs,
         eval_steps=config.eval_steps or max(1, math.ceil(examples / batch)),
@@ -204,9 +204,10 @@ def sized_watches(
     )
 
 
-def is_sparse(model: CandidatesConfig, items: int) -> bool:
-    """Tell whether the items' tables are changed row by row."""
-    return items * max(model.embedding, model.dim) > SPARSE_NUMBERS
+def is_sparse(model: CandidatesConfig, config: CandidatesTrainConfig, items: int) -> bool:
+    """Tell whether the items' tables are changed row by row; a full softmax changes all rows."""
+    large = items * max(model.embedding, model.dim) > SPARSE_NUMBERS
+    return large and config.softmax == "sampled"
 
 
 def paper_candidates() -> tuple[CandidatesConfig, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -46,7 +45,9 @@ from dssmcli.youtube_config import CandidatesConfig, CandidateSizes, CandidatesT
 NAMES = ("user", "item", "timestamp")
 SIZES = CandidateSizes(items=23, tokens=7, categories=9, features=2, numbers=3)
 BARE = CandidateSizes(items=23, tokens=0, categories=0, features=0, numbers=0)
-SMALL = CandidatesConfig(history=5, embedding=6, units=(8,), dim=4, searches=4)
+SMALL = CandidatesConfig(
+    history=5, pools=2, last=1, embedding=6, units=(8,), dim=4, searches=4, seen=0
+)
 LENGTHS = (0, 1, 4, 5, 5, 2)
 """Of histories, in watches: none, one, one below the limit, at it, over it (cut), some."""
 
@@ -97,6 +98,8 @@ CONFIGS = [
     replace(SMALL, gamma=0.0, linear=False, echo=False, skip=False),
     replace(SMALL, units=()),
     replace(SMALL, units=(9, 7)),
+    replace(SMALL, seen=3),
+    replace(SMALL, seen=2, gamma=0.0, echo=False, last=0),
 ]
 
 
@@ -108,12 +111,12 @@ def test_numpy_says_what_torch_says(config: CandidatesConfig, sizes: CandidateSi
     assert {n: w.shape for n, w in weights.items()} == weight_shapes(config, sizes)
     tower = CandidateTower(config, weights)
     with torch.no_grad():
-        users, items = model.users(tensors(moments)), model.vectors()
+        users, items = model.users(tensors(moments)), model.vectors().detach()
         shorter = moments._replace(history=moments.history[:2, :1], tokens=moments.tokens[:2, :2])
         rows = Rows(moments.context.codes[:2], moments.context.numbers[:2])
         shorter = shorter._replace(age=moments.age[:2], context=rows)
         short = model.users(tensors(shorter))
-    assert users.shape == (len(LENGTHS), 4)
+    assert users.shape == (len(LENGTHS), config.width)
     np.testing.assert_allclose(tower.users(moments), users.numpy(), atol=1e-5)
     np.testing.assert_allclose(tower.items(), items.numpy(), atol=1e-6)
     np.testing.assert_allclose(tower.users(shorter), short.numpy(), atol=1e-5)
@@ -123,7 +126,7 @@ def test_numpy_says_what_torch_says(config: CandidatesConfig, sizes: CandidateSi
     assert np.isfinite(tower.users(moments)).all()
     if config.gamma:
         for vectors in (tower.users(moments), tower.items()):
-            np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+            np.testing.assert_allclose(np.linalg.norm(vectors[:, :4], axis=1), 1, atol=1e-5)
 
 
 def plainly(model: Candidates, moments: Moments, row: int) -> Tensor:
@@ -137,7 +140,7 @@ def plainly(model: Candidates, moments: Moments, row: int) -> Tensor:
         if history and config.pooling == "mean":
             pool = sum(rows, pool) / len(rows)
         elif history:
-            powers = [model.places[p, place].exp() for place in range(len(history))]
+            powers = model.places[p, : len(history)].exp().unbind()
             for weight, watched in zip(powers, rows, strict=True):
                 pool = pool + weight / sum(powers) * watched
         parts.append(pool)
@@ -162,7 +165,13 @@ def plainly(model: Candidates, moments: Moments, row: int) -> Tensor:
             own = model.targets[item - 1]
             own = own / own.norm() if config.gamma else own
             hidden = hidden + model.echo[place] * own
-    return hidden / hidden.norm() if config.gamma else hidden
+    vector = hidden / hidden.norm() if config.gamma else hidden
+    if not config.seen:
+        return vector
+    against = torch.zeros(config.seen)
+    for place, item in enumerate(history):
+        against = against + model.seen_places[place] * model.seen[item - 1]
+    return torch.cat([vector, against / (config.gamma or 1.0)])
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -198,10 +207,6 @@ def test_the_full_softmax_is_minus_the_logarithm_of_what_the_target_is_given() -
     logits = torch.log(torch.tensor([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]]))
     found = float(full_softmax(logits, torch.tensor([1, 2])))
     assert found == pytest.approx(-(np.log(0.5) + np.log(0.8)) / 2, rel=1e-6)
-    # A share of the probability goes to all alike.
-    smooth = float(full_softmax(logits, torch.tensor([1, 2]), 0.3))
-    every = -(np.log([0.2, 0.5, 0.3]).mean() + np.log([0.1, 0.1, 0.8]).mean()) / 2
-    assert smooth == pytest.approx(0.7 * found + 0.3 * every, rel=1e-6)
 
 
 def test_the_target_is_never_corrected_and_a_drawn_item_is_by_how_often_it_was_expected() -> None:
@@ -219,7 +224,7 @@ def test_an_accidental_hit_counts_for_nothing() -> None:
     hit = torch.tensor([[True, False], [True, True]])
     loss = sampled_softmax(positive, sampled, expected, hit)
     one = np.log1p(np.exp(0.1 - 0.4) / 3)
-    assert float(loss) == pytest.approx(one / 2, rel=1e-6)
+    assert float(loss.detach()) == pytest.approx(one / 2, rel=1e-6)
     loss.backward()
     assert sampled.grad is not None
     assert (sampled.grad != 0).tolist() == [[False, True], [False, False]]
@@ -298,7 +303,7 @@ def task_of(
     columns = WatchColumns(timestamp=names[2])
     given = WatchInput([str(log)], columns, min_count, later)
     config = CandidatesTrainConfig(**{"threads": 1, "batch_size": 32, "epochs": 2, **settings})
-    return build_watch_task(given, model, config, BadRows(), lambda _: None)
+    return build_watch_task(given, lambda _, __: (model, config), BadRows(), lambda _: None)
 
 
 def past(task: WatchTask, place: int) -> list[str]:
@@ -380,10 +385,10 @@ def test_rare_items_are_left_out_everywhere(tmp_path: Path) -> None:
     assert sorted(task.catalogue.items) == ["a", "b", "c", "d"]
     assert (task.watches.item >= 0).all() and len(task.watches) == 32
     for p in [*task.train, *task.valid]:
-        assert [*past(task, p)][::-1] == [*"abcd"["abcd".index(target(task, p)) - 3 :]][
-            :0
-        ] or past(task, p) == [*"abcd"[: "abcd".index(target(task, p))]][::-1]
-    assert {target(task, p) for p in task.valid} <= {"d"}
+        before = "abcd"[: "abcd".index(target(task, p))]
+        assert past(task, p) == [*before][::-1]
+    # Who watched something rare last is not validated on: nobody can be asked for it.
+    assert len(task.valid) >= 5 and {target(task, p) for p in task.valid} == {"d"}
 
 
 @pytest.mark.parametrize("cap", [1, 3])
@@ -434,6 +439,9 @@ def trained(folder: Path, rows: Sequence[Row], *more: str, names: Sequence[str] 
     return folder / "run"
 
 
+PLAIN = ("--dropout", "0", "--input-dropout", "0", "--watch-dropout", "0", "--valid-share", "0")
+
+
 def recommended(model: Path, histories: dict[str, str], *more: str) -> dict[str, list[str]]:
     table = "".join(f"{user}\t{history}\n" for user, history in histories.items())
     done = run("recommend", "-m", model, "-q", *more, stdin=f"user\thistory\n{table}".encode())
@@ -450,7 +458,7 @@ def test_who_watches_even_items_alone_is_recommended_even_items_alone(
     for user in range(120):
         own = random.choice(20, size=8, replace=False) * 2 + user % 2
         rows += [(f"u{user}", f"i{item}", k) for k, item in enumerate(own)]
-    model = trained(tmp_path, rows, "--epochs", "12", *more)
+    model = trained(tmp_path, rows, "--epochs", "20", *PLAIN, *more)
     told = {"even": "i2 i30 i8", "odd": "i1 i17 i39"}
     for user, items in recommended(model, told, "-k", "12").items():
         assert len(items) == 12
@@ -489,7 +497,7 @@ def test_with_the_age_of_examples_what_is_popular_now_comes_first(
             item = random.integers(10) + 10 * (time >= 0.9)
             rows.append((f"u{user}", f"i{item}", f"{time:.4f}"))
     option = "--example-age" if age else "--no-example-age"
-    model = trained(tmp_path, rows, "--epochs", "8", option)
+    model = trained(tmp_path, rows, "--epochs", "8", "--learning-rate", "0.02", *PLAIN, option)
     told = {f"u{k}": " ".join(f"i{i}" for i in random.integers(0, 10, 6)) for k in range(20)}
     found = recommended(model, told, "-k", "5", "--keep-seen")
     now = np.mean([int(item[1:]) >= 10 for items in found.values() for item in items])
@@ -519,7 +527,7 @@ def test_searches_and_context_are_learned_from(tmp_path: Path) -> None:
 # Runs
 
 
-OPTIONS = ("--epochs", "3", "--user-cap", "4", "--example-age")
+OPTIONS = ("--epochs", "3", "--user-cap", "9", "--example-age", "--eval-steps", "4")
 
 
 def test_two_runs_with_one_seed_are_byte_equal_and_another_seed_differs(
@@ -560,7 +568,7 @@ def test_a_resumed_training_ends_byte_equal_to_one_never_interrupted(
     assert dssm(*command, "-o", tmp_path / "cut", "--resume").code == 130
     assert dssm(*command, "-o", tmp_path / "cut", "--resume").code == 0
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
-    assert config_of(tmp_path / "cut")["train"]["averaging"] == (0.0 if sparse else 0.99)
+    assert config_of(tmp_path / "cut")["train"]["averaging"] == (0.0 if sparse else 0.995)
 
 
 def first_step(task: WatchTask) -> tuple[dict[str, Tensor], dict[str, Tensor], set[int]]:
@@ -604,12 +612,13 @@ def test_few_search_tokens_beside_many_items_are_learned_too(
     monkeypatch.setattr(youtube, "_DENSE_ROWS", 10)
     rows = [(*row, "red bag") for row in random_watches(30, 40, 300)]
     log = write_log(tmp_path / "w.tsv", (*NAMES, "said"), rows)
-    options = [*SMALL_WATCHES, "--epochs", "1", "--search", "said", "-o", tmp_path / "r"]
+    options = [*SMALL_WATCHES, "--epochs", "1", "--search", "said", "--softmax", "sampled"]
+    options += ["-o", tmp_path / "r"]
     done = dssm("train-rec", "youtube-candidates", log, *options)
     assert (done.code, done.err) == (0, "")
 
 
-def test_few_but_wide_items_are_learned_row_by_row_too(
+def test_few_but_wide_items_have_a_full_softmax_all_the_same(
     dssm: Dssm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(youtube_config, "SPARSE_NUMBERS", 100)
@@ -617,18 +626,6 @@ def test_few_but_wide_items_are_learned_row_by_row_too(
     options = [*SMALL_WATCHES, "--epochs", "1", "-o", tmp_path / "r"]
     done = dssm("train-rec", "youtube-candidates", log, *options)
     assert (done.code, done.err) == (0, "")
-
-
-def test_labels_are_smoothed_whatever_the_softmax(dssm: Dssm, tmp_path: Path) -> None:
-    log = write_log(tmp_path / "w.tsv", NAMES, random_watches(30, 20, 300))
-    for softmax, share in itertools.product(("full", "sampled"), ("0", "0.3")):
-        options = [*SMALL_WATCHES, "--epochs", "1", "--softmax", softmax]
-        options += ["--label-smoothing", share, "-o", tmp_path / f"{softmax}{share}"]
-        assert dssm("train-rec", "youtube-candidates", log, *options).code == 0
-    weights = "weights.safetensors"
-    for softmax in ("full", "sampled"):
-        one, other = (contents(tmp_path / f"{softmax}{share}") for share in ("0", "0.3"))
-        assert one[weights] != other[weights], softmax
 
 
 def test_the_best_weights_are_kept_not_the_last(dssm: Dssm, tmp_path: Path) -> None:

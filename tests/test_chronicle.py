@@ -19,6 +19,7 @@ from dssmcli.data.chronicle import (
     feature_names,
     from_arrays,
     known_before,
+    known_now,
     last_shown,
     measures_of,
     to_arrays,
@@ -297,26 +298,50 @@ def test_arrays_that_belong_to_no_chronicle_are_refused(
     once = known(*read(tmp_path / "i.tsv", random_rows(1))).after()
     arrays = {key: each.copy() for key, each in to_arrays(once).items()}
     arrays[name][place] = value
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         from_arrays(arrays, once.users, once.items, MEANS, ("length",), ("liked",))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_nobody_knows_what_became_of_impressions_that_are_not_answered(
+@pytest.mark.parametrize("seed", range(4))
+def test_of_what_is_not_answered_the_log_before_alone_knows_something(
     tmp_path: Path, seed: int
 ) -> None:
-    before = known(*read(tmp_path / "b.tsv", random_rows(seed))).after()
-    rows = random_rows(seed + 10, first=1000)
-    silent = [(*row[:3], 0, 0, 0, row[6]) for row in rows]
-    found, none = (
-        known_before(before, *read(tmp_path / f"{name}.tsv", each), HISTORY, answered=False)
-        for name, each in (("answers", rows), ("none", silent))
-    )
-    np.testing.assert_array_equal(found.features, none.features)
-    np.testing.assert_array_equal(found.history, none.history)
-    counts = found.features[:, FEATURES.index("user_count")]
-    each_time = {name: before.of_users.sums[u, 0] for u, name in enumerate(before.users)}
-    assert counts.tolist() == [each_time[each.user] for each in told(rows)]
+    rows = random_rows(seed)
+    before = known(*read(tmp_path / "b.tsv", rows)).after()
+    later = [(f"u{k % 7}", f"i{k % 8}", 500 + 10 * k, 1, 50, 1, k - 20.5) for k in range(40)]
+    log, numbers = read(tmp_path / "l.tsv", later)
+    found = known_now(before, log, numbers, HISTORY, log.together())
+    for n, now in enumerate(told(later)):
+        expected = plainly([*told(rows), now], now)
+        got = dict(zip(FEATURES, found.features[n].tolist(), strict=True))
+        assert got == pytest.approx(expected, nan_ok=True, rel=1e-9, abs=1e-9), (n, now)
+        history = [before.items[place - 1] for place in found.history[n] if place]
+        assert history == history_plainly(told(rows), now)
+        known_item = before.items.index(now.item) + 1 if now.item in before.items else 0
+        assert found.item[n] == known_item
+    assert found.after() is before
+    # Whatever stands beside an impression, and in whatever order, it is the same.
+    some = log.order[::-3]
+    alone, its = read(tmp_path / "s.tsv", [later[n] for n in sorted(some)])
+    again = known_now(before, alone, its, HISTORY, np.full(len(alone), np.nan))
+    kept = [k for k, name in enumerate(FEATURES) if name != "user_together"]
+    np.testing.assert_array_equal(again.features[:, kept], found.features[np.sort(some)][:, kept])
+    none = known_now(start(), log, numbers, HISTORY, log.together())
+    assert not none.item.any() and not none.history.any()
+
+
+def test_how_many_are_shown_together_is_counted_by_user_and_moment(tmp_path: Path) -> None:
+    rows = [
+        ("a", "x", 1),
+        ("b", "x", 1),
+        ("a", "y", 1),
+        ("a", "x", 2),
+        ("b", "y", 0),
+        ("a", "z", 1),
+    ]
+    log, _ = read(tmp_path / "i.tsv", [(*row, 0, 0, 0, "") for row in rows])
+    back = dict(zip(log.order.tolist(), log.together().tolist(), strict=True))
+    assert [back[n] for n in range(6)] == [3, 1, 3, 1, 1, 3]
 
 
 def test_a_measure_is_of_clicked_impressions_but_for_the_logarithm_of_all_watch_time(
@@ -329,12 +354,19 @@ def test_a_measure_is_of_clicked_impressions_but_for_the_logarithm_of_all_watch_
     np.testing.assert_allclose(found, [*expected, [1, 1, 2, math.log(3), 0, 0]])
 
 
-def test_of_each_item_what_it_was_last_shown_with_is_kept() -> None:
-    item = np.array([1, 2, 1, 3, 2])
-    codes, numbers = np.arange(10).reshape(5, 2), np.array([[1.0], [2], [np.nan], [4], [5]])
-    found = last_shown(item, codes, numbers)
-    assert found.last_codes.tolist() == [[4, 5], [8, 9], [6, 7]]
-    np.testing.assert_array_equal(found.last_numbers, [[np.nan], [5], [4]])
+def test_what_belongs_to_items_is_what_they_were_last_shown_with() -> None:
+    item = np.tile([1, 2, 3], 20)
+    genre, device = item + 10, np.arange(60) % 7  # the one is of the item, the other of the moment
+    length, place = item * 2.5, np.arange(60) % 11 + 0.0
+    codes, numbers = np.stack([genre, device], axis=1), np.stack([length, place], axis=1)
+    found, own = last_shown(item, codes, numbers, np.array([4, 5]))
+    assert own.tolist() == [True, False, True, False]
+    # The last row is of an item that is not known.
+    assert found.last_codes[:, 0].tolist() == [11, 12, 13, 4]
+    np.testing.assert_array_equal(found.last_numbers[:, 0], [2.5, 5.0, 7.5, np.nan])
+    # What is of the moment is not known of the next one: the commonest stands for it.
+    assert found.last_codes[:, 1].tolist() == [0, 0, 0, 0]
+    assert found.last_numbers[:, 1].tolist() == [0, 0, 0, 0]
 
 
 def test_impressions_are_in_the_order_of_time_and_know_their_row(tmp_path: Path) -> None:

@@ -20,7 +20,10 @@ from dssmcli.errors import DataError
 NAMES = ("user", "item", "timestamp")
 
 
-def read(path: Path, columns: WatchColumns = WatchColumns(), bad: BadRows | None = None) -> Watches:
+USUAL = WatchColumns()
+
+
+def read(path: Path, columns: WatchColumns = USUAL, bad: BadRows | None = None) -> Watches:
     return read_watches([str(path)], columns, bad or BadRows())[0]
 
 
@@ -182,7 +185,7 @@ def test_columns_that_are_named_are_read_and_one_that_is_missing_is_told(tmp_pat
         with pytest.raises(DataError, match=said):
             read(log, columns)
     other = write_log(tmp_path / "x.tsv", ("item", "whom"), [("a", "b")])
-    with pytest.raises(DataError, match='no column "user".*--user COLUMN'):
+    with pytest.raises(DataError, match=r'no column "user".*--user COLUMN'):
         read(other)
 
 
@@ -266,7 +269,7 @@ def test_a_log_that_follows_another_stands_behind_it_user_by_user(
     expected, before = plainly(rows), {user: len(own) for user, own in plainly(rows).items()}
     more = in_order(later)
     more["new"] = []
-    for user, own in plainly([row for own in more.values() for row in own]).items():
+    for user, own in plainly([row for rows in more.values() for row in rows]).items():
         expected[user] = expected.get(user, []) + own
     expected["new"] = [Seen("i99", 0, ("更", "new"), "d9")]
     assert as_read(joined) == expected

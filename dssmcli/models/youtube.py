@@ -48,7 +48,7 @@ class Candidates(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.train_config = config, train
-        self.sparse = is_sparse(config, sizes.items)
+        self.sparse = is_sparse(config, train, sizes.items)
         spread = 1 / math.sqrt(config.embedding)
         self.items = nn.Parameter(_rows(sizes.items, config.embedding, spread))
         self.targets = nn.Parameter(torch.randn(sizes.items, config.dim) / math.sqrt(config.dim))

@@ -54,6 +54,8 @@ class JointOptimizer(torch.optim.Optimizer):
             states[late][index - border if late else index] = _counted(value) if late else value
         for part, plain, state in zip(self._parts, (first, second), states, strict=True):
             part.load_state_dict({**plain, "state": state})
+        # They have made themselves new ones, whose rates are to be set.
+        self.param_groups = [group for part in self._parts for group in part.param_groups]
 
 
 def _tensor(value: torch.Tensor | float) -> torch.Tensor:
