@@ -183,18 +183,24 @@ def recall(found: Found, best: Found) -> float:
     return float(right.mean())
 
 
+_MOST_PROBED = 16
+"""Lists are of use while a search looks into one of so many; past that all vectors are as fast."""
+
+
 def tuned(
     vectors: Floats, lists: Lists, queries: Floats, count: int, wanted: float
 ) -> tuple[Lists, float]:
     """Return the lists with the fewest probes, doubling, that find the wanted share, and the share.
 
-    vectors: sorted by list. queries: (n, D), such as will be asked.
+    Where no number of probes that is of use does, the most that is. vectors: sorted by list.
+    queries: (n, D), such as will be asked.
     """
     best = exact(vectors, queries, count)
+    most = max(1, len(lists.centres) // _MOST_PROBED)
     probes = 1
     while True:
-        trial = lists._replace(probes=min(probes, len(lists.centres)))
+        trial = lists._replace(probes=min(probes, most))
         share = recall(approximate(vectors, trial, queries, count), best)
-        if share >= wanted or trial.probes == len(lists.centres):
+        if share >= wanted or trial.probes == most:
             return trial, share
         probes *= 2

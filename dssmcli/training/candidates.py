@@ -45,6 +45,10 @@ _TABLES = ("items", "targets", "seen", "tokens")
 _STILL = ("places", "echo", "seen_places")
 
 
+_FARTHER = 10.0
+"""How much farther rows move that are changed one by one: few steps concern each of them."""
+
+
 def _optimizer(config: CandidatesTrainConfig, model: Candidates) -> torch.optim.Optimizer:
     """Return the optimiser; large tables are changed row by row, by one of their own."""
     named = dict(model.named_parameters())
@@ -53,7 +57,8 @@ def _optimizer(config: CandidatesTrainConfig, model: Candidates) -> torch.optim.
     tables = [named.pop(name) for name in _TABLES if name in named]
     kind = torch.optim.SGD if config.optimizer == "sgd" else torch.optim.SparseAdam
     dense = decaying_optimizer(config, named, (), _STILL)
-    return JointOptimizer(dense, kind(tables, lr=config.learning_rate))
+    rows = [{"params": tables, "factor": _FARTHER}]
+    return JointOptimizer(dense, kind(rows, lr=config.learning_rate))
 
 
 def steps_in_all(task: WatchTask) -> int:

@@ -36,12 +36,10 @@ def run_contents(
     weights, catalogue = dict(state.best_weights), task.catalogue
     told: dict[str, Any] = {"lists": None}
     many = task.config.lists_from
+    lists, order, found = None, np.zeros(0, np.int64), 0.0
     if many and len(catalogue.items) >= many:
-        order, lists, found = _lists(task, state)
-        say(
-            f"{counted(len(lists.centres), 'list')} of items, of which a search looks into "
-            f"{lists.probes}: finds {found:.1%} of the {RECALLED} best."
-        )
+        order, lists, found = _lists(task, state, say)
+    if lists is not None:
         told = {"lists": {"probes": lists.probes, "recall": found, "at": RECALLED}}
         catalogue = catalogue.reordered(order)
         weights = _reordered(weights, order)
@@ -52,8 +50,14 @@ def run_contents(
     return contents_of(CANDIDATES, {**_settings(task), **told}, state, weights, texts)
 
 
-def _lists(task: WatchTask, state: CandidatesState) -> tuple[neighbours.Ints, Lists, float]:
-    """Return the items' order, the lists, and what share of the best items they find."""
+def _lists(
+    task: WatchTask, state: CandidatesState, say: Callable[[str], None]
+) -> tuple[neighbours.Ints, Lists | None, float]:
+    """Return the items' order, the lists, and what share of the best items they find.
+
+    No lists where a search would look into so many of them that it is faster to go through all
+    items. `say` gets a line.
+    """
     vectors = state.model.vectors().detach().numpy()
     places = task.valid if len(task.valid) else task.train
     random = np.random.default_rng([task.config.seed, 9])
@@ -61,6 +65,16 @@ def _lists(task: WatchTask, state: CandidatesState) -> tuple[neighbours.Ints, Li
     order, lists = neighbours.build_lists(vectors, task.config.seed)
     sorted_vectors: Floats = np.ascontiguousarray(vectors[order])
     lists, found = neighbours.tuned(sorted_vectors, lists, queries, RECALLED, WANTED)
+    if found < WANTED:
+        say(
+            f"No lists: looking into {lists.probes} of {len(lists.centres)} finds {found:.1%} of "
+            f"the {RECALLED} best, so all items are searched."
+        )
+        return order, None, found
+    say(
+        f"{counted(len(lists.centres), 'list')} of items, of which a search looks into "
+        f"{lists.probes}: finds {found:.1%} of the {RECALLED} best."
+    )
     return order, lists, found
 
 
