@@ -183,8 +183,9 @@ def recall(found: Found, best: Found) -> float:
     return float(right.mean())
 
 
-_MOST_PROBED = 16
-"""Lists are of use while a search looks into one of so many; past that all vectors are as fast."""
+_FEW, _MOST_PROBED = 8, 16
+"""So many lists are always looked into gladly; of more, one of sixteen: past that, to go through all
+vectors is as fast."""
 
 
 def tuned(
@@ -196,7 +197,7 @@ def tuned(
     queries: (n, D), such as will be asked.
     """
     best = exact(vectors, queries, count)
-    most = max(1, len(lists.centres) // _MOST_PROBED)
+    most = min(len(lists.centres), max(_FEW, len(lists.centres) // _MOST_PROBED))
     probes = 1
     while True:
         trial = lists._replace(probes=min(probes, most))
