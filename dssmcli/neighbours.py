@@ -184,8 +184,8 @@ def recall(found: Found, best: Found) -> float:
 
 
 _FEW, _MOST_PROBED = 8, 16
-"""So many lists are always looked into gladly; of more, one of sixteen: past that, to go through all
-vectors is as fast."""
+"""So many lists may always be looked into, of many one of sixteen: past that it is as fast to go
+through all vectors."""
 
 
 def tuned(
