@@ -12,19 +12,11 @@ import numpy.typing as npt
 import pytest
 from logs import IMPRESSION_NAMES, Row, write_log
 
-from dssmcli.data.chronicle import (
-    Chronicle,
-    Known,
-    array_shapes,
-    feature_names,
-    from_arrays,
-    known_before,
-    known_now,
-    last_shown,
-    measures_of,
-    to_arrays,
-)
+from dssmcli.data.chronicle import Chronicle, Known, known_before, known_now
+from dssmcli.data.chronicle_arrays import array_shapes, from_arrays, to_arrays
 from dssmcli.data.impressions import ImpressionColumns, Impressions, numbers_of, read_impressions
+from dssmcli.data.last_shown import last_shown
+from dssmcli.data.past import feature_names, measures_of
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import DataError
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import between, from_dict, to_dict
-from dssmcli.data.chronicle import feature_names
 from dssmcli.data.features import LARGEST, Categorical, Reader, Schema
+from dssmcli.data.past import feature_names
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import parse_object
 

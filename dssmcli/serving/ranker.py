@@ -14,18 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.catalogue import Catalogue, catalogue_from_json
-from dssmcli.data.chronicle import (
-    Chronicle,
-    LastShown,
-    array_shapes,
-    from_arrays,
-    known_before,
-    known_now,
-    measure_count,
-)
+from dssmcli.data.chronicle import Chronicle, known_before, known_now
+from dssmcli.data.chronicle_arrays import array_shapes, from_arrays
 from dssmcli.data.features import Ints
 from dssmcli.data.impressions import UNITS, ImpressionColumns, Impressions, numbers_of
+from dssmcli.data.last_shown import LastShown
 from dssmcli.data.moments import histories
+from dssmcli.data.past import measure_count
 from dssmcli.data.places import RankingFeatures, ranking_features_from_json
 from dssmcli.data.table import Table
 from dssmcli.data.users import Users, placed

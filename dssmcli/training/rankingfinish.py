@@ -11,7 +11,7 @@ import safetensors.numpy
 import torch
 
 from dssmcli.config import to_dict
-from dssmcli.data.chronicle import to_arrays
+from dssmcli.data.chronicle_arrays import to_arrays
 from dssmcli.run import CATALOGUE, FEATURES, HISTORY, RANKING
 from dssmcli.training.checkpoint import check_same, from_bytes, to_pieces
 from dssmcli.training.contents import contents_of, restoring

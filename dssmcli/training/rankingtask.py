@@ -9,15 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dssmcli.data.catalogue import Catalogue
-from dssmcli.data.chronicle import (
-    WATCHED,
-    Chronicle,
-    LastShown,
-    feature_names,
-    known_before,
-    last_shown,
-    measures_of,
-)
+from dssmcli.data.chronicle import Chronicle, known_before
 from dssmcli.data.examples import examples_of
 from dssmcli.data.features import Categorical, Ints, Reader
 from dssmcli.data.impressions import (
@@ -27,6 +19,8 @@ from dssmcli.data.impressions import (
     read_impressions,
 )
 from dssmcli.data.inference import FeatureInput, understand
+from dssmcli.data.last_shown import LastShown, last_shown
+from dssmcli.data.past import WATCHED, feature_names, measures_of
 from dssmcli.data.places import Floats, Floats32, RankingFeatures, place_of
 from dssmcli.data.suspects import suspects
 from dssmcli.data.tasks import Task
