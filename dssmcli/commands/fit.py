@@ -94,12 +94,11 @@ def read_task(
     from dssmcli.training.task import build_task
 
     task = build_task(given, settings, skipped, display.say)
-    tell_skipped(skipped, display)
+    _tell_skipped(skipped, display)
     return task
 
 
-def tell_skipped(skipped: BadRows, display: TrainingDisplay) -> None:
-    """Write and tell what became of rows that could not be used."""
+def _tell_skipped(skipped: BadRows, display: TrainingDisplay) -> None:
     skipped.write_rejects()
     if skipped.summary:
         display.say(skipped.summary)
@@ -154,8 +153,34 @@ class Recipe(NamedTuple):
     contents: Callable[[Any, Any, Callable[[str], None]], Mapping[str, bytes]]
 
 
+class Way(NamedTuple):
+    """Where a run goes, and what becomes of what stands there."""
+
+    output: Path
+    overwrite: bool
+    resume: bool
+
+
+def fit_rec(
+    recipe: Callable[[], Recipe],
+    build: Callable[[Callable[[str], None]], Any],
+    way: Way,
+    skipped: BadRows,
+    display: TrainingDisplay,
+) -> None:
+    """Read what a recommender's model is to learn from, and train it, unless it is there already.
+
+    build: returns the task, telling what was found.
+    """
+    with workplace_for(*way, display) as place:
+        if place is not None:
+            task = build(display.say)
+            _tell_skipped(skipped, display)
+            _train_rec_run(recipe(), task, place, way.output, display)
+
+
 @_memory_errors()
-def train_rec_run(
+def _train_rec_run(
     recipe: Recipe, task: Any, place: Workplace, output: Path, display: TrainingDisplay
 ) -> None:
     """Train a recommender's model to the end, saving at each evaluation, then write the run."""

@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from dssmcli.commands.fit import (
+    Way,
     calm_idle_threads,
+    fit_rec,
     multitask_recipe,
-    tell_skipped,
-    train_rec_run,
-    workplace_for,
 )
 from dssmcli.commands.options import (
     CONTEXT,
@@ -264,11 +263,11 @@ def _train(
     features = FeatureInput(ignore, categorical, numeric, min_count)
     table = TableInput(files, tasks, features, valid, weights)
     skipped = BadRows(bad_rows == "skip", rejects)
-    with (
-        TrainingDisplay(quiet, "rows") as display,
-        workplace_for(output, overwrite, resume, display) as place,
-    ):
-        if place is not None:
-            task = build_table_task(table, model, config, skipped, display.say)
-            tell_skipped(skipped, display)
-            train_rec_run(multitask_recipe(), task, place, output, display)
+    with TrainingDisplay(quiet, "rows") as display:
+        fit_rec(
+            multitask_recipe,
+            lambda say: build_table_task(table, model, config, skipped, say),
+            Way(output, overwrite, resume),
+            skipped,
+            display,
+        )

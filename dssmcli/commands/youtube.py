@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from dssmcli.commands.fit import (
+    Way,
     calm_idle_threads,
     candidates_recipe,
-    tell_skipped,
-    train_rec_run,
-    workplace_for,
+    fit_rec,
 )
 from dssmcli.commands.options import (
     CONTEXT,
@@ -238,14 +237,14 @@ def candidates(
     columns = WatchColumns(user, item, timestamp, search, context)
     watches = WatchInput(files, columns, min_count, valid)
     skipped = BadRows(bad_rows == "skip", rejects)
-    with (
-        TrainingDisplay(quiet, "watches") as display,
-        workplace_for(output, overwrite, resume, display) as place,
-    ):
-        if place is not None:
-            task = build_watch_task(watches, choose, skipped, display.say)
-            tell_skipped(skipped, display)
-            train_rec_run(candidates_recipe(), task, place, output, display)
+    with TrainingDisplay(quiet, "watches") as display:
+        fit_rec(
+            candidates_recipe,
+            lambda say: build_watch_task(watches, choose, skipped, say),
+            Way(output, overwrite, resume),
+            skipped,
+            display,
+        )
 
 
 def _settings(

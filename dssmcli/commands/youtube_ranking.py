@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from dssmcli.commands.fit import (
+    Way,
     calm_idle_threads,
+    fit_rec,
     ranking_recipe,
-    tell_skipped,
-    train_rec_run,
-    workplace_for,
 )
 from dssmcli.commands.options import (
     CONTEXT,
@@ -172,11 +171,11 @@ def ranking(
     features = FeatureInput(ignore, categorical, numeric, min_count)
     impressions = RankingInput(files, columns, features, valid)
     skipped = BadRows(bad_rows == "skip", rejects)
-    with (
-        TrainingDisplay(quiet, "impressions") as display,
-        workplace_for(output, overwrite, resume, display) as place,
-    ):
-        if place is not None:
-            task = build_ranking_task(impressions, model, config, skipped, display.say)
-            tell_skipped(skipped, display)
-            train_rec_run(ranking_recipe(), task, place, output, display)
+    with TrainingDisplay(quiet, "impressions") as display:
+        fit_rec(
+            ranking_recipe,
+            lambda say: build_ranking_task(impressions, model, config, skipped, say),
+            Way(output, overwrite, resume),
+            skipped,
+            display,
+        )

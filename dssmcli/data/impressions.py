@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.features import numbers_in
-from dssmcli.data.table import Column, Table, lacks, read_table
+from dssmcli.data.roles import check_there, with_usual_names
+from dssmcli.data.table import Column, Table, read_table
 from dssmcli.data.times import Clock
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, shown
@@ -18,14 +19,7 @@ from dssmcli.errors import DataError, shown
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-USUAL = {
-    "user": ("user", "user_id"),
-    "item": ("item", "item_id"),
-    "timestamp": ("timestamp", "time"),
-    "clicked": ("clicked", "click", "is_click"),
-    "watch_time": ("watch_time", "seconds"),
-}
-"""What columns are usually called, where the user does not say."""
+_NEEDED = ("user", "item", "timestamp", "clicked", "watch_time")
 UNITS = {"s": 1.0, "ms": 0.001, "min": 60.0}
 
 
@@ -46,19 +40,9 @@ class ImpressionColumns(NamedTuple):
 
     def found_in(self, names: Sequence[str], where: str) -> ImpressionColumns:
         """Return the same with usual names for those not named; DataError when one is missing."""
-        chosen = self._asdict()
-        for role, usual in USUAL.items():
-            if chosen[role] is None:
-                chosen[role] = next((name for name in usual if name in names), None)
-            if chosen[role] is None:
-                flag = role.replace("_", "-")
-                raise DataError(
-                    f"{where}: {lacks([role], [role], names)} Name it: --{flag} COLUMN."
-                )
-        found = ImpressionColumns(**chosen)
-        missing = [name for name in found.names if name not in names]
-        if missing:
-            raise DataError(f"{where}: {lacks(missing, found.names, names)}")
+        given = with_usual_names(self._asdict(), _NEEDED, names, where)
+        found = ImpressionColumns(**given)
+        check_there(found.names, names, where)
         return found
 
     @property

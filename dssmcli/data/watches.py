@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.records import TableFile, open_table
-from dssmcli.data.table import Coder, Column, lacks
+from dssmcli.data.roles import check_there, with_usual_names
+from dssmcli.data.table import Coder, Column
 from dssmcli.data.times import Clock
 from dssmcli.data.tsv import SKIP, BadRows, name_of
 from dssmcli.errors import DataError, counted
@@ -21,13 +22,6 @@ from dssmcli.text.tokenizers import TOKENIZERS
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
-
-USUAL = {
-    "user": ("user", "user_id"),
-    "item": ("item", "item_id"),
-    "timestamp": ("timestamp", "time"),
-}
-"""What columns are usually called, where the user does not say."""
 
 
 class WatchColumns(NamedTuple):
@@ -48,19 +42,9 @@ class WatchColumns(NamedTuple):
 
         Raises DataError when a column is missing; without a timestamp the rows are in order.
         """
-        chosen = self._asdict()
-        for role, usual in USUAL.items():
-            if chosen[role] is None:
-                chosen[role] = next((name for name in usual if name in names), None)
-        for role in ("user", "item"):
-            if chosen[role] is None:
-                raise DataError(
-                    f"{where}: {lacks([role], [role], names)} Name it: --{role} COLUMN."
-                )
-        found = WatchColumns(**chosen)
-        missing = [name for name in found.names if name not in names]
-        if missing:
-            raise DataError(f"{where}: {lacks(missing, found.names, names)}")
+        given = with_usual_names(self._asdict(), ("user", "item"), names, where)
+        found = WatchColumns(**given)
+        check_there(found.names, names, where)
         return found
 
     @property
