@@ -65,7 +65,7 @@ _KINDS = (RANKING_FILES, CANDIDATE_FILES, TABLE_FILES, FILES)
 TEXT, MULTITASK, CANDIDATES, RANKING = "text", "multitask", "candidates", "ranking"
 FAMILIES = {
     TEXT: "one of texts (`dssm train`)",
-    MULTITASK: "a multi-task model (`dssm train-rec`)",
+    MULTITASK: "a multi-task model (`dssm train-rec mmoe` and its like)",
     CANDIDATES: "one of candidate generation (`dssm train-rec youtube-candidates`)",
     RANKING: "one of ranking (`dssm train-rec youtube-ranking`)",
 }

@@ -202,7 +202,7 @@ def test_a_run_of_the_other_family_is_refused_in_one_line(
     ):
         done = dssm(*words, "-m", rec)
         assert done.code == 3 and done.err.count("\n") == 1, done
-        assert "the run is a multi-task model (`dssm train-rec`)" in done.err
+        assert "the run is a multi-task model (`dssm train-rec mmoe` and its like)" in done.err
     assert dssm("info", "-m", rec, "--json").code == 0
 
 

@@ -127,7 +127,7 @@ def command(
     better, worse or chance (p above .05). Which grades are matches is what the first run says.
     Tasks are compared by name.
     """
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, *files, *history)
     from dssmcli.data.tsv import BadRows
     from dssmcli.run import CANDIDATES, RANKING, TEXT, find_run
 

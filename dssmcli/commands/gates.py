@@ -70,7 +70,7 @@ def command(
     A warning tells of dead experts, to which no task gives 1 % of an equal share on any line, and
     of gates that are the same for all tasks, which so share everything.
     """
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, table)
     from dssmcli.commands.output import talk
     from dssmcli.data.tsv import BadRows
     from dssmcli.run import find_run

@@ -98,7 +98,7 @@ def command(
     value (label 0, 0 clicks, the lowest grade), texts normalised, to be trained on beside PAIRS
     with the same options. Where PAIRS have two columns, a header line adds a column of clicks.
     """
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, *files)
     _refuse_input(files, output)
     threads = threads or available_threads()
     from dssmcli.serving.loading import load

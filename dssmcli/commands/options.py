@@ -201,10 +201,18 @@ def processes_for(threads: int | None) -> int:
     return parallel(threads).get("processes", 1)
 
 
-def checked_rejects(bad_rows: str, rejects: Path | None) -> None:
-    """Raise a usage error when --rejects is given without --bad-rows skip."""
-    if rejects is not None and bad_rows != "skip":
+def checked_rejects(bad_rows: str, rejects: Path | None, *sources: str | None) -> None:
+    """Raise a usage error for --rejects without --bad-rows skip, and where it would take the place
+    of one of the files that are read."""
+    if rejects is None:
+        return
+    if bad_rows != "skip":
         raise click.UsageError("--rejects goes with --bad-rows skip.")
+    if rejects.exists() and any(
+        source and os.path.exists(source) and os.path.samefile(source, rejects)
+        for source in sources
+    ):
+        raise click.UsageError(f"--rejects {rejects} is a file that is read: name another.")
 
 
 def checked_text(name: str, text: str) -> str:

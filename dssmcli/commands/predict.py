@@ -70,7 +70,7 @@ def command(
     run's log knew of users and items counts, and where TABLE has clicks and watch times, those of
     earlier rows count for later ones, never a row's own.
     """
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, table)
     from dssmcli.commands.output import talk, writing
     from dssmcli.data.tsv import BadRows
     from dssmcli.run import RANKING, Run, find_run, using_run

@@ -87,10 +87,10 @@ def command(
     in training. Items that the run does not know are ignored, and counted; who has watched none
     that it knows gets what is most watched.
 
-    The score is that of the candidates' model (a cosine unless it was trained with --gamma 0), with
-    --ranker the watch time to be expected.
+    The score is that of the candidates' model, the higher the better; with --ranker it is the watch
+    time to be expected, and no fewer candidates are ranked than are asked for.
     """
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, histories)
     _use_threads(threads or available_threads())
     from dssmcli.commands.output import talk, writing
     from dssmcli.data.tsv import BadRows

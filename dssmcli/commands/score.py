@@ -63,7 +63,7 @@ def command(
     With --pairs, print every row of FILE with its score as a further column (a header line stays,
     with a name for the new column).
     """
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, pairs)
     if not texts and pairs is None:
         raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
     if pairs is not None and texts:

@@ -224,7 +224,7 @@ def command(
     a grade. Two columns: every row is a click. The best weights on validation rows are kept.
     """
     began = time.monotonic()
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, *files)
     checked_way(overwrite, resume)
     if tune is not None and resume:
         raise click.UsageError("--tune cannot be resumed: give --tune or --resume.")

@@ -246,7 +246,7 @@ def _train(
     quiet: bool,
     **chosen: Any,
 ) -> None:
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, *files, *valid)
     checked_way(overwrite, resume)
     if "bottom_units" in chosen:
         chosen["expert_units"] = chosen.pop("bottom_units")

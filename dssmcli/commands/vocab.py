@@ -98,7 +98,7 @@ def command(
     --words: the list of words that the run would carry, `word<TAB>score`. With -m: the features or
     the words of a run.
     """
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, *files)
     if columns is not None and not pairs:
         raise click.UsageError("--columns goes with --pairs.")
     if model is not None:
@@ -127,10 +127,11 @@ def command(
 
 
 def _of_run(model: str) -> Iterator[dict[str, object]]:
-    from dssmcli.run import VOCABULARY, find_run, open_run
+    from dssmcli.run import TEXT, VOCABULARY, find_run, open_run
     from dssmcli.text.vocab import vocabulary_from_text
 
     run = open_run(find_run(model))
+    run.config_of(TEXT)
     where = str(run.path / VOCABULARY)
     for feature in vocabulary_from_text(run.read_text(VOCABULARY), 1, where).features:
         yield {"feature": feature}

@@ -220,7 +220,7 @@ def candidates(
     are their histories, so new users need no new training. `dssm recommend` answers, `dssm eval`
     measures, `dssm encode --side item` gives the vectors.
     """
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, *files, *valid)
     checked_way(overwrite, resume)
     given = {name: value for name, value in chosen.items() if value is not None}
     given.setdefault("threads", available_threads())

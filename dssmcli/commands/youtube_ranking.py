@@ -155,7 +155,7 @@ def ranking(
     the paper's weighted logistic regression, whose odds are the expected watch time only where
     clicks are rare.
     """
-    checked_rejects(bad_rows, rejects)
+    checked_rejects(bad_rows, rejects, *files, *valid)
     checked_way(overwrite, resume)
     given = {name: value for name, value in chosen.items() if value is not None}
     given.setdefault("threads", available_threads())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from dssmcli.data.features import numbers_in
 from dssmcli.data.roles import check_there, with_usual_names
 from dssmcli.data.table import Column, Table, read_table
 from dssmcli.data.times import Clock
-from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.tsv import SKIP, BadRows, name_of
 from dssmcli.errors import DataError, shown
 
 Ints = npt.NDArray[np.int64]
@@ -49,7 +49,7 @@ class ImpressionColumns(NamedTuple):
     def names(self) -> list[str]:
         """Return the columns that have a role."""
         known = (self.user, self.item, self.timestamp, self.clicked, self.watch_time)
-        return list(dict.fromkeys([*(name for name in known if name), *self.outcomes]))
+        return [*(name for name in known if name), *self.outcomes]
 
 
 @dataclass(frozen=True)
@@ -92,44 +92,105 @@ def read_impressions(
 ) -> tuple[Impressions, ImpressionColumns]:
     """Read a log with a header line, and return what its columns turned out to be.
 
-    Raises DataError for a column that is missing and for a field that does not hold what it should.
+    Raises DataError for a column that is missing and for a row that does not hold what it should,
+    unless such rows are skipped.
     """
     where = ", ".join(map(name_of, sources))
-    return impressions_in(read_table(sources, bad_rows), columns, where)
+    return impressions_in(read_table(sources, bad_rows), columns, where, bad_rows)
 
 
 def impressions_in(
-    whole: Table, columns: ImpressionColumns, where: str
+    whole: Table, columns: ImpressionColumns, where: str, bad_rows: BadRows
 ) -> tuple[Impressions, ImpressionColumns]:
     """Return what `read_impressions` does, of a table that has been read."""
     columns = columns.found_in(list(whole.columns), where)
-    assert columns.user and columns.item and columns.timestamp
-    time = _times(whole.columns[columns.timestamp], where)
-    order = np.argsort(time, kind="stable")
+    read = _read(whole, columns)
+    for row, told in sorted(read.wrong.items()):
+        texts = (column.values[column.codes[row]] for column in whole.columns.values())
+        error = DataError(f"{where}: row {row + 1:,}: {told}{SKIP}")
+        bad_rows.take("\t".join(texts).encode(), error)
+    right = np.ones(whole.rows, np.bool_)
+    right[list(read.wrong)] = False
+    order = np.flatnonzero(right)[np.argsort(read.time[right], kind="stable")]
+    if not len(order):
+        raise DataError(f"{where}: no row that can be used.")
     table = whole.take(order)
+    assert columns.user and columns.item
     user, item = table.columns[columns.user], table.columns[columns.item]
-    clicked = _numbers(table, columns.clicked, where, _is_label, "0 or 1")
-    watched = _numbers(table, columns.watch_time, where, _is_duration, "a time of 0 or more")
-    outcomes = [
-        numbers_in(table.columns[name].values)[table.columns[name].codes] > 0
-        for name in columns.outcomes
-    ]
-    none = np.zeros((table.rows, 0))
     rest = {name: c for name, c in table.columns.items() if name not in columns.names}
     impressions = Impressions(
         user.values,
         item.values,
         user.codes.astype(np.int64),
         item.codes.astype(np.int64),
-        time[order],
-        clicked,
-        watched * UNITS[columns.unit],
-        np.stack(outcomes, axis=1).astype(np.float64) if outcomes else none,
+        read.time[order],
+        read.clicked[order],
+        read.watched[order] * UNITS[columns.unit],
+        _outcomes(table, columns.outcomes),
         order,
         Table(rest, table.rows, whole.digest),
         whole.digest,
     )
     return impressions, columns
+
+
+class _Read(NamedTuple):
+    """What was read of N rows, (N,), and what is wrong with some of them, by their places."""
+
+    time: Floats
+    clicked: Floats
+    watched: Floats
+    wrong: dict[int, str]
+
+
+_LONGEST = 1e9
+"""No watch takes longer, in whatever unit."""
+
+
+def _read(whole: Table, columns: ImpressionColumns) -> _Read:
+    assert columns.timestamp and columns.clicked and columns.watch_time
+    wrong: dict[int, str] = {}
+    clicked, watched = (
+        numbers_in(column.values)[column.codes]
+        for column in (whole.columns[columns.clicked], whole.columns[columns.watch_time])
+    )
+    _note(wrong, whole, columns.watch_time, ~((watched >= 0) & (watched <= _LONGEST)), _TIME)
+    _note(wrong, whole, columns.clicked, ~((clicked == 0) | (clicked == 1)), "0 or 1")
+    stamps = whole.columns[columns.timestamp]
+    clock = Clock()
+    bad = clock.wrong(stamps.values)
+    for row in np.flatnonzero(np.isin(stamps.codes, list(bad))).tolist():
+        wrong[row] = bad[int(stamps.codes[row])]
+    for role, name in (("item", columns.item), ("user", columns.user)):
+        column = whole.columns[str(name)]
+        empty = np.array([not text for text in column.values], np.bool_)[column.codes]
+        for row in np.flatnonzero(empty).tolist():
+            wrong[row] = f"empty {name}, expected the {role}."
+    known = [text if place not in bad else "" for place, text in enumerate(stamps.values)]
+    good = np.array([place not in bad for place in range(len(known))], np.bool_)
+    times = np.zeros(len(known))
+    times[good] = clock.read([text for text, right in zip(known, good, strict=True) if right])
+    return _Read(times[stamps.codes], clicked, watched, wrong)
+
+
+_TIME = "a time of 0 or more"
+
+
+def _note(
+    wrong: dict[int, str], whole: Table, name: str, bad: npt.NDArray[np.bool_], wanted: str
+) -> None:
+    """Note what is wrong with the rows of a column that are bad (N,)."""
+    column = whole.columns[name]
+    for row in np.flatnonzero(bad).tolist():
+        text = column.values[column.codes[row]]
+        wrong[row] = f"{name} is {shown(text)}, expected {wanted}."
+
+
+def _outcomes(table: Table, names: Sequence[str]) -> Floats:
+    """Return where outcomes are above 0, (N, O)."""
+    columns = [table.columns[name] for name in names]
+    parts = [numbers_in(column.values)[column.codes][:, None] > 0 for column in columns]
+    return np.concatenate([np.zeros((table.rows, 0)), *parts], axis=1)
 
 
 def numbers_of(impressions: Impressions, names: Sequence[str]) -> Floats:
@@ -151,37 +212,3 @@ def with_answers(table: Table, columns: ImpressionColumns) -> Table:
     zeros = np.zeros(table.rows, np.int32)
     added = {n: Column(n, ["0"], zeros) for n in needed if n and n not in table.columns}
     return table._replace(columns={**table.columns, **added})
-
-
-def _times(column: Column, where: str) -> Floats:
-    clock = Clock()
-    wrong = clock.wrong(column.values)
-    if wrong:
-        raise DataError(f"{where}: {column.name}: {wrong[min(wrong)]}")
-    return clock.read(column.values)[column.codes]
-
-
-def _is_label(numbers: Floats) -> npt.NDArray[np.bool_]:
-    return np.asarray((numbers == 0) | (numbers == 1))
-
-
-def _is_duration(numbers: Floats) -> npt.NDArray[np.bool_]:
-    return np.asarray(numbers >= 0)
-
-
-def _numbers(
-    table: Table,
-    name: str | None,
-    where: str,
-    right: Callable[[Floats], npt.NDArray[np.bool_]],
-    wanted: str,
-) -> Floats:
-    assert name is not None
-    column = table.columns[name]
-    numbers = numbers_in(column.values)
-    wrong = np.flatnonzero(~right(numbers))
-    used = np.flatnonzero(np.isin(wrong, column.codes))
-    if len(used):
-        text = column.values[wrong[used[0]]]
-        raise DataError(f"{where}: {name} is {shown(text)} in a row, expected {wanted}.")
-    return numbers[column.codes]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dssmcli.data.table import lacks
-from dssmcli.errors import DataError
+from dssmcli.errors import ConfigError, DataError, shown
 
 _USUAL = {
     "user": ("user", "user_id"),
@@ -37,7 +37,10 @@ def with_usual_names(
 
 
 def check_there(wanted: Sequence[str], names: Sequence[str], where: str) -> None:
-    """Raise DataError for columns that are named and not there."""
+    """Raise DataError for columns that are not there, ConfigError for one that has two roles."""
+    twice = [name for place, name in enumerate(wanted) if name in wanted[:place]]
+    if twice:
+        raise ConfigError(f"the column {shown(twice[0])} is named for two roles, expected one.")
     missing = [name for name in wanted if name not in names]
     if missing:
         raise DataError(f"{where}: {lacks(missing, wanted, names)}")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from dssmcli.data.moments import Ints
 from dssmcli.data.records import PIECE_BYTES, TableFile
+from dssmcli.data.times import LATEST
 from dssmcli.data.tsv import SKIP, BadRows, Line, name_of, opened, read_pieces
 from dssmcli.data.watches import WatchColumns, Watches, WatchReader, words_of
 from dssmcli.errors import DataError, shown
@@ -162,7 +163,8 @@ def _object(line: Line, columns: WatchColumns) -> _User:
     words = [word for each in told for word in words_of(_text(each, line, "a search"))]
     context = {n: _text(plain[n], line, n) for n in columns.context if plain.get(n) is not None}
     time = plain.get("timestamp", np.nan)
-    if isinstance(time, bool) or not isinstance(time, (int, float)):
+    numeric = isinstance(time, (int, float)) and not isinstance(time, bool)
+    if not numeric or not ("timestamp" not in plain or abs(time) <= LATEST):
         raise DataError(f"{line.place}: timestamp, expected a number.{SKIP}")
     return _User(_text(name, line, "the user"), items, words, context, float(time))
 
@@ -170,6 +172,8 @@ def _object(line: Line, columns: WatchColumns) -> _User:
 def _text(value: Any, line: Line, what: str) -> str:
     """Return an id or a field as a table would have it."""
     if isinstance(value, str):
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            raise DataError(f"{line.place}: {what} has half a character, expected a text.{SKIP}")
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)

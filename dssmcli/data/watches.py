@@ -51,7 +51,7 @@ class WatchColumns(NamedTuple):
     def names(self) -> list[str]:
         """Return the columns that are read."""
         known = (self.user, self.item, self.timestamp, self.searches)
-        return list(dict.fromkeys([*(name for name in known if name), *self.context]))
+        return [*(name for name in known if name), *self.context]
 
 
 class Tokens(NamedTuple):

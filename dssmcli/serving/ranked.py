@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from dssmcli.data.impressions import impressions_in, is_answered, with_answers
 from dssmcli.data.table import read_table
 from dssmcli.data.tsv import BadRows, name_of
@@ -21,9 +23,10 @@ def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows) -> Iterat
     table, where = read_table([source], bad_rows), name_of(source)
     answered = is_answered(table, ranker.columns)
     whole = table if answered else with_answers(table, ranker.columns)
-    impressions, _ = impressions_in(whole, ranker.columns, where)
+    impressions, _ = impressions_in(whole, ranker.columns, where, BadRows())
     kept = [table.column(name, where) for name in form.keep]
-    values = [*ranker.predict(impressions, answered).values()]
+    back = np.argsort(impressions.order)  # from the order of time to that of the file
+    values = [each[back] for each in ranker.predict(impressions, answered).values()]
     lines = Lines(form.keep, ranker.figures, ["%.6g"] * len(values), form.as_json)
     yield lines.head()
     for first in range(0, table.rows, _AT_ONCE):

@@ -22,6 +22,7 @@ from dssmcli.data.last_shown import LastShown
 from dssmcli.data.moments import histories
 from dssmcli.data.past import measure_count
 from dssmcli.data.places import RankingFeatures, ranking_features_from_json
+from dssmcli.data.roles import check_there
 from dssmcli.data.table import Table
 from dssmcli.data.users import Users, placed
 from dssmcli.errors import ConfigError, RunError
@@ -139,25 +140,24 @@ class Ranker:
         return self.model.heads
 
     def predict(self, impressions: Impressions, answered: bool) -> dict[str, Values]:
-        """Return what each impression brings, (N,), by head, in the order of the file.
+        """Return what each impression brings, (N,), by head.
 
         watch_time: seconds to be expected. click: the probability. odds: the paper's, in seconds.
         answered: whether what became of earlier impressions counts for later ones.
         """
+        table = impressions.table
+        needed = [*(each.name for each in self.features.categorical), *self.features.numbers]
+        check_there(list(dict.fromkeys(needed)), list(table.columns), "the table")
         numbers = numbers_of(impressions, self.features.numbers)
         if answered:
             known = known_before(self.chronicle, impressions, numbers, self.model.history)
         else:
             together = impressions.together()
             known = known_now(self.chronicle, impressions, numbers, self.model.history, together)
-        table = impressions.table
         columns = [table.column(feature.name, "the table") for feature in self.features.categorical]
         ids = [self.reader.ids(i, c.values)[c.codes] for i, c in enumerate(columns)]
         codes = np.stack(ids, axis=1) if ids else np.zeros((len(numbers), 0), np.int64)
-        found = self._answers(known.item, known.history, codes, known.features, numbers)
-        back = np.empty(len(impressions), np.int64)
-        back[impressions.order] = np.arange(len(impressions))
-        return {head: values[back] for head, values in found.items()}
+        return self._answers(known.item, known.history, codes, known.features, numbers)
 
     def rank(self, users: Users, items: Sequence[Sequence[str]], width: int) -> dict[str, Values]:
         """Return what each of some items brings for each of n users, (n, width) by head, -inf where

@@ -38,12 +38,7 @@ def evaluate_ranking(
         f"{log.watched.mean():.3g} s on average."
     )
     rows = Drawn(KIND, log.user)
-    back = log.order
-    found = []
-    for run in runs:
-        values = {head: each[back] for head, each in run.predict(log, True).items()}
-        found.append(report_of(_figures(values, log), rows, plan))
-    return found
+    return [report_of(_figures(run.predict(log, True), log), rows, plan) for run in runs]
 
 
 def _figures(values: dict[str, Floats], log: Impressions) -> list[Figures]:

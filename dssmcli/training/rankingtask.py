@@ -25,7 +25,7 @@ from dssmcli.data.places import Floats, Floats32, RankingFeatures, place_of
 from dssmcli.data.suspects import suspects
 from dssmcli.data.tasks import Task
 from dssmcli.data.tsv import BadRows, name_of
-from dssmcli.errors import DataError, counted
+from dssmcli.errors import ConfigError, DataError, counted, shown
 from dssmcli.youtube_config import (
     RankingConfig,
     RankingSizes,
@@ -222,7 +222,10 @@ _FEWEST = 20
 def _check(log: Impressions, cut: slice, where: str) -> None:
     """Raise DataError unless there is something to learn from the impressions of the cut."""
     clicked = log.clicked[cut]
-    if cut.stop < _FEWEST or not 0 < clicked.sum() < len(clicked):
+    if cut.stop < _FEWEST:
+        found = counted(cut.stop, "impression")
+        raise DataError(f"{where}: {found} to train on, expected {_FEWEST} or more.")
+    if not 0 < clicked.sum() < len(clicked):
         raise DataError(
             f"{where}: {counted(len(clicked), 'impression')} to train on, of which "
             f"{int(clicked.sum()):,} are clicked: expected both kinds."
@@ -249,11 +252,18 @@ def _columns(
     log: Impressions, given: FeatureInput, trained: int, columns: ImpressionColumns, say: Say
 ) -> tuple[tuple[Categorical, ...], tuple[str, ...]]:
     """Return the categorical features and the numeric columns among what has no role."""
+    for name in (*given.ignored, *given.categorical, *given.numeric):
+        if name in columns.names:
+            raise ConfigError(f"the column {shown(name)} is named for two roles, expected one.")
     left = [name for name in log.table.columns if name not in given.ignored]
     if not left:
         return (), ()
     table = log.table.take(np.arange(trained))
-    found = understand(table, [], given)
+    try:
+        found = understand(table, [], given)
+    except DataError as error:  # the log itself is enough to learn from
+        say(f"Warning: {error}")
+        return (), ()
     for line in found.lines:
         say(line)
     reader = Reader(found.schema)
