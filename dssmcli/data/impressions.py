@@ -173,7 +173,7 @@ def _read(whole: Table, columns: ImpressionColumns) -> _Read:
     return _Read(times[stamps.codes], clicked, watched, wrong)
 
 
-_TIME = "a time of 0 or more"
+_TIME = f"a time from 0 to {_LONGEST:g}"
 
 
 def _note(

@@ -41,7 +41,8 @@ class Clock:
         except ValueError:
             pass
         of = _date if self._dates else signed_number_in
-        wanted = "a date and time such as 2024-05-31 18:30:00" if self._dates else "a number"
+        date = "a date and time such as 2024-05-31 18:30:00"
+        wanted = date if self._dates else f"a number of at most {LATEST:g}"
         return {
             place: f"the timestamp is {shown(text)}, expected {wanted}."
             for place, text in enumerate(texts)

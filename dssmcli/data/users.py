@@ -175,7 +175,7 @@ def _text(value: Any, line: Line, what: str) -> str:
         if any("\ud800" <= char <= "\udfff" for char in value):
             raise DataError(f"{line.place}: {what} has half a character, expected a text.{SKIP}")
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value):
         return str(value)
     raise DataError(f"{line.place}: {what}, expected a text or a number.{SKIP}")
 

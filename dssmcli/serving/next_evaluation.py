@@ -41,13 +41,14 @@ class Next(NamedTuple):
     """What is to be found: watches, and the places among them of the targets, (n,).
 
     known: (N,), the watches that are no targets, from which the baselines learn. digest: of the
-    file with the targets.
+    file with the targets. strangers: watches of users who had watched nothing before, left out.
     """
 
     watches: Watches
     places: Ints
     known: Bools
     digest: str
+    strangers: int
 
 
 def read_next(
@@ -79,7 +80,7 @@ def read_next(
             f"{source}: no watch has one before it, of the same user, to be found from. Give the "
             "watches before with --history FILE."
         )
-    return Next(watches, places, known, digest)
+    return Next(watches, places, known, digest, int(candidates.sum()) - len(places))
 
 
 def evaluate_next(
@@ -96,6 +97,8 @@ def evaluate_next(
         f"{counted(int(rows.query.max()) + 1, 'user')}, among "
         f"{counted(len(runs[0].catalogue.items), 'item')}."
     )
+    if found.strangers:
+        say(f"{found.strangers:,} more have none before them, of the same user: left out.")
     reports = []
     for run in runs:
         view = _view(run, found)

@@ -23,13 +23,14 @@ def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows) -> Iterat
     table, where = read_table([source], bad_rows), name_of(source)
     answered = is_answered(table, ranker.columns)
     whole = table if answered else with_answers(table, ranker.columns)
-    impressions, _ = impressions_in(whole, ranker.columns, where, BadRows())
+    impressions, _ = impressions_in(whole, ranker.columns, where, bad_rows)
+    rows = np.sort(impressions.order)  # of the file, without those that are skipped
     kept = [table.column(name, where) for name in form.keep]
     back = np.argsort(impressions.order)  # from the order of time to that of the file
     values = [each[back] for each in ranker.predict(impressions, answered).values()]
     lines = Lines(form.keep, ranker.figures, ["%.6g"] * len(values), form.as_json)
     yield lines.head()
-    for first in range(0, table.rows, _AT_ONCE):
-        rows = slice(first, first + _AT_ONCE)
-        columns = [[column.values[code] for code in column.codes[rows].tolist()] for column in kept]
-        yield lines.text(columns, [each[rows].tolist() for each in values])
+    for first in range(0, len(rows), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        columns = [[c.values[code] for code in c.codes[rows[some]].tolist()] for c in kept]
+        yield lines.text(columns, [each[some].tolist() for each in values])

@@ -147,7 +147,8 @@ class Ranker:
         """
         table = impressions.table
         needed = [*(each.name for each in self.features.categorical), *self.features.numbers]
-        check_there(list(dict.fromkeys(needed)), list(table.columns), "the table")
+        names = [*self.columns.names, *table.columns]
+        check_there(list(dict.fromkeys(needed)), names, "the log")
         numbers = numbers_of(impressions, self.features.numbers)
         if answered:
             known = known_before(self.chronicle, impressions, numbers, self.model.history)
