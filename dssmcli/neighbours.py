@@ -18,7 +18,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-_SCORES_AT_ONCE = 1 << 24
+_SCORES_AT_ONCE = 1 << 23
 _GROUP = 64
 """The best of so many scores side by side stands for all until the best groups are known."""
 
@@ -116,12 +116,15 @@ def _probed(vectors: Floats, lists: Lists, queries: Floats, count: int) -> Found
     scores = np.full((len(flat), count), -np.inf, np.float32)
     places = np.zeros((len(flat), count), np.int64)
     for each in np.unique(flat).tolist():
-        begin, end = lists.starts[each], lists.starts[each + 1]
+        begin, end = int(lists.starts[each]), int(lists.starts[each + 1])
         asked = order[bounds[each] : bounds[each + 1]]
-        found = queries[rows[asked]] @ vectors[begin:end].T
-        best = _largest(found, count)
-        scores[asked, : best.shape[1]] = np.take_along_axis(found, best, 1)
-        places[asked, : best.shape[1]] = best + begin
+        # A list may be long, and asked by all.
+        for part in _blocks(len(asked), end - begin):
+            some = asked[part]
+            found = queries[rows[some]] @ vectors[begin:end].T
+            best = _largest(found, count)
+            scores[some, : best.shape[1]] = np.take_along_axis(found, best, 1)
+            places[some, : best.shape[1]] = best + begin
     shape = (len(queries), -1)
     return _sorted(scores.reshape(shape), places.reshape(shape), count)
 

@@ -20,7 +20,7 @@ from dssmcli.training.checkpoint import check_same, from_bytes, to_pieces
 from dssmcli.training.contents import contents_of, restoring
 from dssmcli.training.watchtask import WatchTask
 
-RECALLED, WANTED = 100, 0.95
+RECALLED, WANTED = 10, 0.9
 """Lists are to find this share of the best so many items."""
 _QUERIES = 500
 
