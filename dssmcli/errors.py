@@ -61,7 +61,8 @@ class MissingExtra(DssmError):  # noqa: N818
 
 def counted(number: int, noun: str) -> str:
     """Return `1 row`, `2 rows` and so on."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    many = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else many}"
 
 
 def shown(text: str, limit: int = 60) -> str:

@@ -127,7 +127,7 @@ def _unknown(recommender: Recommender) -> str:
 
     if not recommender.unknown:
         return ""
-    found = counted(recommender.unknown, "watch").replace("watchs", "watches")
+    found = counted(recommender.unknown, "watch")
     return f"{found} of items that the run does not know: ignored."
 
 

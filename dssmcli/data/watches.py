@@ -250,7 +250,7 @@ def words_of(text: str) -> list[str]:
 def counted_watches(watches: Watches) -> str:
     """Return how many there are, in words."""
     return (
-        f"{counted(len(watches), 'watch').replace('watchs', 'watches')} of "
+        f"{counted(len(watches), 'watch')} of "
         f"{counted(len(watches.items), 'item')} by {counted(len(watches.users), 'user')}"
     )
 

@@ -93,7 +93,7 @@ def evaluate_next(
     users = found.watches.user[found.places]
     rows = Drawn(KIND, np.unique(users, return_inverse=True)[1])
     say(
-        f"{counted(len(found.places), 'watch').replace('watchs', 'watches')} to find of "
+        f"{counted(len(found.places), 'watch')} to find of "
         f"{counted(int(rows.query.max()) + 1, 'user')}, among "
         f"{counted(len(runs[0].catalogue.items), 'item')}."
     )
