@@ -29,6 +29,13 @@ class Catalogue(NamedTuple):
         plain = {**self._asdict(), "counts": self.counts.tolist()}
         return json.dumps(plain, ensure_ascii=False) + "\n"
 
+    def places(self, where: Path) -> dict[str, int]:
+        """Return where each item stands; RunError when one is there twice."""
+        places = dict(zip(self.items, range(len(self.items)), strict=True))
+        if len(places) < len(self.items):
+            raise RunError(f"{where}: items, one of them is there twice.")
+        return places
+
     def reordered(self, order: npt.NDArray[np.integer[Any]]) -> Catalogue:
         """Return the items in another order."""
         items = [self.items[place] for place in order.tolist()]
@@ -36,7 +43,10 @@ class Catalogue(NamedTuple):
 
 
 def catalogue_from_json(text: str, where: Path) -> Catalogue:
-    """Parse catalogue.json; RunError when it is not what `to_json` writes."""
+    """Parse catalogue.json; RunError when it is not what `to_json` writes.
+
+    Whether all items are different `places` finds out.
+    """
     plain = parse_object(text, where)
     names = ("items", "words", "users")
     items, words, users = (_texts(plain.get(name), where, name) for name in names)
@@ -56,7 +66,7 @@ def _texts(found: Any, where: Path, name: str) -> list[str]:
     """Return a list of distinct texts; RunError when it is something else."""
     if not isinstance(found, list) or set(map(type, found)) - {str}:
         raise RunError(f"{where}: {name}, expected a list of texts.")
-    if len(set(found)) < len(found):
+    if name != "items" and len(set(found)) < len(found):
         raise RunError(f"{where}: {name}, one of them is there twice.")
     return found
 

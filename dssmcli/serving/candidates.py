@@ -178,12 +178,15 @@ class Candidates:
         model: CandidatesConfig,
         columns: WatchColumns,
         catalogue: Catalogue,
+        places: Mapping[str, int],
         schema: Schema,
         weights: Weights,
         config: Mapping[str, Any],
         lists: Lists | None,
     ) -> None:
         self.model, self.columns, self.catalogue = model, columns, catalogue
+        self.places = places
+        """Where each item stands in the catalogue."""
         self.config, self.lists = dict(config), lists
         #: Reads the context as categories and numbers, and counts those it does not know.
         self.reader = Reader(schema)
@@ -239,7 +242,8 @@ def _candidates(run: Run) -> Candidates:
         shapes |= {"lists.centres": (count, model.width), "lists.sizes": (count,)}
     arrays = tensors_in(weights(), shapes, str(run.path / WEIGHTS))
     lists = _lists(config["lists"], arrays, sizes.items, where) if listed else None
-    return Candidates(model, columns, catalogue, schema, arrays, config, lists)
+    places = catalogue.places(run.path / CATALOGUE)
+    return Candidates(model, columns, catalogue, places, schema, arrays, config, lists)
 
 
 def columns_from(plain: Any, where: str) -> WatchColumns:

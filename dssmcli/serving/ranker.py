@@ -120,6 +120,7 @@ class Ranker:
         columns: ImpressionColumns,
         features: RankingFeatures,
         catalogue: Catalogue,
+        places: Mapping[str, int],
         chronicle: Chronicle,
         last: LastShown,
         weights: Weights,
@@ -132,7 +133,7 @@ class Ranker:
         self._unit = float(config["unit"])
         self._tower = RankingTower(model, weights)
         self._last = last
-        self._items = dict(zip(chronicle.items, range(len(chronicle.items)), strict=True))
+        self._items = places
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -268,7 +269,8 @@ def _ranker(run: Run) -> Ranker:
     )
     arrays = tensors_in(weights(), ranking_shapes(model, sizes), str(run.path / WEIGHTS))
     config["unit"] = unit
-    return Ranker(model, columns, features, catalogue, chronicle, last, arrays, config)
+    places = catalogue.places(run.path / CATALOGUE)
+    return Ranker(model, columns, features, catalogue, places, chronicle, last, arrays, config)
 
 
 def _columns_from(plain: Any, where: str) -> ImpressionColumns:

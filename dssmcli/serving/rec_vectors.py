@@ -30,9 +30,8 @@ def item_blocks(
         for first in range(0, len(items), _AT_ONCE):
             yield items[first : first + _AT_ONCE], vectors[first : first + _AT_ONCE]
         return
-    places = {item: place for place, item in enumerate(items)}
     for ids in TextReader(sources, bad_rows, None).blocks():
-        found = np.array([places.get(each, -1) for each in ids], np.int64)
+        found = np.array([candidates.places.get(each, -1) for each in ids], np.int64)
         rows = vectors[found]
         rows[found < 0] = 0
         yield ids, rows

@@ -43,7 +43,7 @@ class Recommender:
         self.candidates, self.ranker = candidates, ranker
         self._keep_seen, self._whole, self._considered = keep_seen, whole, considered
         catalogue = candidates.catalogue
-        self._items = dict(zip(catalogue.items, range(len(catalogue.items)), strict=True))
+        self._items = candidates.places
         self._words = {word: i for i, word in enumerate(catalogue.words, start=1)}
         self.unknown = 0
 
