@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from dssmcli import neighbours
 from dssmcli.config import to_dict
@@ -34,6 +35,8 @@ def run_contents(
     """
     state.load_weights(state.best_weights)
     weights, catalogue = dict(state.best_weights), task.catalogue
+    if task.model.gamma:  # only their directions count
+        weights["targets"] = functional.normalize(weights["targets"], dim=1)
     told: dict[str, Any] = {"lists": None}
     many = task.config.lists_from
     lists, order, found = None, np.zeros(0, np.int64), 0.0
