@@ -108,7 +108,15 @@ def test_what_is_mined_does_not_depend_on_the_blocks(
     whole = mined(tmp_path, rows, Window(2, 20, 0.01, 3))
     monkeypatch.setattr(mining, "_SCORES_AT_ONCE", 100)
     monkeypatch.setattr(mining, "BATCH", 7)
-    assert mined(tmp_path, rows, Window(2, 20, 0.01, 3)) == whole
+    found = mined(tmp_path, rows, Window(2, 20, 0.01, 3))
+    # Products of other shapes may round otherwise on some processors: of two titles that score the
+    # same but for that, either may come first.
+    for query, titles in whole.items():
+        for own, other in zip(
+            zip(*titles, strict=True), zip(*found[query], strict=True), strict=True
+        ):
+            assert sorted(own) == sorted(other)
+    assert found.keys() == whole.keys()
     assert mined(tmp_path, rows, Window(2, 20, 0.01, 3), seed=2) != whole
 
 

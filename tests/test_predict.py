@@ -190,7 +190,7 @@ def test_a_run_of_the_other_family_is_refused_in_one_line(
     done = dssm("predict", "-m", run, table)
     assert done.code == 3 and done.err == (
         f"{run}: the run is one of texts (`dssm train`), expected a multi-task model "
-        "(`dssm train-rec`).\n"
+        "(`dssm train-rec mmoe` and its like).\n"
     )
     texts = tmp_path / "t.tsv"
     texts.write_text("a\tb\t1\nc\td\t0\n")
