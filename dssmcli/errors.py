@@ -61,7 +61,7 @@ class MissingExtra(DssmError):  # noqa: N818
 
 def counted(number: int, noun: str) -> str:
     """Return `1 row`, `2 rows` and so on."""
-    many = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    many = f"{noun}es" if noun.endswith("tch") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else many}"
 
 
