@@ -87,11 +87,11 @@ def _largest(values: Floats, count: int) -> Ints:
 def _sorted(scores: Floats, places: Ints, count: int) -> Found:
     """Return the largest of each row's scores, which are of these places, in order."""
     chosen = _largest(scores, count)
-    found = _taken(Found(scores, places), chosen)
-    return _taken(found, np.lexsort((found.places, -found.scores), axis=1))
+    found = taken(Found(scores, places), chosen)
+    return taken(found, np.lexsort((found.places, -found.scores), axis=1))
 
 
-def _taken(found: Found, chosen: Ints) -> Found:
+def taken(found: Found, chosen: Ints) -> Found:
     """Return what stands at some places of each row."""
     return Found(*(np.take_along_axis(each, chosen, axis=1) for each in found))  # type: ignore[arg-type]
 

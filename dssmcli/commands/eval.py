@@ -152,25 +152,19 @@ def command(
 
     skipped.write_rejects()
     talk(quiet, skipped.summary)
-    lines = json_lines(found, chosen) if as_json else _table(found, chosen, family)
+    lines = json_lines(found, chosen) if as_json else _table(found, chosen, len(asked.runs))
     for line in lines:
         click.echo(line)
 
 
-def _table(found: list[Evaluated], chosen: Sequence[str], family: str) -> Iterator[str]:
-    """Return the lines of a table: of one run its figures, else what sets the others apart."""
+def _table(found: list[Evaluated], chosen: Sequence[str], runs: int) -> Iterator[str]:
+    """Return the lines of a table: of one run its figures, and those of baselines beside it if it
+    has any; of several what sets the others apart from the first."""
     from dssmcli.commands.tables import comparison_table, figure_table, model_table
-    from dssmcli.run import CANDIDATES
 
-    if len(chosen) == 1:
-        return figure_table(found)
-    if family == CANDIDATES and len(chosen) == 1 + _BASELINES:
-        return model_table(found, chosen)
-    return comparison_table(found, chosen)
-
-
-_BASELINES = 2
-"""Popularity and item-kNN stand beside the runs that recommend."""
+    if runs > 1:
+        return comparison_table(found, chosen)
+    return figure_table(found) if len(chosen) == 1 else model_table(found, chosen)
 
 
 class _Asked(NamedTuple):

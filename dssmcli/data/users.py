@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +73,7 @@ def open_users(source: str, columns: WatchColumns, bad_rows: BadRows) -> Iterato
     with opened(source) as stream:
         pieces = read_pieces(name_of(source), stream, PIECE_BYTES)
         first = next(pieces, None)
-        rest = pieces if first is None else _chained(first, pieces)
+        rest = pieces if first is None else chain([first], pieces)
         if first is not None and first.content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"{"):
             lines = (line for piece in rest for line in piece.lines())
             yield _blocks(_objects(lines, columns, bad_rows), columns)
@@ -85,11 +85,6 @@ def open_users(source: str, columns: WatchColumns, bad_rows: BadRows) -> Iterato
             reader = WatchReader(columns.found_in(file.sheet.names, file.sheet.source), bad_rows)
             reader.read(file)
             yield _of_log(reader.watches(), columns)
-
-
-def _chained(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
 
 
 class _User(NamedTuple):

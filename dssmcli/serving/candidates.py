@@ -124,7 +124,7 @@ class CandidateTower:
             parts.append(newest.reshape(n, -1))
         if "tokens" in weights:
             searched = weights["tokens"][moments.tokens]
-            parts.append(np.matmul(_equal(moments.tokens), searched).reshape(n, -1))
+            parts.append(np.matmul(equal_shares(moments.tokens), searched).reshape(n, -1))
         if "categories" in weights:
             parts.append(weights["categories"][moments.context.codes].reshape(n, -1))
         parts.append(moments.context.numbers)
@@ -136,7 +136,7 @@ class CandidateTower:
     def _shares(self, history: Ints) -> Floats:
         """Return what each watch weighs in each pool, (n, P, L)."""
         if self._config.pooling == "mean":
-            return _equal(history)
+            return equal_shares(history)
         places = self._weights["places"][:, : history.shape[1]]
         weights = np.exp(places - places.max(axis=1, keepdims=True))
         shares = weights[None] * (history > 0)[:, None, :]
@@ -159,7 +159,7 @@ def _part(moments: Moments, rows: slice) -> Moments:
     )
 
 
-def _equal(bag: Ints) -> Floats:
+def equal_shares(bag: Ints) -> Floats:
     """Return equal shares (n, 1, L) of what is there."""
     there = (bag > 0).astype(np.float32)
     return np.asarray((there / np.maximum(there.sum(axis=1, keepdims=True), 1))[:, None, :])

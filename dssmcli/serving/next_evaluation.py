@@ -192,7 +192,7 @@ def _view(run: Candidates, found: Next) -> _View:
         before[found.places],
         watches.item[found.places].astype(np.int64),
         np.bincount(watches.item[used], minlength=len(run.catalogue.items)).astype(np.int64),
-        found.watches,
+        watches,
         found.places,
     )
 
@@ -303,7 +303,7 @@ def _baselines(view: _View, found: Next) -> Iterator[tuple[str, list[Figures]]]:
     """Yield each baseline's name and figures: learned from all watches that are no targets."""
     counts = view.counts.astype(np.float64)
     width = len(counts)
-    yield "popularity", _figures(view, lambda rows: np.tile(counts, (_size(view, rows), 1)))
+    yield "popularity", _figures(view, lambda rows: np.tile(counts, (len(view.targets[rows]), 1)))
     neighbours = _neighbours(view, found)
 
     def knn(decay: float) -> Scores:
@@ -319,12 +319,8 @@ def _baselines(view: _View, found: Next) -> Iterator[tuple[str, list[Figures]]]:
     yield f"item-kNN, decay {decay:g}", best
 
 
-def _size(view: _View, rows: slice) -> int:
-    return len(view.targets[rows])
-
-
 def _neighbours(view: _View, found: Next) -> Neighbours:
-    watches = found.watches.renumbered(view.run.catalogue.items)
+    watches = view.watches
     used = (watches.item >= 0) & found.known
     starts = np.append(0, np.cumsum(used))[watches.starts].astype(np.int64)
     return item_neighbours(watches.item[used].astype(np.int64), starts, len(view.counts))

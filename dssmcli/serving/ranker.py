@@ -38,6 +38,7 @@ from dssmcli.run import (
     read_ahead,
     using_run,
 )
+from dssmcli.serving.candidates import equal_shares
 from dssmcli.serving.weights import Shape, doubles_in, lengths_in, tensors_in
 from dssmcli.youtube_config import (
     RankingConfig,
@@ -93,9 +94,7 @@ class RankingTower:
         weights, config = self._weights, self._config
         parts = [weights["items"][item]]
         if config.history:
-            there = (history > 0).astype(np.float32)
-            shares = there / np.maximum(there.sum(axis=1, keepdims=True), 1)
-            parts.append(np.matmul(shares[:, None], weights["items"][history])[:, 0])
+            parts.append(np.matmul(equal_shares(history), weights["items"][history])[:, 0])
         if "categories" in weights:
             parts.append(weights["categories"][codes].reshape(len(item), -1))
         x: npt.NDArray[Any] = np.concatenate([*parts, numbers], axis=1, dtype=np.float32)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dssmcli.data.moments import Ints, Moments, histories, no_context
 from dssmcli.data.users import Placed, Users, placed, users_of
-from dssmcli.neighbours import Found
+from dssmcli.neighbours import Found, taken
 from dssmcli.serving.candidates import Candidates, load_candidates
 from dssmcli.serving.ranker import Ranker, load_ranker
 
@@ -120,9 +120,7 @@ class Recommender:
         hidden = np.isin(rows[:, None] * width + found.places, seen)
         scores = np.where(hidden, -np.inf, found.scores)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
-        return Found(
-            np.take_along_axis(scores, order, 1), np.take_along_axis(found.places, order, 1)
-        )
+        return taken(Found(scores, found.places), order)
 
     def _popular(self, found: Found, strangers: npt.NDArray[np.bool_]) -> None:
         """Give users of whom no watch is known what is most watched, with its share of watches."""
@@ -150,7 +148,6 @@ def load_recommender(
     candidates: str | Path | None = None, ranker: str | Path | None = None
 ) -> Recommender:
     """Load a run of candidates (None: $DSSM_MODEL, else ./dssm-model), and one of ranking if named.
-
 
     Raises RunError when one is missing, damaged, newer than this program or no such run.
     """

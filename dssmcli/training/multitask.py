@@ -23,6 +23,7 @@ from dssmcli.training.loop import Step, StepLoss, decaying_optimizer
 from dssmcli.training.order import Order
 from dssmcli.training.state import TrainState, steps_and_evaluations
 from dssmcli.training.tabletask import TableTask
+from dssmcli.training.unknown import unknown_chances
 
 Floats = npt.NDArray[np.float64]
 
@@ -107,13 +108,12 @@ def _aims(task: TableTask) -> _Aims:
     binary = torch.tensor([target.binary for target in task.targets])
     weight = torch.tensor([target.weight for target in task.targets])
     counts = np.bincount(task.train.codes.reshape(-1), minlength=task.sizes.categories)
-    rare = task.config.rare_count / np.maximum(task.config.rare_count + counts, 1e-9)
-    lost = 1 - (1 - task.config.category_dropout) * (1 - rare)
+    lost = unknown_chances(counts, task.config.category_dropout, task.config.rare_count)
     return _Aims(
         torch.where(binary, weight, weight * task.config.squared_error),
         binary,
         torch.from_numpy(task.schema.starts),
-        torch.from_numpy(lost.astype(np.float32)),
+        torch.from_numpy(lost),
     )
 
 

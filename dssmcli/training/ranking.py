@@ -12,7 +12,6 @@ from torch import Tensor
 
 from dssmcli import metrics
 from dssmcli.data.features import Floats, Ints
-from dssmcli.data.places import Floats32
 from dssmcli.models.ranking import Ranking, ranking_losses
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.evaluation import Evaluation, evaluated
@@ -20,6 +19,7 @@ from dssmcli.training.loop import Step, StepLoss, decaying_optimizer
 from dssmcli.training.order import Order
 from dssmcli.training.rankingtask import RankingTask
 from dssmcli.training.state import TrainState, steps_and_evaluations
+from dssmcli.training.unknown import unknown_chances
 
 _AT_ONCE = 4096
 _EMBEDDINGS = ("items", "categories")
@@ -127,7 +127,7 @@ class _Lost:
         items = np.bincount(task.item[task.train], minlength=len(task.catalogue.items) + 1)
         codes = np.bincount(task.codes[task.train].reshape(-1), minlength=task.sizes.categories)
         self._items, self._codes = (
-            torch.from_numpy(_chances(counts, config.category_dropout, config.rare_count))
+            torch.from_numpy(unknown_chances(counts, config.category_dropout, config.rare_count))
             for counts in (items, codes)
         )
         self._unknown = torch.from_numpy(task.features.schema.starts)
@@ -138,12 +138,6 @@ class _Lost:
         item = item * (torch.rand(item.shape) >= self._items[item])
         codes = torch.where(torch.rand(codes.shape) < self._codes[codes], self._unknown, codes)
         return item, history, codes, numbers
-
-
-def _chances(counts: Ints, share: float, rare: float) -> Floats32:
-    """Return the chance of each category to be taken for unknown."""
-    kept = (1 - share) * (1 - rare / np.maximum(rare + counts, 1e-9))
-    return np.asarray(1 - kept, np.float32)
 
 
 @torch.no_grad()

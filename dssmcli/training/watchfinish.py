@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -118,8 +117,7 @@ def resumed_state(task: WatchTask, content: bytes, where: str) -> CandidatesStat
     """Return the state a checkpoint holds; ConfigError when the task is not the one it was of."""
     groups, saved = from_bytes(content, where)
     with restoring(where):
-        # As JSON has them: tuples are lists.
-        check_same(saved["settings"], json.loads(json.dumps(_settings(task))))
+        check_same(saved["settings"], _settings(task))
         state = new_state(task)
         state.restore(groups, saved)
     return state
