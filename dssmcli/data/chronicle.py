@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dssmcli.data.impressions import Impressions
 from dssmcli.data.moments import histories
 from dssmcli.data.past import Past, Sums, features_of, grown, measures_of, no_sums
+from dssmcli.text.ragged import spans
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -210,15 +211,11 @@ class _Shelf(NamedTuple):
         order = np.argsort(user, kind="stable")
         rank = np.arange(len(user)) - (np.cumsum(new) - new)[user[order]]
         items[begins[user[order]] + old[user[order]] + rank] = item[order]
-        known = np.repeat(np.arange(users), old)
-        rank = np.arange(len(known)) - (np.cumsum(old) - old)[known]
-        items[begins[known] + rank] = chronicle.watched
+        items[spans(begins[:-1], old)] = chronicle.watched
         return _Shelf(items, begins, old)
 
     def last(self, most: int) -> tuple[Ints, Ints]:
         """Return the last so many items of each user, and where each user's end, (U + 1,)."""
         sizes = np.minimum(np.diff(self.begins), most)
         ends = np.append(0, np.cumsum(sizes)).astype(np.int64)
-        user = np.repeat(np.arange(len(sizes)), sizes)
-        rank = np.arange(len(user)) - ends[user]
-        return self.items[self.begins[1:][user] - sizes[user] + rank], ends
+        return self.items[spans(self.begins[1:] - sizes, sizes)], ends

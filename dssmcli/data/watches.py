@@ -17,6 +17,7 @@ from dssmcli.data.times import Clock
 from dssmcli.data.tsv import SKIP, BadRows, name_of
 from dssmcli.errors import DataError, counted
 from dssmcli.text.normalize import normalize
+from dssmcli.text.ragged import taken
 from dssmcli.text.tokenizers import TOKENIZERS
 
 Ints = npt.NDArray[np.int64]
@@ -114,11 +115,8 @@ class Watches:
 
 def _tokens_of(tokens: Tokens, kept: Ints) -> Tokens:
     """Return the tokens of some watches, one after the other."""
-    begins, ends = tokens.ends[kept], tokens.ends[kept + 1]
-    sizes = ends - begins
-    total = np.append(0, np.cumsum(sizes)).astype(np.int64)
-    places = np.repeat(begins - total[:-1], sizes) + np.arange(total[-1])
-    return Tokens(tokens.flat[places], total)
+    flat, sizes = taken(tokens.flat, tokens.ends, kept)
+    return Tokens(flat.astype(np.int32), np.append(0, np.cumsum(sizes)).astype(np.int64))
 
 
 def read_watches(

@@ -22,6 +22,7 @@ from dssmcli.errors import ConfigError, DataError, counted
 from dssmcli.serving.baselines import DECAYS, Neighbours, item_neighbours, knn_scores
 from dssmcli.serving.candidates import Candidates
 from dssmcli.serving.reports import Drawn, Figures, Report, report_of
+from dssmcli.text.ragged import spans
 
 KIND = "watches"
 RANKS = (10, 50)
@@ -229,8 +230,7 @@ def _ranks(view: _View, scores_of: Scores) -> tuple[_Ranks, _Ranks]:
             if k:
                 sizes = view.ends[rows] - view.begins[rows]
                 row = np.repeat(at, sizes)
-                flat = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-                seen = view.items[np.repeat(view.begins[rows], sizes) + flat]
+                seen = view.items[spans(view.begins[rows], sizes)]
                 scores[row, seen] = -np.inf
                 there[1, rows] &= np.isfinite(scores[at, target])
             higher[k, rows] = (scores > own).sum(axis=1)

@@ -40,6 +40,7 @@ from dssmcli.run import (
 )
 from dssmcli.serving.candidates import equal_shares
 from dssmcli.serving.weights import Shape, doubles_in, lengths_in, tensors_in
+from dssmcli.text.ragged import spans
 from dssmcli.youtube_config import (
     RankingConfig,
     RankingSizes,
@@ -179,7 +180,7 @@ class Ranker:
         known = known_now(self.chronicle, shown, numbers, self.model.history, together)
         history = self._histories(users)[rows]
         found = self._answers(known.item, history, codes, known.features, numbers)
-        column = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        column = spans(np.zeros_like(sizes), sizes)
         tables = {}
         for head, values in found.items():
             tables[head] = np.full((len(sizes), width), -np.inf)
