@@ -7,6 +7,12 @@
 >>> model.score("query", "title")                # doctest: +SKIP
 0.8312
 
+An index (`dssm index`) finds titles:
+
+>>> index = dssmcli.load_index("dssm-index")     # doctest: +SKIP
+>>> index.search(["query"], 1)                   # doctest: +SKIP
+[[Hit(id='17', title='a title', score=0.8312)]]
+
 A run of tables (`dssm train-rec`) predicts columns:
 
 >>> shop = dssmcli.load_predictor("shop")        # doctest: +SKIP
@@ -29,14 +35,18 @@ if TYPE_CHECKING:
     from dssmcli.serving.loading import load
     from dssmcli.serving.predictor import Predictor, load_predictor
     from dssmcli.serving.recommender import Recommender, load_recommender
+    from dssmcli.serving.search import Hit, Index, load_index
 
 __version__ = "0.1.0"
 __all__ = [
+    "Hit",
+    "Index",
     "Model",
     "Predictor",
     "Recommender",
     "__version__",
     "load",
+    "load_index",
     "load_predictor",
     "load_recommender",
 ]
@@ -60,6 +70,10 @@ def __getattr__(name: str) -> Any:
         from dssmcli.serving import recommender
 
         return getattr(recommender, name)
+    if name in ("Hit", "Index", "load_index"):
+        from dssmcli.serving import search
+
+        return getattr(search, name)
     raise AttributeError(f"module 'dssmcli' has no attribute {name!r}")
 
 

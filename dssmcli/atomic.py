@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,42 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.replace(beside, target)
         finally:
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_alone(path: Path) -> Iterator[BinaryIO]:
+    """As `replacing`, for a plain file that one process at a time may write.
+
+    Raises OutputError when another does. What a killed process left beside it is written over.
+    """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: not a plain file, so nothing can take its place.")
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.partial")
+    with writing(path), opened_alone(path, beside) as stream:
+        try:
+            stream.truncate(0)
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+            os.replace(beside, target)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def opened_alone(path: Path, partial: Path) -> BinaryIO:
+    """Open, for this process alone, the file that will be `path`; OutputError if another has it."""
+    while True:
+        stream = open(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b")  # noqa: SIM115
+        if not lock(stream.fileno()):
+            stream.close()
+            raise OutputError(f"{path}: another process is writing it.")
+        # Between opening and locking, another process may have put the file in its place.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(partial), os.fstat(stream.fileno())):
+                return stream
+        stream.close()
 
 
 @contextmanager

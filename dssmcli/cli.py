@@ -30,6 +30,8 @@ COMMANDS = (
     "eval",
     "check",
     "mine",
+    "index",
+    "search",
     "tokenize",
     "vocab",
     "info",

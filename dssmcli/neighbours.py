@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,21 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 _SCORES_AT_ONCE = 1 << 23
+_VECTORS_AT_ONCE = 1 << 16
 _GROUP = 64
 """The best of so many scores side by side stands for all until the best groups are known."""
+
+
+class Rows(Protocol):
+    """Vectors (V, D) float32 that are read some at a time, as an array's rows can be."""
+
+    def __len__(self) -> int:
+        """Return V."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Floats:
+        """Return some of them."""
+        ...
 
 
 class Found(NamedTuple):
@@ -40,13 +54,23 @@ class Lists(NamedTuple):
     probes: int
 
 
-def exact(vectors: Floats, queries: Floats, count: int) -> Found:
+def exact(vectors: Rows, queries: Floats, count: int) -> Found:
     """Return the `count` best of all vectors (V, D) for queries (n, D)."""
     count = min(count, len(vectors))
-    parts = [
-        _best(queries[rows] @ vectors.T, count) for rows in _blocks(len(queries), len(vectors))
-    ]
-    return _joined(parts, count)
+    best = Found(np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), np.int64))
+    for first in range(0, len(vectors), _VECTORS_AT_ONCE):
+        some = vectors[first : first + _VECTORS_AT_ONCE]
+        within = min(count, len(some))
+        parts = [_best(queries[rows] @ some.T, within) for rows in _blocks(len(queries), len(some))]
+        best = _better(best, _joined(parts, within), first, count)
+    return best
+
+
+def _better(best: Found, found: Found, first: int, count: int) -> Found:
+    """Return the best of both, where the places of what was found count from `first`."""
+    scores = np.concatenate([best.scores, found.scores], axis=1)
+    places = np.concatenate([best.places, found.places + first], axis=1)
+    return _sorted(scores, places, count)
 
 
 def _blocks(queries: int, vectors: int) -> Iterator[slice]:
@@ -96,7 +120,7 @@ def taken(found: Found, chosen: Ints) -> Found:
     return Found(*(np.take_along_axis(each, chosen, axis=1) for each in found))  # type: ignore[arg-type]
 
 
-def approximate(vectors: Floats, lists: Lists, queries: Floats, count: int) -> Found:
+def approximate(vectors: Rows, lists: Lists, queries: Floats, count: int) -> Found:
     """Return about the `count` best vectors (V, D), sorted by list, for queries (n, D)."""
     count = min(count, len(vectors))
     step = max(1, _SCORES_AT_ONCE // (lists.probes * count))
@@ -107,7 +131,7 @@ def approximate(vectors: Floats, lists: Lists, queries: Floats, count: int) -> F
     return _joined(parts, count)
 
 
-def _probed(vectors: Floats, lists: Lists, queries: Floats, count: int) -> Found:
+def _probed(vectors: Rows, lists: Lists, queries: Floats, count: int) -> Found:
     chosen = _largest(queries @ lists.centres.T, lists.probes)  # (n, probes)
     rows = np.repeat(np.arange(len(queries)), chosen.shape[1])
     flat = chosen.reshape(-1)
@@ -134,29 +158,33 @@ def list_count(vectors: int) -> int:
     return max(1, round(math.sqrt(vectors)))
 
 
-def build_lists(vectors: Floats, seed: int) -> tuple[Ints, Lists]:
+def build_lists(vectors: Floats, seed: int, threads: int = 1) -> tuple[Ints, Lists]:
     """Return the order in which vectors (V, D) lie by list, and the lists, of one probe so far."""
     random = np.random.default_rng([seed, 8])
     count = list_count(len(vectors))
     sample = random.permutation(len(vectors))[: _SAMPLE * count]
-    centres = _centres(vectors[np.sort(sample)], count, random)
+    centres = _centres(vectors[np.sort(sample)], count, random, threads)
     if np.allclose((vectors[sample[:1000]] ** 2).sum(axis=1), 1, atol=1e-3):
         # Of unit vectors a centre's direction alone counts.
         centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
-    list_of = _nearest(vectors, centres)
+    return laid_out(nearest_centres(vectors, centres, threads), centres)
+
+
+def laid_out(list_of: Ints, centres: Floats) -> tuple[Ints, Lists]:
+    """Return the order in which vectors lie by list, given the list (V,) of each; and the lists."""
     order = np.argsort(list_of, kind="stable")
-    starts = np.searchsorted(list_of[order], np.arange(count + 1))
+    starts = np.searchsorted(list_of[order], np.arange(len(centres) + 1))
     return order, Lists(centres, starts.astype(np.int64), 1)
 
 
 _SAMPLE, _ROUNDS = 64, 8
 
 
-def _centres(vectors: Floats, count: int, random: np.random.Generator) -> Floats:
+def _centres(vectors: Floats, count: int, random: np.random.Generator, threads: int) -> Floats:
     """Return centres (C, D) by k-means; one that loses all its vectors begins anew at another."""
     centres = vectors[random.permutation(len(vectors))[:count]].copy()
     for _ in range(_ROUNDS):
-        nearest = _nearest(vectors, centres)
+        nearest = nearest_centres(vectors, centres, threads)
         sums = np.zeros_like(centres)
         np.add.at(sums, nearest, vectors)
         counts = np.bincount(nearest, minlength=count)
@@ -166,14 +194,16 @@ def _centres(vectors: Floats, count: int, random: np.random.Generator) -> Floats
     return centres
 
 
-def _nearest(vectors: Floats, centres: Floats) -> Ints:
+def nearest_centres(vectors: Floats, centres: Floats, threads: int = 1) -> Ints:
     """Return the centre (V,) that is nearest to each vector."""
     half = (centres**2).sum(axis=1) / 2
-    parts = [
-        (vectors[rows] @ centres.T - half).argmax(axis=1)
-        for rows in _blocks(len(vectors), len(centres))
-    ]
-    return np.concatenate(parts)
+
+    def nearest(rows: slice) -> Ints:
+        return np.asarray((vectors[rows] @ centres.T - half).argmax(axis=1))
+
+    with ThreadPoolExecutor(threads) as pool:
+        parts = pool.map(nearest, _blocks(len(vectors), len(centres)))
+        return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 def recall(found: Found, best: Found) -> float:
@@ -186,21 +216,27 @@ def recall(found: Found, best: Found) -> float:
     return float(right.mean())
 
 
-_FEW, _MOST_PROBED = 8, 16
-"""So many lists may always be looked into, of many one of sixteen: past that it is as fast to go
-through all vectors."""
+_FEW = 8
+"""So many lists may always be looked into."""
 
 
 def tuned(
-    vectors: Floats, lists: Lists, queries: Floats, count: int, wanted: float
+    vectors: Rows,
+    lists: Lists,
+    queries: Floats,
+    best: Found,
+    wanted: float,
+    share_of_lists: float,
+    spare: int = 0,
 ) -> tuple[Lists, float]:
     """Return the lists with the fewest probes, doubling, that find the wanted share, and the share.
 
-    Where no number of probes that is of use does, the most that is. vectors: sorted by list.
-    queries: (n, D), such as will be asked.
+    Where no number of probes up to this share of the lists does, that is it. vectors: sorted by
+    list. queries: (n, D), such as will be asked. best: the vectors (n, K) to be found for them
+    among K + spare.
     """
-    best = exact(vectors, queries, count)
-    most = min(len(lists.centres), max(_FEW, len(lists.centres) // _MOST_PROBED))
+    most = min(len(lists.centres), max(_FEW, int(len(lists.centres) * share_of_lists)))
+    count = best.places.shape[1] + spare
     probes = 1
     while True:
         trial = lists._replace(probes=min(probes, most))

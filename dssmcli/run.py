@@ -82,11 +82,15 @@ Used = TypeVar("Used")
 
 
 class Run(NamedTuple):
-    """A run whose manifest has been read; the files themselves are checked as they are read."""
+    """A run whose manifest has been read; the files themselves are checked as they are read.
+
+    content: returns a file's bytes by its name where the run is not a folder of its own.
+    """
 
     path: Path
     files: Mapping[str, tuple[int, str]]
     manifest: str
+    content: Callable[[str], bytes] | None = None
 
     def was_replaced(self) -> bool:
         """Tell whether another run has taken this one's place since its manifest was read."""
@@ -100,7 +104,10 @@ class Run(NamedTuple):
         if name not in self.files:
             raise RunError(f"{self.path / MANIFEST}: does not list {name}.")
         size, digest = self.files[name]
-        content = _read_plain_file(self.path, name, size)
+        if self.content is None:
+            content = _read_plain_file(self.path, name, size)
+        else:
+            content = self.content(name)
         if hashlib.sha256(content).hexdigest() != digest:
             raise RunError(
                 f"{self.path / name}: damaged, its SHA-256 is not the one in {MANIFEST}. "
@@ -197,11 +204,22 @@ def open_run(path: Path) -> Run:
         )
     if not os.path.lexists(path / MANIFEST):
         raise RunError(f"{path}: not a run ({MANIFEST} is missing).")
+    return _run_of(path, _manifest_text(path), None)
+
+
+def packed_run(manifest: bytes, path: Path, content: Callable[[str], bytes]) -> Run:
+    """Return the run that is packed in the file `path`; content: its files' bytes by name."""
+    try:
+        return _run_of(path, manifest.decode("utf-8"), content)
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path / MANIFEST}: not valid UTF-8.") from error
+
+
+def _run_of(path: Path, text: str, content: Callable[[str], bytes] | None) -> Run:
     where = path / MANIFEST
-    text = _manifest_text(path)
     manifest = parse_object(text, where)
     _check_format(manifest.get("format"), where)
-    return Run(path, _listed_files(manifest.get("files"), where), text)
+    return Run(path, _listed_files(manifest.get("files"), where), text, content)
 
 
 def using_run(path: Path, use: Callable[[Run], Used]) -> Used:

@@ -29,6 +29,7 @@ BELOW = {
     "serving": {
         *("errors", "atomic", "config", "run", "metrics", "rankings", "text", "data"),
         *("weighted", "bootstrap", "calibration", "rec_config", "youtube_config", "neighbours"),
+        "__init__",
     },
     "training": {
         *("errors", "config", "presets", "run", "metrics", "rankings", "text", "data", "models"),

@@ -136,8 +136,8 @@ def test_recall_is_the_share_of_the_best_that_were_found() -> None:
 def test_tuned_lists_find_what_is_wanted_with_the_fewest_probes(wanted: float) -> None:
     rows, queries = vectors_of(900), vectors_of(60, seed=2)
     sorted_rows, lists = in_lists(rows)
-    found, share = tuned(sorted_rows, lists, queries, 20, wanted)
     best = exact(sorted_rows, queries, 20)
+    found, share = tuned(sorted_rows, lists, queries, best, wanted, 1 / 16)
     assert share == recall(approximate(sorted_rows, found, queries, 20), best)
     # Eight of these thirty lists are the most that is of use.
     assert len(lists.centres) == 30 and found.probes <= 8

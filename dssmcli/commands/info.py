@@ -1,43 +1,67 @@
-"""`dssm info`: a run's settings and figures."""
+"""`dssm info`: the settings and figures of a run, or of an index."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dssmcli.commands.options import CONTEXT, json_option, model_option
 
+if TYPE_CHECKING:
+    from dssmcli.run import Run
+
 _EPILOG = """\b
 Example:
   dssm info
   dssm info -m my-run --json
+  dssm info -m dssm-index
 """
 
 
 @click.command(
     "info",
-    short_help="Show a run's settings and figures.",
+    short_help="Show the settings and figures of a run or an index.",
     context_settings=CONTEXT,
     epilog=_EPILOG,
 )
 @json_option
 @model_option
 def command(as_json: bool, model: str | None) -> None:
-    """Print a run's settings, its data and its figures on validation rows."""
-    from dssmcli.run import find_run, open_run
+    """Print a run's settings, its data and its figures on validation rows.
 
-    run = open_run(find_run(model))
-    config = run.config()
-    sizes = {name: size for name, (size, _) in sorted(run.files.items())}
-    config = {"run": str(run.path), **config, "files": sizes}
+    Of an index (-m FILE): what it says of itself, then the same of the run that it carries.
+    """
+    from dssmcli.run import find_run
+
+    path = find_run(model)
+    config = _index(path) if path.is_file() else _run(path)
     if as_json:
         click.echo(json.dumps(config, ensure_ascii=False))
         return
     for name, value in _flat(config, ""):
         click.echo(f"{name}\t{value}")
+
+
+def _run(path: Path) -> dict[str, Any]:
+    from dssmcli.run import open_run
+
+    return {"run": str(path), **_told(open_run(path))}
+
+
+def _index(path: Path) -> dict[str, Any]:
+    from dssmcli.serving.index_file import IndexFile
+
+    file = IndexFile(path)
+    return {"index": str(path), **file.settings.to_json(), "run": _told(file.run())}
+
+
+def _told(run: Run) -> dict[str, Any]:
+    sizes = {name: size for name, (size, _) in sorted(run.files.items())}
+    return {**run.config(), "files": sizes}
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:

@@ -40,13 +40,18 @@ class TextReader:
     Only a line feed ends a line; a carriage return before it and a byte-order mark go away. A line
     that is not UTF-8 is given to `bad_lines`, and is an empty text if that lets it pass. The texts
     of shards 1 to N, one after the other, are those of the whole. Raises DataError when a source
-    cannot be read, is damaged gzip or UTF-16, or has no length to take a shard of.
+    cannot be read, is damaged gzip or UTF-16, or has no length to take a shard of. An eager reader
+    does not wait for more lines when there are some.
     """
 
     def __init__(
-        self, sources: Sequence[str], bad_lines: BadRows, shard: Shard | None = None
+        self,
+        sources: Sequence[str],
+        bad_lines: BadRows,
+        shard: Shard | None = None,
+        eager: bool = False,
     ) -> None:
-        self._sources, self._bad_lines = sources, bad_lines
+        self._sources, self._bad_lines, self._eager = sources, bad_lines, eager
         #: Bytes read so far, and bytes to read in all, None where that is not known beforehand.
         self.done, self.total = 0, _plain_size(sources)
         self._part: range | None = None
@@ -59,7 +64,7 @@ class TextReader:
         offset = 0
         for source in self._sources:
             with opened(source) as stream:
-                for piece in read_pieces(name_of(source), stream, _BLOCK_BYTES):
+                for piece in read_pieces(name_of(source), stream, _BLOCK_BYTES, self._eager):
                     yield from self._block(piece, offset)
                     offset += piece.size
                     if self._part is not None and offset >= self._part.stop:

@@ -85,15 +85,15 @@ def name_of(source: str) -> str:
     return "<stdin>" if source == STDIN else source
 
 
-def read_pieces(name: str, stream: BinaryIO, size: int) -> Iterator[Piece]:
-    """Yield a stream in pieces of about `size` bytes.
+def read_pieces(name: str, stream: BinaryIO, size: int, eager: bool = False) -> Iterator[Piece]:
+    """Yield a stream in pieces of about `size` bytes; eager: of less, where no more is there yet.
 
     Raises DataError when it is damaged gzip, after all whole lines before the damage, or UTF-16.
     """
     kept: list[bytes] = []  # the beginning of a line that goes on
     number = 1
     try:
-        for read in _portions(cast(io.BufferedReader, stream), size):
+        for read in _portions(cast(io.BufferedReader, stream), size, eager):
             whole, end, rest = read.rpartition(b"\n")
             if end:
                 content = b"".join([*kept, whole])
@@ -110,7 +110,7 @@ def read_pieces(name: str, stream: BinaryIO, size: int) -> Iterator[Piece]:
         yield _piece(name, number, content, len(content))
 
 
-def _portions(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
+def _portions(stream: io.BufferedReader, size: int, eager: bool) -> Iterator[bytes]:
     """Yield what can be read, about `size` bytes at a time; what stops the reading comes last."""
     parts: list[bytes] = []
     missing = size
@@ -119,7 +119,7 @@ def _portions(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
         while there := len(stream.peek(1)):
             parts.append(stream.read(min(there, size)))
             missing -= len(parts[-1])
-            if missing <= 0:
+            if eager or missing <= 0:
                 yield b"".join(parts)
                 parts, missing = [], size
     except (EOFError, OSError, zlib.error):
@@ -148,7 +148,8 @@ def opened(source: str) -> Iterator[BinaryIO]:
     if source == STDIN:
         if sys.stdin is None or sys.stdin.closed:
             raise DataError("<stdin>: closed, or read already: `-` can stand once in a command.")
-        yield _plain(sys.stdin.buffer)
+        # Its own buffer would wait until it is full before it hands anything on.
+        yield _plain(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
         return
     try:
         stream = open(source, "rb")  # noqa: SIM115 (closed below)

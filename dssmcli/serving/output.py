@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.atomic import lock, write_atomically, writing
+from dssmcli.atomic import opened_alone, write_atomically, writing
 from dssmcli.errors import DssmError, OutputError, counted
 from dssmcli.serving.formats import Format
 
@@ -177,7 +176,7 @@ def growing(path: Path, origin: str) -> Iterator[Growing]:
     """
     path = path.resolve()
     partial = path.with_name(f".{path.name}.partial")
-    with writing(path), _opened(path, partial) as stream:
+    with writing(path), opened_alone(path, partial) as stream:
         file = Growing(path, partial, stream, origin)
         try:
             yield file
@@ -188,17 +187,3 @@ def growing(path: Path, origin: str) -> Iterator[Growing]:
         except BaseException:
             file.keep_or_discard()
             raise
-
-
-def _opened(path: Path, partial: Path) -> BinaryIO:
-    """Open a file for this process alone."""
-    while True:
-        stream = open(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b")  # noqa: SIM115
-        if not lock(stream.fileno()):
-            stream.close()
-            raise OutputError(f"{path}: another process is writing it.")
-        # Between opening and locking, another process may have put the file in its place.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(partial), os.fstat(stream.fileno())):
-                return stream
-        stream.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ def tensors_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dic
     header, begin = _expected(content, expected, where)
     return {
         name: _finite(
-            _tensor(content, begin, header[name], shape, "F32", f"{where}: {name}"),
+            tensor_in(content, begin, header[name], shape, "F32", f"{where}: {name}"),
             f"{where}: {name}",
         )
         for name, shape in expected.items()
@@ -44,7 +45,7 @@ def doubles_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dic
     """Return what `tensors_in` does, of float64 numbers, some of which may be nan."""
     header, begin = _expected(content, expected, where)
     return {
-        name: _tensor(content, begin, header[name], shape, "F64", f"{where}: {name}")
+        name: tensor_in(content, begin, header[name], shape, "F64", f"{where}: {name}")
         for name, shape in expected.items()
     }
 
@@ -59,11 +60,21 @@ def lengths_in(content: bytes, names: Sequence[str], where: str) -> list[int]:
     ]
 
 
+Content = bytes | mmap.mmap
+
+
+def header_in(content: Content, where: str) -> tuple[dict[str, dict[str, Any]], Any]:
+    """Return what a file says of each tensor, and its metadata, None where there is none."""
+    header, _ = _header(content, where)
+    return header, header.pop("__metadata__", None)
+
+
 def _expected(
     content: bytes, expected: Mapping[str, Shape], where: str
 ) -> tuple[dict[str, dict[str, Any]], int]:
     """Return the header and where tensors begin; RunError unless it has these names and shapes."""
     header, begin = _header(content, where)
+    header.pop("__metadata__", None)
     for name in sorted(set(expected) | set(header)):
         told = header.get(name, {})
         found = tuple(told["shape"]) if isinstance(told.get("shape"), list) else "nothing"
@@ -81,7 +92,7 @@ def under(prefix: str, tensors: Mapping[str, Floats]) -> dict[str, Floats]:
     return {n.removeprefix(prefix): w for n, w in tensors.items() if n.startswith(prefix)}
 
 
-def _header(content: bytes, where: str) -> tuple[dict[str, dict[str, Any]], int]:
+def _header(content: Content, where: str) -> tuple[dict[str, dict[str, Any]], int]:
     """Return what is said of each tensor, and where the tensors' bytes begin."""
     begin = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
     try:
@@ -90,16 +101,22 @@ def _header(content: bytes, where: str) -> tuple[dict[str, dict[str, Any]], int]
         header = None
     if not isinstance(header, dict) or not all(isinstance(v, dict) for v in header.values()):
         raise RunError(f"{where}: not a safetensors file.")
-    header.pop("__metadata__", None)
     return header, begin
 
 
-_KINDS = {"F32": ("float32", "<f4", 4), "F64": ("float64", "<f8", 8)}
+_KINDS = {
+    "F32": ("float32", "<f4", 4),
+    "F64": ("float64", "<f8", 8),
+    "F16": ("float16", "<f2", 2),
+    "I64": ("int64", "<i8", 8),
+    "U8": ("uint8", "u1", 1),
+}
 
 
-def _tensor(
-    content: bytes, begin: int, told: Mapping[str, Any], shape: Shape, kind: str, what: str
+def tensor_in(
+    content: Content, begin: int, told: Mapping[str, Any], shape: Shape, kind: str, what: str
 ) -> npt.NDArray[Any]:
+    """Return one tensor, (shape), of this kind; RunError, naming it `what`, when it is no such."""
     name, dtype, item = _KINDS[kind]
     if told.get("dtype") != kind:
         raise RunError(

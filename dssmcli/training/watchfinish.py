@@ -52,6 +52,10 @@ def run_contents(
     return contents_of(CANDIDATES, {**_settings(task), **told}, state, weights, texts)
 
 
+_PROBED = 1 / 16
+"""Of many lists so many are looked into at most: past that it is as fast to go through all."""
+
+
 def _lists(
     task: WatchTask, state: CandidatesState, say: Callable[[str], None]
 ) -> tuple[neighbours.Ints, Lists | None, float]:
@@ -66,7 +70,8 @@ def _lists(
     queries = user_vectors(state.model, task, random.permutation(places)[:_QUERIES]).numpy()
     order, lists = neighbours.build_lists(vectors, task.config.seed)
     sorted_vectors: Floats = np.ascontiguousarray(vectors[order])
-    lists, found = neighbours.tuned(sorted_vectors, lists, queries, RECALLED, WANTED)
+    best = neighbours.exact(sorted_vectors, queries, RECALLED)
+    lists, found = neighbours.tuned(sorted_vectors, lists, queries, best, WANTED, _PROBED)
     if found < WANTED:
         say(
             f"No lists: looking into {lists.probes} of {len(lists.centres)} finds {found:.1%} of "

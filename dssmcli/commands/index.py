@@ -1,0 +1,270 @@
+"""`dssm index`: titles in, one file to search out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from dssmcli.commands.options import (
+    CONTEXT,
+    available_threads,
+    bad_rows_options,
+    checked_rejects,
+    parallel,
+    quiet_option,
+    threads_option,
+)
+from dssmcli.errors import DataError, DssmError, counted
+
+if TYPE_CHECKING:
+    from dssmcli.data.tsv import BadRows
+    from dssmcli.serving.index_lists import Plan
+    from dssmcli.serving.indexing import Made
+
+_RECALL = 0.95
+_EPILOG = """\b
+Example:
+  dssm index titles.txt
+  dssm search "cheap flights"
+  dssm index -m my-run --columns id,title,- catalogue.tsv -o catalogue.index
+  dssm index --append new.tsv -o catalogue.index
+"""
+
+
+@click.command(
+    "index",
+    short_help="Make an index of titles to search.",
+    context_settings=CONTEXT,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
+@click.argument("files", nargs=-1, metavar="[TITLES...|-]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="dssm-index",
+    help="The index to write; it appears when it is whole.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an index.")
+@click.option("--append", is_flag=True, help="Add to an index, by its own run.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Add to an index; a title whose id is there already takes that one's place.",
+)
+@click.option(
+    "--remove",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Take titles out of an index: their ids, one a line.",
+)
+@click.option(
+    "--columns",
+    metavar="NAMES",
+    help="What the columns hold: id, title, - for one to ignore.  "
+    "[default: title, or id,title, as the first line has one column or two]",
+)
+@click.option("--exact", is_flag=True, help="No lists: every search goes through all titles.")
+@click.option(
+    "--recall",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Share of the 10 best titles that lists have to find; where they cannot, there are none."
+    f"  [default: {_RECALL}]",
+)
+@click.option(
+    "--queries",
+    metavar="FILE",
+    help="Measure that on these queries, one a line, instead of on titles.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16"]),
+    help="Numbers of the vectors; float16 is half as large, and right to about 3 digits.  "
+    "[default: float32]",
+)
+@click.option(
+    "-m",
+    "--model",
+    metavar="DIR",
+    help="The run to encode with, which the index then carries.  "
+    "[default: $DSSM_MODEL, else ./dssm-model]",
+)
+@threads_option
+@bad_rows_options
+@quiet_option
+def command(
+    files: tuple[str, ...],
+    output: Path,
+    overwrite: bool,
+    append: bool,
+    update: bool,
+    remove: Path | None,
+    columns: str | None,
+    exact: bool,
+    recall: float | None,
+    queries: str | None,
+    dtype: str | None,
+    model: str | None,
+    threads: int | None,
+    bad_rows: str,
+    rejects: Path | None,
+    quiet: bool,
+) -> None:
+    """Make an index of TITLES: one file with their vectors, themselves and the run.
+
+    TITLES are lines `title`, or `id` and `title` separated by a tab (a header with these names may
+    stand above). Without ids a title is known by the number of its line. Titles without letters,
+    digits or symbols are left out, and counted.
+
+    Of 20,000 titles and more, vectors lie in lists of their like, and a search looks into the
+    nearest lists only: into so many that --recall is reached, as measured on 500 of the titles.
+
+    The index needs nothing else: copy it, and `dssm search` works. Every byte has a hash, which is
+    checked when it is used.
+    """
+    checked_rejects(bad_rows, rejects, *files)
+    grows = append or update or remove is not None
+    if not files and (append or update or not grows):
+        raise click.UsageError("no TITLES. Name a file, or - for standard input.")
+    _check_way(grows, overwrite, append and update, model, dtype)
+    if exact and recall is not None:
+        raise click.UsageError("--exact has no lists, so no --recall: give one of them.")
+    wanted = 0.0 if exact else recall
+    from dssmcli.commands.output import talk
+    from dssmcli.data.tsv import BadRows
+
+    skipped = BadRows(bad_rows == "skip", rejects)
+    asked = _Asked(files, output, columns, wanted, queries, threads or available_threads())
+    with _telling(quiet) as told:
+        if grows:
+            made = asked.grown(update, _ids(remove), skipped, told)
+        else:
+            made = asked.made(overwrite, model, dtype or "float32", skipped, told)
+    skipped.write_rejects()
+    talk(quiet, skipped.summary, *_summary(made, output))
+
+
+def _check_way(
+    grows: bool,
+    overwrite: bool,
+    both: bool,
+    model: str | None,
+    dtype: str | None,
+) -> None:
+    if both:
+        raise click.UsageError("--append refuses ids that are there, --update replaces: give one.")
+    if grows and overwrite:
+        raise click.UsageError("--overwrite starts afresh: it does not go with what adds or takes.")
+    if grows and (model is not None or dtype is not None):
+        raise click.UsageError("an index keeps its own run and numbers: leave out -m and --dtype.")
+
+
+class _Asked(NamedTuple):
+    """What a command line asks for, whether an index is new or not. recall: 0 for no lists, None
+    for what there was, or the default."""
+
+    files: tuple[str, ...]
+    output: Path
+    columns: str | None
+    recall: float | None
+    queries: str | None
+    threads: int
+
+    def made(
+        self,
+        overwrite: bool,
+        model: str | None,
+        dtype: str,
+        skipped: BadRows,
+        told: Callable[[int], None],
+    ) -> Made:
+        """Write a new index."""
+        from dssmcli.data.titles import TitleReader
+        from dssmcli.serving.indexing import make, pack
+
+        if self.output.exists() and not overwrite:
+            raise DssmError(
+                f"{self.output} exists. Write to another place with -o, add to it with --append, "
+                "or give --overwrite."
+            )
+        plan = self._plan(dtype, _RECALL)
+        packed = pack(model, **parallel(self.threads))
+        reader = TitleReader(self.columns, skipped)
+        return make(self.output, packed, reader, self.files, plan, told)
+
+    def grown(
+        self, replaces: bool, removed: set[str], skipped: BadRows, told: Callable[[int], None]
+    ) -> Made:
+        """Write an index anew, with more titles or without some."""
+        from dssmcli.data.titles import TitleReader
+        from dssmcli.serving.indexing import Change, grow
+
+        def reader(columns: str | None, first: int, seen: set[str]) -> TitleReader:
+            return TitleReader(columns, skipped, first, seen)
+
+        change = Change(self.files, self.columns, reader, replaces, removed)
+        return grow(
+            self.output,
+            change,
+            lambda before: self._plan(before.dtype, before.wanted),
+            told,
+            **parallel(self.threads),
+        )
+
+    def _plan(self, dtype: str, recall: float) -> Plan:
+        from dssmcli.serving.index_lists import Plan
+
+        queries = [] if self.queries is None else _lines(self.queries)
+        if self.queries is not None and not queries:
+            raise DataError(f"{self.queries}: no queries.")
+        recall = recall if self.recall is None else self.recall
+        return Plan(dtype, recall, queries, self.threads)
+
+
+def _ids(file: Path | None) -> set[str]:
+    """Return the ids of titles that are to go."""
+    return set() if file is None else set(_lines(str(file)))
+
+
+def _lines(file: str) -> list[str]:
+    """Return the lines of a file that are not blank."""
+    from dssmcli.data.tsv import read_lines
+
+    return [text for text in (line.decode() for line in read_lines([file])) if text.strip()]
+
+
+@contextmanager
+def _telling(quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Open what tells how many titles have been encoded."""
+    from dssmcli.pace import Pace
+
+    pace = Pace(quiet)
+    try:
+        yield lambda titles: pace.lines(titles, None)
+    finally:
+        pace.clear()
+
+
+def _summary(made: Made, output: Path) -> Iterator[str]:
+    """Yield what there is to say of an index that was written."""
+    settings = made.settings
+    if made.removed:
+        yield f"Removed {counted(made.removed, 'title')}."
+    if made.replaced:
+        yield f"Replaced {counted(made.replaced, 'title')}."
+    if settings.left_out:
+        yield f"Left out, as they say nothing: {counted(settings.left_out, 'title')}."
+    if settings.probes is not None:
+        yield (
+            f"A search looks into {counted(settings.probes, 'list')} and finds "
+            f"{settings.recall:.1%} of the 10 best titles."
+        )
+    elif settings.recall is not None:
+        yield f"No lists: they would find {settings.recall:.1%} of the 10 best titles."
+    size = output.stat().st_size / 1e6
+    yield f"Wrote {output}: {counted(settings.titles, 'title')}, {size:,.1f} MB."
