@@ -195,7 +195,7 @@ def test_an_existing_run_is_overwritten_only_when_asked(dssm: Dssm, tmp_path: Pa
 
 
 def test_two_trainings_do_not_write_one_run_at_the_same_time(dssm: Dssm, tmp_path: Path) -> None:
-    from dssmcli.run import workplace
+    from dssmcli.workplace import workplace
 
     pairs = write_pairs(tmp_path / "p.tsv", 100)
     with workplace(tmp_path / "r"):
