@@ -207,12 +207,13 @@ def test_two_trainings_do_not_write_one_run_at_the_same_time(dssm: Dssm, tmp_pat
 def test_a_killed_training_leaves_the_old_run_whole_and_goes_on(
     dssm: Dssm, tmp_path: Path, kill: signal.Signals
 ) -> None:
-    pairs = write_pairs(tmp_path / "p.tsv", 3000)
+    pairs = write_pairs(tmp_path / "p.tsv", 1500)
     run = tmp_path / "r"
     assert dssm("train", pairs, *SMALL, "--epochs", "1", "-o", run).code == 0
     before = contents(run)
     command = [sys.executable, "-m", "dssmcli", "train", str(pairs), *SMALL]
-    command += ["--epochs", "6", "--patience", "60", "-o", str(run)]
+    # Evaluations and their checkpoints enough that one is seen before the end.
+    command += ["--epochs", "12", "--patience", "60", "-o", str(run)]
     process = subprocess.Popen([*command, "--overwrite"], stderr=subprocess.PIPE)
     checkpoint = tmp_path / "r.partial" / "checkpoint.safetensors"
     deadline = time.monotonic() + 120
@@ -220,8 +221,8 @@ def test_a_killed_training_leaves_the_old_run_whole_and_goes_on(
         assert process.poll() is None, process.communicate()
         os.sched_yield()
     process.send_signal(kill)
-    process.communicate()
-    assert process.returncode == (130 if kill == signal.SIGINT else -signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == (130 if kill == signal.SIGINT else -signal.SIGKILL), said
     assert contents(run) == before
     dssmcli.load(run)
     again = dssm(*command[3:], "--resume")
@@ -641,7 +642,9 @@ def test_resuming_with_columns_the_other_way_round_is_refused(tmp_path: Path) ->
 
 def test_training_goes_on_when_nobody_listens(tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path / "p.tsv", 200)
-    command = f"{sys.executable} -m dssmcli train {pairs} --dim 16 --threads 1 -o {tmp_path}/r"
+    command = (
+        f"{sys.executable} -m dssmcli train {pairs} --dim 16 --epochs 2 --threads 1 -o {tmp_path}/r"
+    )
     words = ["bash", "-c", f"{command} 2>&1 | head -1"]
     done = subprocess.run(words, capture_output=True, check=False)
     assert done.stdout.startswith(b"Read 200 rows")
@@ -720,7 +723,8 @@ def test_the_shipped_vocabulary_and_the_least_count_say_which_features_have_rows
 ) -> None:
     pairs = write_pairs(tmp_path / "p.tsv", 100)
     for option, name in ((["--vocab", "shipped"], "a"), (["--min-count", "15"], "b")):
-        assert dssm("train", pairs, *SMALL, *option, "-o", tmp_path / name).code == 0
+        little = [*TOWER["cnn"], "--epochs", "1"]
+        assert dssm("train", pairs, *SMALL, *little, *option, "-o", tmp_path / name).code == 0
     features = (tmp_path / "a" / "vocab.txt").read_text("utf-8").splitlines()
     assert len(features) == 49_284 + 8_836 + 220 and features[0] == "#0#"
     few = (tmp_path / "b" / "vocab.txt").read_text("utf-8").splitlines()
