@@ -269,7 +269,7 @@ def test_the_paper_preset_runs_and_is_the_paper_s(dssm: Dssm, tmp_path: Path, ar
 def test_values_mean_what_the_user_or_the_header_says(
     dssm: Dssm, tmp_path: Path, rows: str, options: list[str], kind: str
 ) -> None:
-    for source, stdin in (("-", rows.encode()), ("-", gzip.compress(rows.encode()))):
+    for source, stdin in (("-", rows.encode()), ("-", gzip.compress(rows.encode(), mtime=0))):
         result = dssm(
             "train", source, *options, *SMALL[:-1], "--overwrite", "-o", tmp_path / "r", stdin=stdin
         )
@@ -318,7 +318,7 @@ def test_a_missing_file_a_folder_utf16_and_damaged_gzip_are_exit_3(
     dssm: Dssm, tmp_path: Path
 ) -> None:
     (tmp_path / "utf16.tsv").write_text("a\tb\n", "utf-16")
-    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a\tb\n" * 999)[:-9])
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a\tb\n" * 999, mtime=0)[:-9])
     for name, said in (
         ("none.tsv", "No such file"),
         (".", "folder"),
@@ -475,7 +475,7 @@ def file_of(lines: list[bytes], alike: bool, ended: bool, lost: int) -> bytes:
     content = b"\n".join(good + lines) + b"\n" * ended
     if lost % 2 == 0:
         return content
-    packed = gzip.compress(content)
+    packed = gzip.compress(content, mtime=0)
     return packed[: len(packed) - lost + 1]
 
 
