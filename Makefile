@@ -10,13 +10,22 @@ DEV_READY := $(VENV)/.ready-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check clean
+# One process a core; those that are through take tests from the others.
+PYTEST := -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+.PHONY: demo test coverage check clean
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh demo
 
 test: $(DEV_READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)
+
+coverage: $(DEV_READY)
+	$(BIN)/python -m coverage erase
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run $(PYTEST)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 check: $(DEV_READY)
 	$(BIN)/ruff check .

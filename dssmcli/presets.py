@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -107,7 +107,7 @@ def settings_of(given: Mapping[str, Any], arch: str, preset: str) -> Settings:
     loss = {**base.loss, **{name: given[name] for name in _names(LossConfig) if name in given}}
     # A bad value is an error now, not when the rows have been read. The default weight of the
     # logistic loss depends on the rows, so here it stands in.
-    LossConfig(**{"logistic": 1.0, **loss})
+    replaced(LossConfig(), {"logistic": 1.0, **loss})
     return Settings(model, loss, replaced(base.train, given))
 
 
@@ -123,6 +123,19 @@ def as_option(value: object) -> str:
 
 
 def replaced(config: T, given: Mapping[str, Any]) -> T:
-    """Return a config with the given settings, by field name, that it has."""
+    """Return a config with the given settings, by field name, that it has.
+
+    Raises ConfigError for a bad one, which it names as its option.
+    """
     changes = {name: given[name] for name in _names(config) if name in given}
-    return dataclasses.replace(config, **changes)  # type: ignore[type-var]
+    try:
+        return dataclasses.replace(config, **changes)  # type: ignore[type-var]
+    except ConfigError as error:
+        raise ConfigError(_with_options(str(error), changes)) from error
+
+
+def _with_options(message: str, names: Iterable[str]) -> str:
+    """Return the message with the setting that it begins with named as a user writes it."""
+    what, verb, rest = message.partition(" is ")
+    words = [f"--{word.replace('_', '-')}" if word in set(names) else word for word in what.split()]
+    return " ".join(words) + verb + rest

@@ -41,9 +41,11 @@ class MultitaskConfig:
         if self.arch != "mmoe" and self.experts != 1:
             raise ConfigError(f"experts is {self.experts}, expected 1 for {self.arch}.")
         if not self.expert_units:
-            raise ConfigError("expert_units is empty, expected at least one width such as 64.")
-        for width in (*self.expert_units, *self.tower_units):
-            between("a width", width, 1, _WIDEST)
+            raise ConfigError("An expert has no layer, expected at least one width such as 64.")
+        for width in self.expert_units:
+            between("a width of an expert", width, 1, _WIDEST)
+        for width in self.tower_units:
+            between("a width of tower_units", width, 1, _WIDEST)
         between("embedding", self.embedding, 1, _WIDEST)
         between("cross", self.cross, 0, _WIDEST)
 

@@ -31,14 +31,12 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
-from dssmcli.atomic import lock
-from dssmcli.errors import DssmError, OutputError, RunError
+from dssmcli.errors import DssmError, RunError
 
 FORMAT = 4
 DEFAULT_NAME = "dssm-model"
@@ -59,7 +57,7 @@ TABLE_FILES = (CONFIG, WEIGHTS, FEATURES, METRICS)
 """What a run of tables has."""
 CANDIDATE_FILES = (*TABLE_FILES, CATALOGUE)
 RANKING_FILES = (*CANDIDATE_FILES, HISTORY)
-_KINDS = (RANKING_FILES, CANDIDATE_FILES, TABLE_FILES, FILES)
+KINDS = (RANKING_FILES, CANDIDATE_FILES, TABLE_FILES, FILES)
 """What runs have, those first that have most."""
 
 TEXT, MULTITASK, CANDIDATES, RANKING = "text", "multitask", "candidates", "ranking"
@@ -71,9 +69,6 @@ FAMILIES = {
 }
 
 WORKPLACE = "partial"
-CHECKPOINT = "checkpoint.safetensors"
-LOCK = "lock"
-NEW = "new"
 REPLACED = "replaced"
 
 _MANIFEST_LIMIT = 1 << 20
@@ -193,7 +188,7 @@ def open_run(path: Path) -> Run:
     """Read a run's manifest; RunError says which file is wrong and why."""
     if not path.exists():
         # A training that was killed while it replaced the run left it there.
-        replaced = _sibling(path, WORKPLACE) / REPLACED
+        replaced = sibling(path, WORKPLACE) / REPLACED
         path = replaced if is_run(replaced) else path
     if not path.is_dir():
         if path.exists():
@@ -253,7 +248,7 @@ def _listed_files(found: object, where: Path) -> dict[str, tuple[int, str]]:
     if not isinstance(found, dict):
         raise RunError(f"{where}: no list of files.")
     files = {}
-    needed = next((kind for kind in _KINDS if set(kind) <= set(found)), FILES)
+    needed = next((kind for kind in KINDS if set(kind) <= set(found)), FILES)
     if FEATURES in found and needed is FILES:
         needed = TABLE_FILES
     for name in (*needed, *({WORDS} & set(found))):
@@ -301,149 +296,14 @@ def to_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def publish(place: Workplace, contents: Mapping[str, bytes]) -> None:
-    """Write a run whole, flush it and put it in its place; what stood there before goes last.
-
-    `contents` has what a run of some kind has, and WORDS if need be. A reader
-    finds the old run or the new one, never a mixture, whenever the program dies. Raises DssmError
-    when something else than a run stands there.
-    """
-    if set(contents) - {WORDS} not in map(set, _KINDS):
-        raise AssertionError(f"a run has the files of one of {_KINDS}, got {[*contents]}")
-    listed = {
-        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in contents.items()
-    }
-    manifest = to_json({"format": FORMAT, "files": listed}).encode()
-    new, replaced = place.path / NEW, place.path / REPLACED
-    with writing_to(place.run):
-        _remove(new)
-        new.mkdir()
-        for name, content in {**contents, MANIFEST: manifest}.items():
-            _write_flushed(new / name, [content])
-        _flush_folder(new)
-        if place.run.exists():
-            refuse_other_than_run(place.run)
-            _remove(replaced)
-            os.rename(place.run, replaced)
-        os.rename(new, place.run)
-        _flush_folder(place.run.parent)
-
-
-def refuse_other_than_run(path: Path) -> None:
-    """Raise DssmError when something stands at a path that is not a run."""
-    if os.path.lexists(path) and not is_run(path):
-        raise DssmError(f"{path} is not a run, so it is not overwritten. Write elsewhere with -o.")
-
-
-@contextmanager
-def writing_to(path: Path) -> Iterator[None]:
-    """Turn an OSError into an OutputError that names the run being written."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error}).") from error
-
-
-def _sibling(path: Path, role: str) -> Path:
+def sibling(path: Path, role: str) -> Path:
+    """Return what stands beside a run under its name and a role."""
     whole = Path(os.path.abspath(path))  # the name of `.` is its folder's
     if not whole.name:
         raise DssmError(f"{path}: cannot be a run.")
     return whole.with_name(f"{whole.name}.{role}")
 
 
-def _write_flushed(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
-    with open(path, "wb") as stream:
-        stream.writelines(pieces)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _flush_folder(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:  # Windows does not open folders; its renames need no flush of them.
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(folder: Path) -> None:
-    import shutil  # here, because only who writes runs needs it and every command starts here
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def is_run(path: Path) -> bool:
     """Tell whether a folder looks like a run: it has a manifest, whole or not."""
     return os.path.lexists(path / MANIFEST)
-
-
-def has_checkpoint(path: Path) -> bool:
-    """Tell whether a training of this run can be resumed."""
-    return (_sibling(path, WORKPLACE) / CHECKPOINT).exists()
-
-
-class Workplace(NamedTuple):
-    """`NAME.partial`, the folder beside a run where its training keeps its state."""
-
-    path: Path
-    run: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        """Return the one file that holds everything needed to go on."""
-        return self.path / CHECKPOINT
-
-    def save(self, pieces: Iterable[bytes | memoryview]) -> None:
-        """Replace the checkpoint in one step by a file of these pieces."""
-        beside = self.path / f"{CHECKPOINT}.new"
-        with writing_to(self.checkpoint):
-            _write_flushed(beside, pieces)
-            os.replace(beside, self.checkpoint)
-            _flush_folder(self.path)
-
-    def load(self) -> bytes | None:
-        """Return the checkpoint's content, or None when there is none."""
-        if not os.path.lexists(self.checkpoint):
-            return None
-        try:
-            return self.checkpoint.read_bytes()
-        except OSError as error:
-            raise RunError(f"{self.checkpoint}: cannot be read ({error.strerror}).") from error
-
-
-@contextmanager
-def workplace(run: Path) -> Iterator[Workplace]:
-    """Open a run's workplace for one process at a time; it stays if it holds a checkpoint."""
-    place = Workplace(_sibling(run, WORKPLACE), Path(os.path.abspath(run)))
-    with writing_to(place.path):
-        if place.path.is_dir() and any(place.path.iterdir()) and not (place.path / LOCK).exists():
-            raise DssmError(f"{place.path} is in the way: dssm did not make it. Move it elsewhere.")
-        place.path.mkdir(parents=True, exist_ok=True)
-        held = open(place.path / LOCK, "wb")  # noqa: SIM115 (until the block ends)
-    with held:
-        if not lock(held.fileno()):
-            raise DssmError(f"{run}: another training is writing this run.")
-        try:
-            _put_back(place)
-            yield place
-        finally:
-            _put_back(place)
-            if not os.path.lexists(place.checkpoint):
-                discard(place)
-
-
-def _put_back(place: Workplace) -> None:
-    """Finish what a program that died between two renames began: the old run comes back."""
-    replaced = place.path / REPLACED
-    if replaced.is_dir() and not place.run.exists():
-        with writing_to(place.run):
-            os.rename(replaced, place.run)
-
-
-def discard(place: Workplace) -> None:
-    """Remove a workplace that is needed no more."""
-    _remove(place.path)

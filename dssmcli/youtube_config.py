@@ -52,8 +52,10 @@ class CandidatesConfig:
             raise ConfigError(f"pools is {self.pools}, expected 1 for the mean.")
         between("last", self.last, 0, self.history)
         between("searches", self.searches, 0, 10_000)
-        for width in (self.embedding, self.dim, *self.units):
-            between("a width", width, 1, _WIDEST)
+        for name in ("embedding", "dim"):
+            between(name, getattr(self, name), 1, _WIDEST)
+        for width in self.units:
+            between("a width of units", width, 1, _WIDEST)
         between("seen", self.seen, 0, _WIDEST)
         between("gamma", self.gamma, 0, 1000)
 
@@ -271,13 +273,17 @@ class RankingConfig:
 
     def __post_init__(self) -> None:
         between("history", self.history, 0, 10_000)
-        for width in (self.embedding, self.categories, *self.units):
-            between("a width", width, 1, _WIDEST)
+        for name in ("embedding", "categories"):
+            between(name, getattr(self, name), 1, _WIDEST)
+        for width in self.units:
+            between("a width of units", width, 1, _WIDEST)
         between("cross", self.cross, 0, _WIDEST)
         if not self.heads or len(set(self.heads)) < len(self.heads):
-            raise ConfigError(f"heads is {self.heads}, expected one or several, each once.")
+            raise ConfigError(
+                f"heads is {','.join(self.heads)}, expected one or several, each once."
+            )
         for head in self.heads:
-            one_of("a head", head, HEADS)
+            one_of("a head of heads", head, HEADS)
 
     @property
     def forms(self) -> int:

@@ -86,7 +86,7 @@ def run_command(
 
 def stop_after_saves(patch: pytest.MonkeyPatch, *which: int) -> None:
     """Have trainings interrupted when those checkpoints, counted from 1, have just been saved."""
-    from dssmcli.run import Workplace
+    from dssmcli.workplace import Workplace
 
     save, saved = Workplace.save, []
 

@@ -25,12 +25,11 @@ from dssmcli.run import (
     METRICS,
     MULTITASK,
     WEIGHTS,
-    publish,
     to_json,
-    workplace,
 )
 from dssmcli.serving.multitask import weight_shapes
 from dssmcli.serving.predictor import Predictor
+from dssmcli.workplace import publish, workplace
 
 Weights = dict[str, npt.NDArray[np.float32]]
 

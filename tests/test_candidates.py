@@ -656,9 +656,9 @@ def test_the_paper_s_preset_is_the_paper_s_model(dssm: Dssm, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--pooling", "mean", "--pools", "3"), "pools is 3, expected 1"),
-        (("--history", "0"), "history is 0"),
-        (("--last", "60"), "last is 60"),
+        (("--pooling", "mean", "--pools", "3"), "--pools is 3, expected 1"),
+        (("--history", "0"), "--history is 0"),
+        (("--last", "60"), "--last is 60"),
         (("--example-age",), "--timestamp COLUMN"),
         (("--split", "time"), "--timestamp COLUMN"),
         (("--user", "whom"), 'no column "whom"'),

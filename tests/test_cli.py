@@ -86,6 +86,26 @@ def test_wrong_usage_is_one_line_and_exit_2(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--learning-rate", "-1"], "--learning-rate is -1.0, expected at least 1e-09"),
+        (["--softmax", "-1"], "the weight of --softmax is -1.0, expected at least 0"),
+        (["--window", "0"], "a width of --window is 0, expected at least 1"),
+        (
+            ["--arch", "lstm", "--bidirectional", "--dim", "7"],
+            "--dim is 7, expected an even",
+        ),
+        (["--epochs", "0"], "Invalid value for '--epochs': 0 is not in the range x>=1."),
+    ],
+)
+def test_a_setting_out_of_range_is_told_by_its_option(
+    dssm: Dssm, tmp_path: Path, options: list[str], said: str
+) -> None:
+    done = dssm("train", *options, "-o", tmp_path / "r", "x.tsv")
+    assert done.code == 2 and said in done.err and done.err.count("\n") == 1, done
+
+
 def test_score_prints_one_cosine(dssm: Dssm, run: Path) -> None:
     result = dssm("score", "-m", run, "cheap couch", "sofa bed new")
     assert result.code == 0 and result.err == ""

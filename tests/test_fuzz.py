@@ -37,7 +37,7 @@ def random_file(random: np.random.Generator) -> bytes:
     parts = [_PIECES[i] for i in random.integers(0, len(_PIECES), random.integers(40))]
     mixed = b"".join(parts)
     if kind == 4:
-        packed = gzip.compress(good + mixed)
+        packed = gzip.compress(good + mixed, mtime=0)
         return packed[: random.integers(1, len(packed) + 1)]
     return good + mixed if kind < 8 else mixed
 

@@ -219,12 +219,20 @@ def test_reasons_are_the_scores_of_each_stage(
     assert [row[2] for row in own] != [*alone]  # the ranking has another opinion
     plain = recommend("--ranker", made["ranking"], "-k", "20", file).out.splitlines()
     assert plain == ["\t".join(line.split("\t")[:4]) for line in done.out.splitlines()]
-    bare = recommend("--reasons", file, "-k", "1").out
-    assert bare.splitlines()[0] == "user\trank\titem\tscore"
     as_json = recommend("--ranker", made["ranking"], "--reasons", "--json", "-k", "1", file).out
     assert set(json.loads(as_json.splitlines()[0])) == {
         *("user", "rank", "item", "score", "click", "odds", "candidate_score")
     }
+
+
+@pytest.mark.parametrize("option", [("--reasons",), ("--candidates", "3")])
+def test_what_does_nothing_without_a_ranker_is_refused(
+    dssm: Dssm, made: dict[str, Path], tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    file = forms(tmp_path)["table"]
+    done = dssm("recommend", "-m", made["candidates"], *option, file)
+    assert done.code == 2 and not done.out
+    assert f"{option[0]} goes with --ranker DIR." in done.err
 
 
 def test_the_ranking_orders_the_candidates_alone(

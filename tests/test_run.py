@@ -24,7 +24,8 @@ from dssmcli.config import (
     to_dict,
 )
 from dssmcli.errors import OutputError, RunError
-from dssmcli.run import FILES, FORMAT, MANIFEST, Run, open_run, publish, workplace
+from dssmcli.run import FILES, FORMAT, MANIFEST, Run, open_run
+from dssmcli.workplace import publish, workplace
 
 FORMAT_1 = Path(__file__).parent / "data" / "format-1"
 FORMAT_3 = Path(__file__).parent / "data" / "format-3"

@@ -183,7 +183,7 @@ def test_standard_input_gzip_and_processes_change_nothing(
 ) -> None:
     file = World(60_000).write(tmp_path / "rows.csv")
     packed = tmp_path / "rows.csv.gz"
-    packed.write_bytes(gzip.compress(file.read_bytes()))
+    packed.write_bytes(gzip.compress(file.read_bytes(), mtime=0))
     options = ("eval", "-m", run, "--json", "--bootstrap", "2")
     [said] = objects(dssm(*options, "--threads", "1", file).out)
     for more in ((file,), (packed,), ("-",)):

@@ -209,7 +209,7 @@ def test_what_the_user_says_of_a_column_stands() -> None:
         (FeatureInput((), ("y",)), '--categorical "y": a task\'s column is never a feature'),
         (FeatureInput((), (), ("y",)), '--numeric "y": a task\'s column is never a feature'),
         (FeatureInput(("few",), ("few",)), '"few" is named by two of --ignore, --categorical'),
-        (FeatureInput(min_count=0), "min_count is 0"),
+        (FeatureInput(min_count=0), "--min-count is 0"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(given: FeatureInput, said: str) -> None:

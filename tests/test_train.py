@@ -195,7 +195,7 @@ def test_an_existing_run_is_overwritten_only_when_asked(dssm: Dssm, tmp_path: Pa
 
 
 def test_two_trainings_do_not_write_one_run_at_the_same_time(dssm: Dssm, tmp_path: Path) -> None:
-    from dssmcli.run import workplace
+    from dssmcli.workplace import workplace
 
     pairs = write_pairs(tmp_path / "p.tsv", 100)
     with workplace(tmp_path / "r"):
@@ -207,12 +207,13 @@ def test_two_trainings_do_not_write_one_run_at_the_same_time(dssm: Dssm, tmp_pat
 def test_a_killed_training_leaves_the_old_run_whole_and_goes_on(
     dssm: Dssm, tmp_path: Path, kill: signal.Signals
 ) -> None:
-    pairs = write_pairs(tmp_path / "p.tsv", 3000)
+    pairs = write_pairs(tmp_path / "p.tsv", 1500)
     run = tmp_path / "r"
     assert dssm("train", pairs, *SMALL, "--epochs", "1", "-o", run).code == 0
     before = contents(run)
     command = [sys.executable, "-m", "dssmcli", "train", str(pairs), *SMALL]
-    command += ["--epochs", "6", "--patience", "60", "-o", str(run)]
+    # Evaluations and their checkpoints enough that one is seen before the end.
+    command += ["--epochs", "12", "--patience", "60", "-o", str(run)]
     process = subprocess.Popen([*command, "--overwrite"], stderr=subprocess.PIPE)
     checkpoint = tmp_path / "r.partial" / "checkpoint.safetensors"
     deadline = time.monotonic() + 120
@@ -220,8 +221,8 @@ def test_a_killed_training_leaves_the_old_run_whole_and_goes_on(
         assert process.poll() is None, process.communicate()
         os.sched_yield()
     process.send_signal(kill)
-    process.communicate()
-    assert process.returncode == (130 if kill == signal.SIGINT else -signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == (130 if kill == signal.SIGINT else -signal.SIGKILL), said
     assert contents(run) == before
     dssmcli.load(run)
     again = dssm(*command[3:], "--resume")
@@ -268,7 +269,7 @@ def test_the_paper_preset_runs_and_is_the_paper_s(dssm: Dssm, tmp_path: Path, ar
 def test_values_mean_what_the_user_or_the_header_says(
     dssm: Dssm, tmp_path: Path, rows: str, options: list[str], kind: str
 ) -> None:
-    for source, stdin in (("-", rows.encode()), ("-", gzip.compress(rows.encode()))):
+    for source, stdin in (("-", rows.encode()), ("-", gzip.compress(rows.encode(), mtime=0))):
         result = dssm(
             "train", source, *options, *SMALL[:-1], "--overwrite", "-o", tmp_path / "r", stdin=stdin
         )
@@ -317,7 +318,7 @@ def test_a_missing_file_a_folder_utf16_and_damaged_gzip_are_exit_3(
     dssm: Dssm, tmp_path: Path
 ) -> None:
     (tmp_path / "utf16.tsv").write_text("a\tb\n", "utf-16")
-    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a\tb\n" * 999)[:-9])
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a\tb\n" * 999, mtime=0)[:-9])
     for name, said in (
         ("none.tsv", "No such file"),
         (".", "folder"),
@@ -474,7 +475,7 @@ def file_of(lines: list[bytes], alike: bool, ended: bool, lost: int) -> bytes:
     content = b"\n".join(good + lines) + b"\n" * ended
     if lost % 2 == 0:
         return content
-    packed = gzip.compress(content)
+    packed = gzip.compress(content, mtime=0)
     return packed[: len(packed) - lost + 1]
 
 
@@ -641,7 +642,9 @@ def test_resuming_with_columns_the_other_way_round_is_refused(tmp_path: Path) ->
 
 def test_training_goes_on_when_nobody_listens(tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path / "p.tsv", 200)
-    command = f"{sys.executable} -m dssmcli train {pairs} --dim 16 --threads 1 -o {tmp_path}/r"
+    command = (
+        f"{sys.executable} -m dssmcli train {pairs} --dim 16 --epochs 2 --threads 1 -o {tmp_path}/r"
+    )
     words = ["bash", "-c", f"{command} 2>&1 | head -1"]
     done = subprocess.run(words, capture_output=True, check=False)
     assert done.stdout.startswith(b"Read 200 rows")
@@ -720,7 +723,8 @@ def test_the_shipped_vocabulary_and_the_least_count_say_which_features_have_rows
 ) -> None:
     pairs = write_pairs(tmp_path / "p.tsv", 100)
     for option, name in ((["--vocab", "shipped"], "a"), (["--min-count", "15"], "b")):
-        assert dssm("train", pairs, *SMALL, *option, "-o", tmp_path / name).code == 0
+        little = [*TOWER["cnn"], "--epochs", "1"]
+        assert dssm("train", pairs, *SMALL, *little, *option, "-o", tmp_path / name).code == 0
     features = (tmp_path / "a" / "vocab.txt").read_text("utf-8").splitlines()
     assert len(features) == 49_284 + 8_836 + 220 and features[0] == "#0#"
     few = (tmp_path / "b" / "vocab.txt").read_text("utf-8").splitlines()

@@ -319,7 +319,9 @@ def test_a_gradient_cannot_be_endlessly_long(dssm: Dssm, tmp_path: Path) -> None
     table = write_table(tmp_path / "t.csv", world(60).columns)
     options = ["--task", "bought", "--clip-norm", "inf", "-o", tmp_path / "r"]
     done = dssm("train-rec", "mmoe", table, *options)
-    assert done.code == 2 and "clip_norm is inf, expected at least 0 and at most" in done.err, done
+    assert done.code == 2 and "--clip-norm is inf, expected at least 0 and at most" in done.err, (
+        done
+    )
 
 
 def test_a_number_far_from_0_is_learned_and_told_to_the_last_digit_that_counts(

@@ -1,10 +1,11 @@
-"""The wheel that users install has all it needs: vocabularies, licence, types, command."""
+"""What users install has all it needs, and the source archive makes the same wheel again."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -13,14 +14,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+def built(kind: str, source: Path, folder: Path) -> Path:
+    """Return the archive of a kind that is built from a source tree."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
+    subprocess.run(build, cwd=source, check=True, capture_output=True)
+    (archive,) = folder.iterdir()
+    return archive
+
+
 @pytest.fixture(name="wheel", scope="module")
 def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a wheel built from the sources as they are."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+    return built("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_holds_vocabularies_licence_types_and_the_command(wheel: Path) -> None:
@@ -57,3 +62,25 @@ def test_an_unpacked_wheel_tokenizes_with_the_shipped_vocabularies(
     # Rows of the lists come before the buckets: 49,284 trigrams, 8,836 characters, 220 symbols.
     ids = [int(number) for line in lines[:2] for number in line.split("\t")[2].split()]
     assert all(0 < number <= 49_284 + 8_836 + 220 for number in ids)
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_source_archive_holds_the_project_and_makes_the_same_wheel(
+    wheel: Path, tmp_path: Path
+) -> None:
+    archive = built("sdist", ROOT, tmp_path / "sdist")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    source = tmp_path / archive.name.removesuffix(".tar.gz")
+    for name in ("README.md", "LICENSE", "CHANGELOG.md", "Makefile", "constraints.txt"):
+        assert (source / name).is_file()
+    for name in ("tests", "vocab", "docs", "examples", "benchmarks"):
+        tracked, there = (
+            sorted(p.name for p in f.glob("*.*")) for f in (ROOT / name, source / name)
+        )
+        assert there == tracked and len(there) >= 4
+    assert contents(built("wheel", source, tmp_path / "again")) == contents(wheel)

@@ -33,10 +33,48 @@ Example:
   dssm eval -m my-mmoe -m my-shared-bottom visits.csv
   dssm eval -m candidates --history watches.tsv later.tsv
 """
+_HELP = """\
+Print the figures of a run on rows whose answer is known, a column a file.
+
+A run of texts (`dssm train`) is measured on PAIRS with labels, clicks or grades. Labels and
+clicks: AUC, average precision, accuracy, precision, recall and F1 at the threshold that was
+chosen on validation rows; log loss, Brier score and expected calibration error of the
+calibrated probabilities. Values that vary: Spearman's and Pearson's correlation. Where queries
+repeat: NDCG@k, MAP, MRR, recall@k within each query's titles, and PNR, the pairs of titles in
+the right order over those in the wrong one. Clicks alone: MRR and recall@k among all titles of
+the file. Ties count as if in random order.
+
+A multi-task run (`dssm train-rec`) is measured on TABLEs with its features and the columns of
+its tasks. TASK.auc, TASK.average_precision, TASK.log_loss, TASK.brier, TASK.ece and the
+TASK.positive_share of a binary task; TASK.rmse, TASK.mae, TASK.r2 and TASK.spearman of a
+number; TASK.rows, how many rows have the task's label: the others do not count for it.
+
+A run of candidate generation (`dssm train-rec youtube-candidates`) is measured on WATCHES: all
+of them that follow a --history, else each user's last one, is to be found among all items from
+what its user watched before. hr@k (the share found among the k best), ndcg@k, mrr, with all
+items and (unseen.) without those the user had watched; hr@10 by how much users had watched and
+by how popular the item is. Beside it, learned from the same watches: what is popular, and
+item-kNN with the decay of old watches that does best on these very targets.
+
+A run of ranking (`dssm train-rec youtube-ranking`) is measured on IMPRESSIONS that follow its
+log. HEAD.per_user_loss: of all pairs of a clicked and an unclicked impression of one user the
+share of watch time whose unclicked one ranks higher. HEAD.auc of clicks. watch_time.bias (mean
+predicted over mean true), mae, rmse, spearman, and by tenths of what is predicted what was
+predicted and what was true; the same of the paper's odds as they are, and corrected.
+
+Behind a figure stands its 95 % interval, by drawing queries with all their rows, the rows of a
+TABLE, or users, anew.
+
+With several runs (-m A -m B), a row a figure: what it is for each run, the difference from the
+first run with its interval, the two-sided p of no difference (both from the same draws), and
+better, worse or chance (p above .05). Which grades are matches is what the first run says.
+Tasks are compared by name.
+"""
 
 
 @click.command(
     "eval",
+    help=_HELP,
     short_help="Measure a run on rows whose answer is known.",
     context_settings=CONTEXT,
     epilog=_EPILOG,
@@ -91,42 +129,7 @@ def command(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Print the figures of a run on rows whose answer is known, a column a file.
-
-    A run of texts (`dssm train`) is measured on PAIRS with labels, clicks or grades. Labels and
-    clicks: AUC, average precision, accuracy, precision, recall and F1 at the threshold that was
-    chosen on validation rows; log loss, Brier score and expected calibration error of the
-    calibrated probabilities. Values that vary: Spearman's and Pearson's correlation. Where queries
-    repeat: NDCG@k, MAP, MRR, recall@k within each query's titles, and PNR, the pairs of titles in
-    the right order over those in the wrong one. Clicks alone: MRR and recall@k among all titles of
-    the file. Ties count as if in random order.
-
-    A multi-task run (`dssm train-rec`) is measured on TABLEs with its features and the columns of
-    its tasks. TASK.auc, TASK.average_precision, TASK.log_loss, TASK.brier, TASK.ece and the
-    TASK.positive_share of a binary task; TASK.rmse, TASK.mae, TASK.r2 and TASK.spearman of a
-    number; TASK.rows, how many rows have the task's label: the others do not count for it.
-
-    A run of candidate generation (`dssm train-rec youtube-candidates`) is measured on WATCHES: all
-    of them that follow a --history, else each user's last one, is to be found among all items from
-    what its user watched before. hr@k (the share found among the k best), ndcg@k, mrr, with all
-    items and (unseen.) without those the user had watched; hr@10 by how much users had watched and
-    by how popular the item is. Beside it, learned from the same watches: what is popular, and
-    item-kNN with the decay of old watches that does best on these very targets.
-
-    A run of ranking (`dssm train-rec youtube-ranking`) is measured on IMPRESSIONS that follow its
-    log. HEAD.per_user_loss: of all pairs of a clicked and an unclicked impression of one user the
-    share of watch time whose unclicked one ranks higher. HEAD.auc of clicks. watch_time.bias (mean
-    predicted over mean true), mae, rmse, spearman, and by tenths of what is predicted what was
-    predicted and what was true; the same of the paper's odds as they are, and corrected.
-
-    Behind a figure stands its 95 % interval, by drawing queries with all their rows, the rows of a
-    TABLE, or users, anew.
-
-    With several runs (-m A -m B), a row a figure: what it is for each run, the difference from the
-    first run with its interval, the two-sided p of no difference (both from the same draws), and
-    better, worse or chance (p above .05). Which grades are matches is what the first run says.
-    Tasks are compared by name.
-    """
+    """Print the figures of a run, or of several, on rows whose answer is known."""
     checked_rejects(bad_rows, rejects, *files, *history)
     from dssmcli.data.tsv import BadRows
     from dssmcli.run import CANDIDATES, RANKING, TEXT, find_run

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import Evaluated, TrainingDisplay
     from dssmcli.presets import Settings
-    from dssmcli.run import Workplace
     from dssmcli.training.loop import Step
     from dssmcli.training.state import TrainState
     from dssmcli.training.task import PairsInput, TextTask
     from dssmcli.training.text import TextState
+    from dssmcli.workplace import Workplace
 
 Task = TypeVar("Task")
 State = TypeVar("State", bound="TrainState")
@@ -48,7 +48,7 @@ def workplace_for(
     output: Path, overwrite: bool, resume: bool, display: TrainingDisplay
 ) -> Iterator[Workplace | None]:
     """Open the workplace of a run that is to be trained; None when it is finished already."""
-    from dssmcli.run import workplace
+    from dssmcli.workplace import workplace
 
     if not _may_write(output, overwrite, resume, display):
         yield None
@@ -62,7 +62,8 @@ def workplace_for(
 def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
     """Tell whether there is something to do; an existing run is never overwritten unasked."""
     from dssmcli.errors import DssmError
-    from dssmcli.run import has_checkpoint, is_run, refuse_other_than_run
+    from dssmcli.run import is_run
+    from dssmcli.workplace import has_checkpoint, refuse_other_than_run
 
     if resume and is_run(output) and not has_checkpoint(output):
         display.say(f"{output} is finished already: nothing to resume.")
@@ -184,7 +185,7 @@ def _train_rec_run(
     recipe: Recipe, task: Any, place: Workplace, output: Path, display: TrainingDisplay
 ) -> None:
     """Train a recommender's model to the end, saving at each evaluation, then write the run."""
-    from dssmcli.run import discard, publish
+    from dssmcli.workplace import discard, publish
 
     state = _begun(task, place, display, recipe.new, recipe.resumed)
     display.start(state.step, recipe.steps(task))
@@ -241,9 +242,9 @@ def ranking_recipe() -> Recipe:
 def _write_run(
     task: TextTask, state: TextState, place: Workplace, output: Path, display: TrainingDisplay
 ) -> None:
-    from dssmcli.run import discard, publish
     from dssmcli.training.diagnosis import untrained_kept
     from dssmcli.training.finish import run_contents
+    from dssmcli.workplace import discard, publish
 
     publish(place, run_contents(task, state))
     discard(place)

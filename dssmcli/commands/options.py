@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from dssmcli.config import DECAYS, OPTIMIZERS, SIDES
+from dssmcli.config import DECAYS, OPTIMIZERS
 from dssmcli.errors import DataError, shown
 from dssmcli.presets import as_option
 
@@ -43,12 +43,6 @@ threads_option = click.option(
     type=click.IntRange(1, 1024),
     default=None,
     help="Processor threads.  [default: all]",
-)
-side_option = click.option(
-    "--side",
-    type=click.Choice(SIDES),
-    default="query",
-    help="Which tower encodes; matters only for a run with separate towers.",
 )
 pairs_options = together(
     click.option(
@@ -146,8 +140,8 @@ def optim_options(
 ) -> Callable[[F], F]:
     """Return the options of an OptimConfig; what is not a setting tells what 0 becomes."""
     return together(
-        setting("--epochs", int, f"Times through the rows at most.  {epochs}"),
-        setting("--batch-size", int, f"Rows of a step.  {batch_size}"),
+        setting("--epochs", click.IntRange(1), f"Times through the rows at most.  {epochs}"),
+        setting("--batch-size", click.IntRange(1), f"Rows of a step.  {batch_size}"),
         setting("--optimizer", click.Choice(OPTIMIZERS), "The optimiser."),
         setting("--learning-rate", float, f"The highest learning rate.{learning_rate}"),
         setting("--warmup", float, "Share of the steps in which the rate rises."),
@@ -155,7 +149,7 @@ def optim_options(
         setting("--clip-norm", float, "Longest gradient, 0 for no limit."),
         setting("--averaging", float, "Decay of the running mean of the weights, 0 for none."),
         setting("--patience", int, "Evaluations without a better one before stopping."),
-        setting("--eval-steps", int, f"Steps between evaluations.  {eval_steps}"),
+        setting("--eval-steps", click.IntRange(1), f"Steps between evaluations.  {eval_steps}"),
         setting("--seed", int, "One seed sets everything."),
         setting("--threads", int, "Processor threads.  [default: all]"),
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dssmcli.data.users import Users
     from dssmcli.serving.recommender import Recommended, Recommender
 
+_CONSIDERED = 200
 _EPILOG = """\b
 Example:
   dssm recommend watches.tsv -k 10
@@ -45,11 +46,10 @@ Example:
     "--candidates",
     "considered",
     type=click.IntRange(1),
-    default=200,
-    help="With --ranker: candidates of a user that are ranked.",
+    help=f"With --ranker: candidates of a user that are ranked.  [default: {_CONSIDERED}]",
 )
 @click.option("--keep-seen", is_flag=True, help="Recommend what a user has watched already, too.")
-@click.option("--reasons", is_flag=True, help="Print the score of each stage.")
+@click.option("--reasons", is_flag=True, help="With --ranker: print the score of each stage.")
 @click.option("--exact", is_flag=True, help="Search all items, even where there are lists.")
 @click.option(
     "-o",
@@ -66,7 +66,7 @@ def command(
     histories: str,
     count: int,
     ranker: str | None,
-    considered: int,
+    considered: int | None,
     keep_seen: bool,
     reasons: bool,
     exact: bool,
@@ -91,6 +91,7 @@ def command(
     time to be expected, and no fewer candidates are ranked than are asked for.
     """
     checked_rejects(bad_rows, rejects, histories)
+    _refuse_without_ranker(ranker, candidates=considered is not None, reasons=reasons)
     _use_threads(threads or available_threads())
     from dssmcli.commands.output import talk, writing
     from dssmcli.data.tsv import BadRows
@@ -101,7 +102,7 @@ def command(
 
     candidates = load_candidates(model)
     ranking = None if ranker is None else load_ranker(ranker)
-    recommender = Recommender(candidates, ranking, keep_seen, exact, considered)
+    recommender = Recommender(candidates, ranking, keep_seen, exact, considered or _CONSIDERED)
     skipped = BadRows(bad_rows == "skip", rejects)
     form = _Form(recommender, count, reasons, as_json)
     with (
@@ -113,6 +114,13 @@ def command(
             write(form.lines(users))
     skipped.write_rejects()
     talk(quiet, skipped.summary, _unknown(recommender))
+
+
+def _refuse_without_ranker(ranker: str | None, **given: bool) -> None:
+    """Raise a usage error for an option that does nothing without a ranker."""
+    for name, there in given.items():
+        if there and ranker is None:
+            raise click.UsageError(f"--{name} goes with --ranker DIR.")
 
 
 def _use_threads(threads: int) -> None:

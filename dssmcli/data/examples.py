@@ -42,10 +42,7 @@ def examples_of(table: Table, reader: Reader, tasks: Sequence[Task], where: str)
     Raises DataError for a label that is none, and for a column that is missing.
     """
     schema = reader.schema
-    categorical = [table.column(feature.name, where) for feature in schema.categorical]
-    codes = np.empty((table.rows, len(categorical)), np.int32)
-    for i, column in enumerate(categorical):
-        codes[:, i] = reader.ids(i, column.values)[column.codes]
+    codes = reader.codes(table, where)
     numbers = np.empty((table.rows, len(schema.numeric)))
     for i, feature in enumerate(schema.numeric):
         column = table.column(feature.name, where)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from dssmcli.config import between, from_dict, to_dict
 from dssmcli.data.fields import Fields, Index
 from dssmcli.data.plain import signed_number_in
+from dssmcli.data.table import Table
 from dssmcli.data.tasks import MISSING
 from dssmcli.errors import ConfigError, RunError, counted
 from dssmcli.run import parse_object
@@ -258,6 +259,17 @@ class Reader:
             if category is not None:
                 codes[:, category] = known.codes[slots]
         return Rows(codes, numbers)
+
+    def codes(self, table: Table, where: str) -> npt.NDArray[np.int32]:
+        """Return the categories (N, C) of a table's rows; DataError for a column that is missing.
+
+        Numbers that are categories besides are found as they are written.
+        """
+        columns = [table.column(feature.name, where) for feature in self.schema.categorical]
+        codes = np.empty((table.rows, len(columns)), np.int32)
+        for i, column in enumerate(columns):
+            codes[:, i] = self.ids(i, column.values)[column.codes]
+        return codes
 
     def ids(self, feature: int, texts: Sequence[str]) -> Ints:
         """Return the rows (n,) of a categorical feature's texts in the table of all."""

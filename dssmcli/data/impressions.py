@@ -107,7 +107,7 @@ def impressions_in(
     read = _read(whole, columns)
     for row, told in sorted(read.wrong.items()):
         texts = (column.values[column.codes[row]] for column in whole.columns.values())
-        error = DataError(f"{where}: row {row + 1:,}: {told}{SKIP}")
+        error = DataError(f"{where}: row {row + 1:,} after the header: {told}{SKIP}")
         bad_rows.take("\t".join(texts).encode(), error)
     right = np.ones(whole.rows, np.bool_)
     right[list(read.wrong)] = False

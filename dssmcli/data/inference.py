@@ -91,7 +91,7 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
     Raises ConfigError when the user names a column that is not there or is a task's, DataError when
     no feature is left.
     """
-    between("min_count", given.min_count, 1)
+    between("--min-count", given.min_count, 1)
     labels = [task.column for task in tasks]
     _check_named(given, list(table.columns), labels)
     categorical: list[Categorical] = []

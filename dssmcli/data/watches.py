@@ -163,7 +163,7 @@ class WatchReader:
         for block in file.blocks(picked):
             fields = dict(zip(names, file.columns(block, picked), strict=True))
             count = len(fields[names[0]])
-            self._add(self._good(fields, f"{file.sheet.source}: row {{}}", before))
+            self._add(self._good(fields, f"{file.sheet.source}: row {{}} after the header", before))
             before += count
 
     def _add(self, fields: Mapping[str, Sequence[str]]) -> None:

@@ -156,9 +156,7 @@ class Ranker:
         else:
             together = impressions.together()
             known = known_now(self.chronicle, impressions, numbers, self.model.history, together)
-        columns = [table.column(feature.name, "the table") for feature in self.features.categorical]
-        ids = [self.reader.ids(i, c.values)[c.codes] for i, c in enumerate(columns)]
-        codes = np.stack(ids, axis=1) if ids else np.zeros((len(numbers), 0), np.int64)
+        codes = self.reader.codes(table, "the table").astype(np.int64)
         return self._answers(known.item, known.history, codes, known.features, numbers)
 
     def rank(self, users: Users, items: Sequence[Sequence[str]], width: int) -> dict[str, Values]:

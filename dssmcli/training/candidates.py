@@ -14,12 +14,12 @@ from dssmcli.data.moments import Ints, Moments
 from dssmcli.models.softmax import ItemSampler, full_softmax, sampled_softmax
 from dssmcli.models.youtube import Candidates, MomentTensors
 from dssmcli.training.averaging import WeightAverage
-from dssmcli.training.evaluation import Evaluation, evaluated
+from dssmcli.training.evaluation import Evaluation, trained
 from dssmcli.training.joint import JointOptimizer
 from dssmcli.training.loop import Step, StepLoss, decaying_optimizer
 from dssmcli.training.order import Order
-from dssmcli.training.state import TrainState, steps_and_evaluations
-from dssmcli.training.watchtask import WatchTask
+from dssmcli.training.state import TrainState
+from dssmcli.training.watchtask import WatchTask, examples_an_epoch
 from dssmcli.youtube_config import CandidatesTrainConfig
 
 RANKS = (10, 50)
@@ -73,14 +73,13 @@ def order_of(task: WatchTask) -> Order:
         return Order(len(train), task.config, lambda random: random.permutation(train))
     user = task.watches.user[train]
     firsts = np.searchsorted(user, np.arange(len(task.watches.users)))
-    count = int(np.minimum(np.diff(np.append(firsts, len(user))), cap).sum())
 
     def draw(random: np.random.Generator) -> Ints:
         shuffled = np.lexsort((random.random(len(train)), user))
         kept = np.arange(len(train)) - firsts[user] < cap
         return random.permutation(train[shuffled[kept]])
 
-    return Order(count, task.config, draw)
+    return Order(examples_an_epoch(task.watches, train, cap), task.config, draw)
 
 
 def train_candidates(
@@ -91,7 +90,6 @@ def train_candidates(
     The weights that validate best are kept in the state. Ends after the last epoch, or when
     `patience` evaluations in a row brought nothing better. The state is whole after an Evaluation.
     """
-    config = task.config
     order = order_of(task)
     loss_of = _loss_of(task, state)
 
@@ -101,17 +99,7 @@ def train_candidates(
         targets = torch.from_numpy(task.watches.item[places].astype(np.int64))
         return StepLoss(loss_of(state.model.users(moments), targets), {}, len(places))
 
-    torch.set_num_threads(config.threads)
-    if state.finished:
-        return
-    state.model.train()
-
-    def evaluate() -> Evaluation:
-        return evaluated(state, state.step / order.steps, lambda: _figures(task, state.model))
-
-    yield from steps_and_evaluations(
-        state, config, next_loss, steps_in_all(task), config.eval_steps, evaluate
-    )
+    yield from trained(state, task.config, order, next_loss, lambda: _figures(task, state.model))
 
 
 def _loss_of(task: WatchTask, state: CandidatesState) -> Callable[[Tensor, Tensor], Tensor]:

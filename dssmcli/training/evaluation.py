@@ -1,12 +1,17 @@
-"""A look at validation rows while a recommender's model is trained, and what it says."""
+"""The training of a recommender's model from one look at validation rows to the next."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from dssmcli.training.state import TrainState
+import torch
+
+from dssmcli.config import OptimConfig
+from dssmcli.training.loop import Step, StepLoss
+from dssmcli.training.order import Order
+from dssmcli.training.state import TrainState, steps_and_evaluations
 
 
 class Evaluation(NamedTuple):
@@ -56,3 +61,26 @@ def evaluated(
     evaluation = Evaluation(state.step, epoch, loss, {**parts, **others}, metric, score, best)
     state.history.append(evaluation.to_json())
     return evaluation
+
+
+def trained(
+    state: TrainState,
+    config: OptimConfig,
+    order: Order,
+    next_loss: Callable[[], StepLoss],
+    figures_of: Callable[[], Mapping[str, float]],
+) -> Iterator[Step | Evaluation]:
+    """Train from where the state stands to the last epoch, yielding each step and evaluation.
+
+    See `steps_and_evaluations` for when it ends, and `evaluated` for the figures.
+    """
+    torch.set_num_threads(config.threads)
+    if state.finished:
+        return
+    state.model.train()
+
+    def evaluate() -> Evaluation:
+        return evaluated(state, state.step / order.steps, figures_of)
+
+    steps = config.epochs * order.steps
+    yield from steps_and_evaluations(state, config, next_loss, steps, config.eval_steps, evaluate)

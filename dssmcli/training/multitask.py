@@ -18,10 +18,10 @@ from dssmcli.data.features import Ints
 from dssmcli.data.tasks import Target
 from dssmcli.models.multitask import Multitask, SingleTask, build_multitask, task_losses
 from dssmcli.training.averaging import WeightAverage
-from dssmcli.training.evaluation import Evaluation, evaluated
+from dssmcli.training.evaluation import Evaluation, trained
 from dssmcli.training.loop import Step, StepLoss, decaying_optimizer
 from dssmcli.training.order import Order
-from dssmcli.training.state import TrainState, steps_and_evaluations
+from dssmcli.training.state import TrainState
 from dssmcli.training.tabletask import TableTask
 from dssmcli.training.unknown import unknown_chances
 
@@ -73,24 +73,13 @@ def train_multitask(
     The weights that validate best are kept in the state. Ends after the last epoch, or when
     `patience` evaluations in a row brought nothing better. The state is whole after an Evaluation.
     """
-    config = task.config
     order = _order(task)
     aims = _aims(task)
 
     def next_loss() -> StepLoss:
         return _loss(task, state, order.batch(state.step), aims)
 
-    torch.set_num_threads(config.threads)
-    if state.finished:
-        return
-    state.model.train()
-
-    def evaluate() -> Evaluation:
-        return _evaluate(task, state, state.step / order.steps)
-
-    yield from steps_and_evaluations(
-        state, config, next_loss, steps_in_all(task), config.eval_steps, evaluate
-    )
+    yield from trained(state, task.config, order, next_loss, lambda: _figures(task, state.model))
 
 
 class _Aims(NamedTuple):
@@ -131,13 +120,10 @@ def _loss(task: TableTask, state: MultitaskState, chosen: Ints, aims: _Aims) -> 
     return StepLoss((aims.weight * losses).sum(), parts, len(chosen))
 
 
-def _evaluate(task: TableTask, state: MultitaskState, epoch: float) -> Evaluation:
-    def figures() -> dict[str, float]:
-        if task.valid is None:
-            return {}
-        return _scores(task.targets, predicted(state.model, task.valid), task.valid)
-
-    return evaluated(state, epoch, figures)
+def _figures(task: TableTask, model: Multitask | SingleTask) -> dict[str, float]:
+    if task.valid is None:
+        return {}
+    return _scores(task.targets, predicted(model, task.valid), task.valid)
 
 
 @torch.no_grad()

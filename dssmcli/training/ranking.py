@@ -14,11 +14,11 @@ from dssmcli import metrics
 from dssmcli.data.features import Floats, Ints
 from dssmcli.models.ranking import Ranking, ranking_losses
 from dssmcli.training.averaging import WeightAverage
-from dssmcli.training.evaluation import Evaluation, evaluated
+from dssmcli.training.evaluation import Evaluation, trained
 from dssmcli.training.loop import Step, StepLoss, decaying_optimizer
 from dssmcli.training.order import Order
 from dssmcli.training.rankingtask import RankingTask
-from dssmcli.training.state import TrainState, steps_and_evaluations
+from dssmcli.training.state import TrainState
 from dssmcli.training.unknown import unknown_chances
 
 _AT_ONCE = 4096
@@ -65,7 +65,6 @@ def train_ranking(
     The weights that validate best are kept in the state. Ends after the last epoch, or when
     `patience` evaluations in a row brought nothing better. The state is whole after an Evaluation.
     """
-    config = task.config
     order, lost = order_of(task), _Lost(task)
     weights = _weights(task)
 
@@ -77,17 +76,7 @@ def train_ranking(
         parts = dict(zip(names, losses.tolist(), strict=True))
         return StepLoss((weights * losses).sum(), parts, len(places))
 
-    torch.set_num_threads(config.threads)
-    if state.finished:
-        return
-    state.model.train()
-
-    def evaluate() -> Evaluation:
-        return evaluated(state, state.step / order.steps, lambda: _figures(task, state.model))
-
-    yield from steps_and_evaluations(
-        state, config, next_loss, steps_in_all(task), config.eval_steps, evaluate
-    )
+    yield from trained(state, task.config, order, next_loss, lambda: _figures(task, state.model))
 
 
 def _weights(task: RankingTask) -> Tensor:

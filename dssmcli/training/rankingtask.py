@@ -117,7 +117,8 @@ def build_ranking_task(
     names = [*feature_names(numeric, columns.outcomes), *numeric]
     places = [place_of(name, values[cut]) for name, values in zip(names, numbers.T, strict=True)]
     features = RankingFeatures(categorical, tuple(places), numeric)
-    codes = np.concatenate([_codes(each, features, where) for each in known.logs])
+    reader = features.reader()
+    codes = np.concatenate([reader.codes(each.table, where) for each in known.logs])
     task = RankingTask(
         model=model,
         config=sized_impressions(config, cut.stop - cut.start),
@@ -128,7 +129,7 @@ def build_ranking_task(
         last=_last(known, codes, features, say),
         item=known.item,
         history=known.history,
-        codes=codes,
+        codes=codes.astype(np.int64),
         numbers=numbers,
         clicked=np.concatenate([each.clicked for each in known.logs]),
         watched=known.watched / known.chronicle.means[WATCHED],
@@ -276,14 +277,6 @@ def _columns(
     for warning in [*found.warnings, *suspects(reader, examples, tasks)]:
         say(f"Warning: {warning}")
     return found.schema.categorical, tuple(feature.name for feature in found.schema.numeric)
-
-
-def _codes(log: Impressions, features: RankingFeatures, where: str) -> Ints:
-    """Return the categories of impressions, (N, C)."""
-    reader = features.reader()
-    columns = [log.table.column(feature.name, where) for feature in features.categorical]
-    ids = [reader.ids(i, column.values)[column.codes] for i, column in enumerate(columns)]
-    return np.stack(ids, axis=1) if ids else np.zeros((len(log), 0), np.int64)
 
 
 def _users(log: Impressions, chronicle: Chronicle) -> Ints:

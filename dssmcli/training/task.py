@@ -71,8 +71,8 @@ class PairsInput:
     scratch: Path | None = None
 
     def __post_init__(self) -> None:
-        between("min_count", self.min_count, 1)
-        between("pieces", PIECES if self.pieces is None else self.pieces, 2, 1_000_000)
+        between("--min-count", self.min_count, 1)
+        between("--pieces", PIECES if self.pieces is None else self.pieces, 2, 1_000_000)
 
 
 def default_loss(train: Pairs) -> LossConfig:

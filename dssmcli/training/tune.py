@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from dssmcli.atomic import writing
 from dssmcli.errors import DataError, DivergedError
-from dssmcli.run import writing_to
 from dssmcli.training.diagnosis import score_of
 from dssmcli.training.finish import checkpoint, resumed_state
 from dssmcli.training.space import drawn, with_settings
@@ -149,7 +149,7 @@ class Search:
 
     def _save(self, trial: Trial, state: TextState) -> None:
         path = self._file(trial)
-        with writing_to(path), open(path, "wb") as stream:
+        with writing(path), open(path, "wb") as stream:
             stream.writelines(checkpoint(trial.task, state))
 
     def _file(self, trial: Trial) -> Path:

@@ -113,7 +113,7 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
         where = ", ".join(map(name_of, given.sources))
         raise DataError(f"{where}: no user has two watches to learn from, one after the other.")
     schema, context = _context(cut, columns, say)
-    examples = _examples_an_epoch(watches, train, config.user_cap)
+    examples = examples_an_epoch(watches, train, config.user_cap)
     config = sized_watches(config, model, examples, len(catalogue.items))
     _tell_task(catalogue, train, cut.held, config, say)
     time = np.zeros(1) if watches.time is None else watches.time[cut.trained]
@@ -180,7 +180,7 @@ def _of_catalogue(cut: _Cut, catalogue: Catalogue) -> _Cut:
     return _Cut(watches.take(known), cut.trained[known], held)
 
 
-def _examples_an_epoch(watches: Watches, train: Ints, cap: int) -> int:
+def examples_an_epoch(watches: Watches, train: Ints, cap: int) -> int:
     """Return how many examples an epoch has, of each user no more than the cap, 0 for all."""
     if not cap:
         return len(train)
@@ -210,7 +210,7 @@ def _catalogue(cut: _Cut, min_count: int) -> Catalogue:
     order = popular_first(watches.items, counts)
     order = order[counts[order] >= max(1, min_count)]
     if not len(order):
-        raise DataError(f"no item has {min_count:,} watches: give a lower --min-count.")
+        raise DataError(f"The log: no item has {min_count:,} watches: give a lower --min-count.")
     items = [watches.items[place] for place in order.tolist()]
     return Catalogue(items, counts[order], watches.words, [])
 
