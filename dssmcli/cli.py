@@ -33,6 +33,7 @@ COMMANDS = (
     "tokenize",
     "vocab",
     "info",
+    "export",
     "train-rec",
     "predict",
     "gates",

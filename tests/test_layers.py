@@ -30,6 +30,7 @@ BELOW = {
         *("errors", "atomic", "config", "run", "metrics", "rankings", "text", "data"),
         *("weighted", "bootstrap", "calibration", "rec_config", "youtube_config", "neighbours"),
     },
+    "export": {"errors", "atomic", "config", "run", "text", "serving", "__init__"},
     "training": {
         *("errors", "config", "presets", "run", "metrics", "rankings", "text", "data", "models"),
         *("calibration", "__init__", "rec_config", "youtube_config", "neighbours"),
@@ -38,7 +39,7 @@ BELOW = {
     "display": {"pace"},
     "commands": {
         *("errors", "atomic", "config", "presets", "run", "display", "text", "data", "serving"),
-        *("pace", "training", "bootstrap", "rec_config", "youtube_config"),
+        *("pace", "training", "export", "bootstrap", "rec_config", "youtube_config"),
     },
     "cli": {"errors", "commands", "__init__"},
     "__main__": {"cli"},
