@@ -12,35 +12,35 @@ NOTES = "README.md"
 _HEAD = """\
 # An exported model
 
-Written by `dssm export` {version} from a run of `dssm train`. Texts become vectors of {dim} numbers; the
-cosine of a query and a title, their inner product, says how alike they are.
+Written by `dssm export` {version} from a run of `dssm train`. Texts become vectors of {dim}
+numbers; the cosine of a query and a title, their inner product, says how alike they are.
 
 | file | what it is |
 |---|---|
 {files}
 | `settings.json` | the numbers and names that this page speaks of |
 | `vocab.txt` | the features, UTF-8, one a line, ended by LF; the first line is feature 1 |
-{words}| `texts.jsonl` | texts, an object a line, with all that becomes of them: to check a port against |
+{words}| `texts.jsonl` | texts, an object a line, with their ids and vectors: to check a port by |
 
 ## The graph
 
 | | name | type | shape | |
 |---|---|---|---|---|
-| input | `features` | int64 | (U, K) | the feature ids of each distinct unit, 0 behind the last; row 0 is all 0 |
-| input | `units` | int64 | (B, T) | the units of each text as rows of `features`, 0 behind the last |
+| input | `features` | int64 | (U, K) | ids of each distinct unit, 0 behind the last; row 0: all 0 |
+| input | `units` | int64 | (B, T) | each text's units as rows of `features`, 0 behind the last |
 | output | `vectors` | float32 | (B, {dim}) | rows of length 1; zeros for a text without units |
 
-B, T, U and K are free, from call to call. A unit that stands twice, in one text or in several, has one
-row: count it twice and it weighs twice. For one text, `the cat the`, with units of 3 features each:
+B, T, U and K are free, from call to call. A unit that stands twice, in one text or in several, has
+one row: given two, it would weigh twice. For one text, `the cat the`, whose units have 3 features:
 
-    features = [[0,0,0], [the's ids], [cat's ids]]      units = [[1, 2, 1]]
+    features = [[0, 0, 0], [ids of the], [ids of cat]]      units = [[1, 2, 1]]
 
 Some hundreds of texts a call are enough. Units after the {max_units:,}th of a text are not read.
 {threshold}
 ## From a text to ids
 
-`dssm tokenize --json -m RUN` prints the units of texts and their ids. To do the same elsewhere, go by code
-points, not by UTF-16 units, and by the categories of Unicode ({unicode} here):
+`dssm tokenize --json -m RUN` prints the units of texts and their ids. To do the same elsewhere,
+go by code points, not by UTF-16 units, and by the categories of Unicode ({unicode} here):
 
 1. Delete characters of category Cc and Cf, save those Cc that are white space.
 2. Normalise to NFKC, take the lower case, normalise to NFKC again.
@@ -67,34 +67,33 @@ _ALONE = {
 _ALONE["word"] = _ALONE["auto"]
 _SYMBOLS = "characters of category S, `%` and `&`"
 _RUNS = """What is left are runs, which are cut into units by `words.txt`: a word, a tab
-   and a score a line; the first line has no word, its score is that of a character that is not listed. Of a
-   text, only the first {chars} characters (spaces do not count) are cut."""
-_JIEBA = """ Each run is cut so that the sum of its
-   words' scores (float64) is greatest. A character that is not listed is no word where a listed word of several
-   begins; elsewhere it is one. Of two best ways from a character on, the one with the longer word first wins.
-   At last, neighbouring words of one character that are not within `unspaced` (settings.json) are joined
-   again, within their run."""
-_PIECES = """ `▁` is put before each run and the runs of
-   a text are joined. The text is cut so that the sum of its words' scores (float32, from the first on) is greatest; a
-   character that is not listed is a word of its own. Of two best ways up to a character, the one with the longer
-   word last wins."""
+   and a score a line; the first line has no word, its score is that of a character that is not
+   listed. Of a text, only the first {chars} characters (spaces do not count) are cut."""
+_JIEBA = """
+   Each run is cut so that the sum of its words' scores (float64) is greatest. A character that is
+   not listed is no word where a listed word of several begins; elsewhere it is one. Of two best
+   ways from a character on, the one with the longer word first wins. At last, neighbouring words of
+   one character that are not within `unspaced` (settings.json) are joined again in their run."""
+_PIECES = """
+   `▁` is put before each run and the runs of a text are joined. The text is cut so that the sum of
+   its words' scores (float32, from the first on) is greatest; a character that is not listed is a
+   word of its own. Of two best ways up to a character, the one with the longer word last wins."""
 _UNITS = "What is left are the units."
 _WHOLE = "A unit has one feature: itself."
-_TRIGRAMS = (
-    "A unit's features are the runs of three characters in `#unit#`, repeats included: good has\n"
-    "`#go`, `goo`, `ood`, `od#`."
-)
-_MIXED = (
-    "A unit of one character has itself for its only feature, unless it is a letter or digit\n"
-    "(category L or N) outside `unspaced`. "
-)
-_LISTED = "A unit with a character within `unspaced` has itself for its only feature. So has a\nsymbol: "
+_TRIGRAMS = """A unit's features are the runs of three characters in `#unit#`, repeats
+included: good has `#go`, `goo`, `ood`, `od#`."""
+_MIXED = f"""A unit of one character has itself for its only feature, unless that is a letter or
+digit (category L or N) outside `unspaced` (settings.json). Otherwise:
+{_TRIGRAMS}"""
+_LISTED = f"""A unit with a character within `unspaced` (settings.json) has itself for its only
+feature. Of the others:
+{_MIXED}"""
 _FEATURES = {
-    "auto": _MIXED + _TRIGRAMS,
+    "auto": _MIXED,
     "char": _WHOLE,
     "word": _WHOLE,
     "trigram": _TRIGRAMS,
-    "jieba": _LISTED + _MIXED[0].lower() + _MIXED[1:] + _TRIGRAMS,
+    "jieba": _LISTED,
     "sentencepiece": _WHOLE,
 }
 

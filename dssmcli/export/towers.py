@@ -157,11 +157,10 @@ def _lstm(graph: Graph, config: LstmConfig, weights: Weights, texts: Texts, unit
     )
     count, padded, lengths = _at_least_one(graph, texts)
     steps = graph.op("Gather", units, graph.op("Transpose", padded, perm=[1, 0]))  # (T, B, E)
-    direction = {"direction": "bidirectional"} if config.bidirectional else {}
     states, last, _ = graph.ops(
         *("LSTM", 3, steps, inputs, recurrent, biases, lengths, "", "", peepholes),
         hidden_size=config.dim // len(names),
-        **direction,
+        direction="bidirectional" if config.bidirectional else "forward",
     )  # (T, directions, B, H) and (directions, B, H)
     if config.pooling == "last":
         kept = graph.op("Slice", last, graph.ints(0), count, graph.ints(1))
@@ -217,6 +216,4 @@ def _cell(weights: Weights, name: str, config: LstmConfig) -> _Cell:
     if config.peepholes:
         i, f, o = weights[f"{name}.peepholes"]
         looks = np.concatenate([i, o, f])
-    return _Cell(
-        gates("input"), gates("recurrent"), np.concatenate([gates("bias"), silent]), looks
-    )
+    return _Cell(gates("input"), gates("recurrent"), np.concatenate([gates("bias"), silent]), looks)

@@ -72,11 +72,10 @@ def read(lines: Iterable[str]) -> list[dict]:
 def main(folder: Path) -> None:
     """Print the cosine of each title with the query, the best title first."""
     query, *titles = read(sys.stdin)
-    scores = (
-        Model(folder, "title").encode(titles) @ Model(folder, "query").encode([query])[0]
-    ).tolist()
-    for score, title in sorted(zip(scores, (text["text"] for text in titles)), reverse=True):
-        print(f"{score:.4f}\t{title}")
+    rows = Model(folder, "title").encode(titles)
+    scores = rows @ Model(folder, "query").encode([query])[0]
+    for i in np.argsort(-scores):
+        print(f"{scores[i]:.4f}\t{titles[i]['text']}")
 
 
 if __name__ == "__main__":
