@@ -17,6 +17,7 @@ from dssmcli.rec_config import ARCHS
 ROOT = Path(__file__).parent.parent
 TWINS = [("README.md", "README.zh.md"), ("docs/guide.md", "docs/guide.zh.md")]
 PAGES = [page for twins in TWINS for page in twins]
+VECTORS = ("docs/vectors.md", "docs/vectors.zh.md")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -72,7 +73,7 @@ def test_every_command_and_program_of_a_page_runs(page: str, desk: Path) -> None
     assert ran >= 5
 
 
-@pytest.mark.parametrize(("english", "chinese"), TWINS)
+@pytest.mark.parametrize(("english", "chinese"), [*TWINS, VECTORS])
 def test_twins_show_the_same_commands_and_figures(english: str, chinese: str) -> None:
     def code(page: str) -> list[str]:
         lines = [line for _, content in blocks(page) for line in content.splitlines()]
