@@ -279,7 +279,10 @@ def test_nothing_is_overwritten_unless_asked_and_never_what_is_no_export(
         refused = dssm("export", "-m", runs["dnn"], "--onnx", other, "--overwrite")
         assert refused.code == 1 and "is no export, so it is not overwritten" in refused.err
     assert (tmp_path / "mine" / "thesis.txt").read_text("utf-8") == "dear"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "there"]
+    (tmp_path / "link").symlink_to(place)
+    assert dssm("export", "-m", runs["dnn"], "--onnx", tmp_path / "link", "--overwrite").code == 0
+    assert (place / "model.onnx").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "mine", "there"]
 
 
 def test_an_export_that_cannot_be_written_leaves_the_old_one_and_nothing_else(

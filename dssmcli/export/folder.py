@@ -111,7 +111,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes], overwrite: bool) -> N
     """
     import shutil
 
-    whole = Path(os.path.abspath(folder))
+    whole = Path(os.path.realpath(folder))
     new, replaced = (
         whole.with_name(f".{whole.name}.{os.getpid()}.{role}") for role in ("partial", "replaced")
     )
