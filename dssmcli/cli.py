@@ -35,6 +35,7 @@ COMMANDS = (
     "tokenize",
     "vocab",
     "info",
+    "export",
     "train-rec",
     "predict",
     "gates",

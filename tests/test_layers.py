@@ -32,6 +32,7 @@ BELOW = {
         *("weighted", "bootstrap", "calibration", "rec_config", "youtube_config", "neighbours"),
         "__init__",
     },
+    "export": {"errors", "atomic", "config", "run", "text", "serving", "__init__"},
     "training": {
         *("errors", "config", "presets", "run", "metrics", "rankings", "text", "data", "models"),
         *("atomic", "calibration", "__init__", "rec_config", "youtube_config", "neighbours"),
@@ -40,7 +41,7 @@ BELOW = {
     "display": {"pace"},
     "commands": {
         *("errors", "atomic", "config", "presets", "run", "display", "text", "data", "serving"),
-        *("pace", "training", "bootstrap", "rec_config", "youtube_config", "workplace"),
+        *("pace", "training", "export", "bootstrap", "rec_config", "youtube_config", "workplace"),
     },
     "cli": {"errors", "commands", "__init__"},
     "__main__": {"cli"},

@@ -26,7 +26,7 @@ from dssmcli.models.layers import (
 )
 from dssmcli.models.parts import in_parts
 from dssmcli.serving import towers as serving
-from dssmcli.serving.encoder import Encoder
+from dssmcli.serving.encoder import Contents, Encoder
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, frequent_features
@@ -76,6 +76,12 @@ TOWERS: list[TowerConfig] = [
 
 
 def make(tower: TowerConfig, tokenizer: str, separate: bool) -> tuple[Dssm, Encoder, TextIndex]:
+    dssm, contents = make_run(tower, tokenizer, separate)
+    encoder = contents.encoder()
+    return dssm, encoder, TextIndex(encoder.lookup)
+
+
+def make_run(tower: TowerConfig, tokenizer: str, separate: bool) -> tuple[Dssm, Contents]:
     text = TextConfig(tokenizer=tokenizer, max_units=8, buckets=16)
     empty = Lookup.of(text, Vocabulary([], 16), WORDS)
     counts = Counter(f for t in TEXTS[:7] for d in empty.describe(t) for f in d.features)
@@ -92,7 +98,7 @@ def make(tower: TowerConfig, tokenizer: str, separate: bool) -> tuple[Dssm, Enco
     dssm.lexical.powers.copy_(torch.tensor([-0.5, 0.7]))  # lengths of both sides count
     dssm.lexical.lengths.copy_(torch.tensor([1.5, 4.0]))
     weights = {name: value.numpy().copy() for name, value in dssm.weights().items()}
-    return dssm, Encoder(model, lookup.vocabulary, weights, words=WORDS), TextIndex(lookup)
+    return dssm, Contents(model, lookup.vocabulary, weights, {}, "", WORDS)
 
 
 @pytest.mark.parametrize("separate", [False, True])

@@ -267,11 +267,35 @@ def checked(rows: Floats) -> Floats:
     return rows
 
 
+class Contents(NamedTuple):
+    """What a run of texts is made of: its settings, features, weights, config.json and words.
+
+    `digest`: SHA-256 of its manifest.
+    """
+
+    model: ModelConfig
+    vocabulary: Vocabulary
+    weights: Mapping[str, Floats]
+    config: Mapping[str, Any]
+    digest: str
+    words: Words | None
+
+    def encoder(self, threads: int = 1, processes: int = 1) -> Encoder:
+        """Return the run ready to answer."""
+        model, vocabulary, weights, config, digest, words = self
+        return Encoder(model, vocabulary, weights, config, threads, processes, digest, words)
+
+
 def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1) -> Encoder:
     """Build an encoder of a run whose weights file has been read and checked.
 
     Raises RunError when the run's files do not fit together.
     """
+    return read_contents(run, weights).encoder(threads, processes)
+
+
+def read_contents(run: Run, weights: bytes) -> Contents:
+    """Read what a run is made of; RunError when its files do not fit together."""
     config = run.config_of(TEXT)
     where = str(run.path / CONFIG)
     try:
@@ -294,7 +318,7 @@ def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1
         check_lexical(under(f"{NAME}.", arrays), str(run.path / WEIGHTS))
     digest = hashlib.sha256(run.manifest.encode()).hexdigest()
     words = _words(run) if model.text.tokenizer in WORDY else None
-    return Encoder(model, vocabulary, arrays, config, threads, processes, digest, words)
+    return Contents(model, vocabulary, arrays, config, digest, words)
 
 
 def _words(run: Run) -> Words:

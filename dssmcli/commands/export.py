@@ -1,0 +1,61 @@
+"""`dssm export`: a run of texts as ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dssmcli.commands.options import CONTEXT, model_option, quiet_option
+from dssmcli.config import SIDES
+
+_EPILOG = """\b
+Example:
+  dssm export --onnx exported
+  dssm export -m my-run --onnx exported --side query --overwrite
+"""
+
+
+@click.command(
+    "export",
+    short_help="Write a run as ONNX, for other languages.",
+    context_settings=CONTEXT,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
+@click.option(
+    "--onnx",
+    "folder",
+    required=True,
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write ONNX models, and what makes their inputs of texts, into this folder.",
+)
+@click.option(
+    "--side",
+    type=click.Choice([*SIDES, "both"]),
+    default="both",
+    help="Which tower to export.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an export.")
+@model_option
+@quiet_option
+def command(folder: Path, side: str, overwrite: bool, model: str | None, quiet: bool) -> None:
+    """Write a run of texts (`dssm train`) as ONNX models, which need no Python.
+
+    query.onnx and title.onnx hold all that comes after the ids: embeddings, tower, lexical part,
+    unit length. They are one file, model.onnx, where queries and titles share everything. Beside
+    them: vocab.txt and settings.json, with which texts become ids; README.md, which says how;
+    texts.jsonl, texts with their ids and vectors, to check another program against.
+    """
+    from dssmcli.commands.output import talk
+    from dssmcli.export.folder import files_of, read_run, refuse_existing, write_folder
+    from dssmcli.export.graph import require_onnx
+
+    require_onnx()
+    refuse_existing(folder, overwrite)
+    files = files_of(read_run(model), SIDES if side == "both" else (side,))
+    write_folder(folder, files, overwrite)
+    models = {name: len(content) for name, content in files.items() if name.endswith(".onnx")}
+    told = ", ".join(f"{name} ({size / 1e6:.1f} MB)" for name, size in models.items())
+    talk(quiet, f"Exported {told} to {folder}.")

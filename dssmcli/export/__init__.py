@@ -1,0 +1,1 @@
+"""A run in a form that other programs read."""

@@ -1,0 +1,131 @@
+"""The folder that an export writes: a model for each side, and what makes its inputs of texts."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dssmcli import __version__
+from dssmcli.atomic import write_atomically, writing
+from dssmcli.config import WORDY
+from dssmcli.errors import DssmError
+from dssmcli.export.graph import OPSET
+from dssmcli.export.model import build_model, sides_differ
+from dssmcli.export.rules import NOTES, notes
+from dssmcli.export.samples import sample_texts
+from dssmcli.run import VOCABULARY, WEIGHTS, WORDS, find_run, to_json, using_run
+from dssmcli.serving.encoder import Contents, Encoder, read_contents
+from dssmcli.text.segment import CHARS_A_UNIT
+from dssmcli.text.units import MAX_UNIT_CHARS, UNSPACED
+
+FORMAT = 1
+SETTINGS = "settings.json"
+TEXTS = "texts.jsonl"
+BOTH = "model.onnx"
+"""The model's file where queries and titles have the same."""
+
+
+def read_run(model: str | None) -> Contents:
+    """Read a run of texts: the folder named, else the usual one; RunError when it is none."""
+    return using_run(find_run(model), lambda run: read_contents(run, run.read(WEIGHTS)))
+
+
+def files_of(run: Contents, sides: Sequence[str]) -> dict[str, bytes]:
+    """Return what an export of a run holds, by file name, the same bytes every time.
+
+    Raises MissingExtra without the package onnx, RunError when a vector is not finite, DssmError
+    when a model is too large.
+    """
+    encoder = run.encoder()
+    settings = _settings(run, encoder, sides)
+    models = {name: side for side, name in settings["models"].items()}
+    told = {name: value for name, value in settings.items() if name not in ("models", "unspaced")}
+    files = {name: build_model(run, side, told | {"side": side}) for name, side in models.items()}
+    files[SETTINGS] = to_json(settings).encode()
+    files[VOCABULARY] = run.vocabulary.to_text().encode()
+    if run.words is not None:
+        files[WORDS] = run.words.to_text().encode()
+    files[TEXTS] = _samples(encoder, sides).encode()
+    files[NOTES] = notes(settings, unicodedata.unidata_version).encode()
+    return files
+
+
+def _settings(run: Contents, encoder: Encoder, sides: Sequence[str]) -> dict[str, Any]:
+    text = run.model.text
+    differ = sides_differ(run)
+    fitted = encoder.calibration
+    return {
+        "format": FORMAT,
+        "version": __version__,
+        "run": encoder.digest,
+        "opset": OPSET,
+        "models": {side: f"{side}.onnx" if differ else BOTH for side in sides},
+        "dim": encoder.dim,
+        "threshold": encoder.threshold,
+        "calibration": None if fitted is None else {"scale": fitted.scale, "shift": fitted.shift},
+        "tokenizer": text.tokenizer,
+        "max_units": text.max_units,
+        "max_unit_chars": MAX_UNIT_CHARS,
+        "max_chars": CHARS_A_UNIT * text.max_units if text.tokenizer in WORDY else None,
+        "listed": len(run.vocabulary.features),
+        "buckets": text.buckets,
+        "unspaced": [list(each) for each in UNSPACED],
+    }
+
+
+def _samples(encoder: Encoder, sides: Sequence[str]) -> str:
+    """Return texts with their units, features, ids and vectors, a JSON object a line."""
+    texts = sample_texts(encoder.model.text.max_units)
+    vectors = {side: encoder.encode(texts, side).astype(float).round(6).tolist() for side in sides}
+    lines = []
+    for i, text in enumerate(texts):
+        told: dict[str, Any] = {"text": text}
+        told["units"] = [each._asdict() for each in encoder.lookup.describe(text)]
+        told |= {side: rows[i] for side, rows in vectors.items()}
+        lines.append(json.dumps(told, ensure_ascii=False) + "\n")
+    return "".join(lines)
+
+
+def refuse_existing(folder: Path, overwrite: bool) -> None:
+    """Raise DssmError where something stands that must not be replaced."""
+    if not os.path.lexists(folder):
+        return
+    if not overwrite:
+        raise DssmError(f"{folder} exists. Write to another place, or give --overwrite.")
+    if not _is_export(folder):
+        raise DssmError(f"{folder} is no export, so it is not overwritten. Write elsewhere.")
+
+
+def _is_export(folder: Path) -> bool:
+    return (folder / SETTINGS).is_file() and (folder / TEXTS).is_file()
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], overwrite: bool) -> None:
+    """Write an export whole and put it in its place; what stood there before goes last.
+
+    Raises OutputError when it cannot be written, DssmError where something else stands.
+    """
+    import shutil
+
+    whole = Path(os.path.realpath(folder))
+    new, replaced = (
+        whole.with_name(f".{whole.name}.{os.getpid()}.{role}") for role in ("partial", "replaced")
+    )
+    with writing(folder):
+        try:
+            new.mkdir(parents=True)
+            for name, content in files.items():
+                write_atomically(new / name, content)
+            refuse_existing(folder, overwrite)
+            if whole.exists():
+                os.rename(whole, replaced)
+            os.rename(new, whole)
+        finally:
+            if replaced.exists() and not whole.exists():
+                os.rename(replaced, whole)
+            for left in (new, replaced):
+                shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,138 @@
+"""How a text becomes the inputs of an exported model, told to who writes it in another language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dssmcli.config import WORDY
+
+NOTES = "README.md"
+
+_HEAD = """\
+# An exported model
+
+Written by `dssm export` {version} from a run of `dssm train`. Texts become vectors of {dim}
+numbers; the cosine of a query and a title, their inner product, says how alike they are.
+
+| file | what it is |
+|---|---|
+{files}
+| `settings.json` | the numbers and names that this page speaks of |
+| `vocab.txt` | the features, UTF-8, one a line, ended by LF; the first line is feature 1 |
+{words}| `texts.jsonl` | texts, an object a line, with their ids and vectors: to check a port by |
+
+## The graph
+
+| | name | type | shape | |
+|---|---|---|---|---|
+| input | `features` | int64 | (U, K) | ids of each distinct unit, 0 behind the last; row 0: all 0 |
+| input | `units` | int64 | (B, T) | each text's units as rows of `features`, 0 behind the last |
+| output | `vectors` | float32 | (B, {dim}) | rows of length 1; zeros for a text without units |
+
+B, T, U and K are free, from call to call. A unit that stands twice, in one text or in several, has
+one row: given two, it would weigh twice. For one text, `the cat the`, whose units have 3 features:
+
+    features = [[0, 0, 0], [ids of the], [ids of cat]]      units = [[1, 2, 1]]
+
+Some hundreds of texts a call are enough. Units after the {max_units:,}th of a text are not read.
+{threshold}
+## From a text to ids
+
+`dssm tokenize --json -m RUN` prints the units of texts and their ids. To do the same elsewhere,
+go by code points, not by UTF-16 units, and by the categories of Unicode ({unicode} here):
+
+1. Delete characters of category Cc and Cf, save those Cc that are white space.
+2. Normalise to NFKC, take the lower case, normalise to NFKC again.
+3. Go through the characters:
+   - `'` `’` `ʼ` `` ` `` `´` are deleted;
+   - other characters of category P, Z or C become a space, save `%` and `&`;
+   - a character whose NFKD form begins with an ASCII letter becomes that letter (é is e);
+   - {alone} get a space on either side.
+4. Split at spaces. {split}
+
+A unit keeps its first {max_unit_chars} characters, a text its first {max_units:,} units.
+
+## From a unit to feature ids
+
+{features}
+
+The id of a feature is its line in `vocab.txt`, from 1. One that is not listed has the id
+{listed:,} + 1 + (CRC-32 of its UTF-8 bytes) mod {buckets:,}: `zlib.crc32`, `java.util.zip.CRC32`.
+"""
+_ALONE = {
+    "auto": "characters of category S, `%`, `&`, and those within `unspaced` (settings.json)",
+    "char": "all others",
+}
+_ALONE["word"] = _ALONE["auto"]
+_SYMBOLS = "characters of category S, `%` and `&`"
+_RUNS = """What is left are runs, which are cut into units by `words.txt`: a word, a tab
+   and a score a line; the first line has no word, its score is that of a character that is not
+   listed. Of a text, only the first {chars} characters (spaces do not count) are cut."""
+_JIEBA = """
+   Each run is cut so that the sum of its words' scores (float64) is greatest. A character that is
+   not listed is no word where a listed word of several begins; elsewhere it is one. Of two best
+   ways from a character on, the one with the longer word first wins. At last, neighbouring words of
+   one character that are not within `unspaced` (settings.json) are joined again in their run."""
+_PIECES = """
+   `▁` is put before each run and the runs of a text are joined. The text is cut so that the sum of
+   its words' scores (float32, from the first on) is greatest; a character that is not listed is a
+   word of its own. Of two best ways up to a character, the one with the longer word last wins."""
+_UNITS = "What is left are the units."
+_WHOLE = "A unit has one feature: itself."
+_TRIGRAMS = """A unit's features are the runs of three characters in `#unit#`, repeats
+included: good has `#go`, `goo`, `ood`, `od#`."""
+_MIXED = f"""A unit of one character has itself for its only feature, unless that is a letter or
+digit (category L or N) outside `unspaced` (settings.json). Otherwise:
+{_TRIGRAMS}"""
+_LISTED = f"""A unit with a character within `unspaced` (settings.json) has itself for its only
+feature. Of the others:
+{_MIXED}"""
+_FEATURES = {
+    "auto": _MIXED,
+    "char": _WHOLE,
+    "word": _WHOLE,
+    "trigram": _TRIGRAMS,
+    "jieba": _LISTED,
+    "sentencepiece": _WHOLE,
+}
+
+
+def notes(settings: Mapping[str, Any], unicode: str) -> str:
+    """Return the page that stands beside an exported model with these settings."""
+    tokenizer = settings["tokenizer"]
+    split = _UNITS
+    if tokenizer in WORDY:
+        runs = _RUNS.format(chars=f"{settings['max_chars']:,}")
+        split = runs + (_JIEBA if tokenizer == "jieba" else _PIECES)
+    sides: dict[str, list[str]] = {}
+    for side, name in settings["models"].items():
+        sides.setdefault(name, []).append(side)
+    files = [f"| `{name}` | the model, for {_sided(each)} |" for name, each in sides.items()]
+    return _HEAD.format(
+        **{name: settings[name] for name in ("version", "dim", "max_units", "max_unit_chars")},
+        **{name: settings[name] for name in ("listed", "buckets")},
+        files="\n".join(files),
+        words="| `words.txt` | what texts are cut by, see below |\n" * (tokenizer in WORDY),
+        threshold=_threshold(settings),
+        unicode=unicode,
+        alone=_ALONE.get(tokenizer, _SYMBOLS),
+        split=split,
+        features=_FEATURES[tokenizer],
+    )
+
+
+def _sided(sides: list[str]) -> str:
+    return "both sides" if len(sides) > 1 else {"query": "queries", "title": "titles"}[sides[0]]
+
+
+def _threshold(settings: Mapping[str, Any]) -> str:
+    told = ""
+    if settings["threshold"] is not None:
+        told += f"\nA pair is a match from a cosine of {settings['threshold']:.6f} on."
+    if settings["calibration"] is not None:
+        scale, shift = (settings["calibration"][name] for name in ("scale", "shift"))
+        told += (
+            f"\nThe probability of a match is 1 / (1 + exp(-({scale:.6f} · cosine + {shift:.6f})))."
+        )
+    return told and told + "\n"
