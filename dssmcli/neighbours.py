@@ -132,25 +132,77 @@ def approximate(vectors: Rows, lists: Lists, queries: Floats, count: int) -> Fou
 
 
 def _probed(vectors: Rows, lists: Lists, queries: Floats, count: int) -> Found:
-    chosen = _largest(queries @ lists.centres.T, lists.probes)  # (n, probes)
-    rows = np.repeat(np.arange(len(queries)), chosen.shape[1])
-    flat = chosen.reshape(-1)
-    order = np.argsort(flat, kind="stable")
-    bounds = np.searchsorted(flat[order], np.arange(len(lists.centres) + 1))
-    scores = np.full((len(flat), count), -np.inf, np.float32)
-    places = np.zeros((len(flat), count), np.int64)
-    for each in np.unique(flat).tolist():
+    """Look into the nearest list of each query first: what scores less than the `count` best of it
+    need not be looked at again in the others."""
+    nearness = queries @ lists.centres.T
+    chosen = _largest(nearness, lists.probes)  # (n, probes)
+    rows = np.arange(len(queries))
+    order = np.argsort(-np.take_along_axis(nearness, chosen, axis=1), axis=1)
+    chosen = np.take_along_axis(chosen, order, axis=1)
+    floor = np.full(len(queries), -np.inf, np.float32)
+    hits = [*_hits(vectors, lists, queries, count, (rows, chosen[:, 0]), floor)]
+    best = _ranked(hits, len(queries), count)
+    if chosen.shape[1] == 1:
+        return best
+    asked = (np.repeat(rows, chosen.shape[1] - 1), chosen[:, 1:].reshape(-1))
+    hits += _hits(vectors, lists, queries, count, asked, best.scores[:, -1])
+    return _ranked(hits, len(queries), count)
+
+
+class _Hits(NamedTuple):
+    """Scores of some vectors, with their places and the queries' rows, each (m,)."""
+
+    rows: Ints
+    places: Ints
+    scores: Floats
+
+
+def _hits(
+    vectors: Rows,
+    lists: Lists,
+    queries: Floats,
+    count: int,
+    asked: tuple[Ints, Ints],
+    floor: Floats,
+) -> Iterator[_Hits]:
+    """Yield what scores at least the floor (n,) of its query, list by list, or the best of it.
+
+    asked: rows of queries, and as many lists that they ask.
+    """
+    order = np.argsort(asked[1], kind="stable")
+    rows, of_list = asked[0][order], asked[1][order]
+    for each in np.unique(of_list).tolist():
         begin, end = int(lists.starts[each]), int(lists.starts[each + 1])
-        asked = order[bounds[each] : bounds[each + 1]]
+        first, last = np.searchsorted(of_list, [each, each + 1]).tolist()
+        some = rows[first:last]
         # A list may be long, and asked by all.
-        for part in _blocks(len(asked), end - begin):
-            some = asked[part]
-            found = queries[rows[some]] @ vectors[begin:end].T
-            best = _largest(found, count)
-            scores[some, : best.shape[1]] = np.take_along_axis(found, best, 1)
-            places[some, : best.shape[1]] = best + begin
-    shape = (len(queries), -1)
-    return _sorted(scores.reshape(shape), places.reshape(shape), count)
+        for part in _blocks(len(some), end - begin):
+            found = queries[some[part]] @ vectors[begin:end].T
+            row, column = np.nonzero(found >= floor[some[part], None])
+            if len(row) > _MANY * count * len(found):
+                column = _largest(found, count)
+                row = np.repeat(np.arange(len(found)), column.shape[1])
+                column = column.reshape(-1)
+            yield _Hits(some[part][row], column + begin, found[row, column])
+
+
+_MANY = 4
+"""So many times what is asked for may reach the floor before the best of it are picked out."""
+
+
+def _ranked(hits: list[_Hits], queries: int, count: int) -> Found:
+    """Return the best hits of each query."""
+    rows, places, scores = (np.concatenate(parts) for parts in zip(*hits, strict=True))
+    order = np.lexsort((places, -scores, rows))
+    rows = rows[order]
+    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = rank < count
+    best = Found(
+        np.full((queries, count), -np.inf, np.float32), np.zeros((queries, count), np.int64)
+    )
+    best.scores[rows[kept], rank[kept]] = scores[order][kept]
+    best.places[rows[kept], rank[kept]] = places[order][kept]
+    return best
 
 
 def list_count(vectors: int) -> int:

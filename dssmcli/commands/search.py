@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dssmcli.neighbours import Found
     from dssmcli.serving.search import Floats, Index
 
-_AT_ONCE = 64
+_AT_ONCE = 512
 """So many queries are searched for by one thread at once."""
 _EPILOG = """\b
 Example:
