@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _DRAWS = 200
 """How often queries, rows or users are drawn anew for an interval, as `dssm eval` does."""
+_BETWEEN_RANKS = r"(unseen\.)?(hr|ndcg)@(1|2|3|5|20|100)"
+_TENTHS = r"decile_.*"
+"""Figures that a chart shows better than a table."""
 
 KINDS = {
     "text": ("curves", "histogram", "precision-recall", "calibration", "slices", "map"),
@@ -238,7 +241,7 @@ def _of_watches(what: Asked) -> Shown:
     )
     names = [*what.runs, *baselines]
     sections: dict[str, Callable[[], list[Section]]] = {
-        "figures": lambda: [figures(names, reports, notes)],
+        "figures": lambda: [figures(names, reports, notes, _BETWEEN_RANKS)],
         "recall": lambda: [youtube_charts.recall(names, reports)],
         "activity": lambda: [youtube_charts.activity(names, reports)],
     }
@@ -255,7 +258,7 @@ def _of_impressions(what: Asked) -> Shown:
     notes: list[str] = []
     reports = evaluate_ranking(runs, what.data[0], what.plan(), what.bad_rows, notes.append)
     sections: dict[str, Callable[[], list[Section]]] = {
-        "figures": lambda: [figures(what.runs, reports, notes)],
+        "figures": lambda: [figures(what.runs, reports, notes, _TENTHS)],
         "watch-time": lambda: [youtube_charts.watch_time(what.runs, reports)],
         "heads": lambda: [youtube_charts.heads(what.runs, reports)],
     }

@@ -50,8 +50,7 @@ Example:
 @click.option(
     "--width",
     type=click.FloatRange(1, 40),
-    default=6.0,
-    help="Inches; the height follows from the kind.",
+    help="Inches; the height follows.  [default: 3.4 for one panel, 6.8 for several]",
 )
 @picture_options
 def command(
@@ -59,7 +58,7 @@ def command(
     picture: str,
     output: Path,
     dpi: int,
-    width: float,
+    width: float | None,
     data: tuple[str, ...],
     history: tuple[str, ...],
     columns: str | None,

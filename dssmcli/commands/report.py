@@ -97,6 +97,6 @@ def _introduction(what: Asked, found: Shown) -> Iterator[str]:
         return
     said = f"Measured on {', '.join(map(name_of, what.data))}"
     after = f", after {', '.join(map(name_of, what.history))}" if what.history else ""
-    yield f"{said}{after}. {' '.join(found.notes)}"
+    yield f"{said}{after}."
     if what.bad_rows.count:
         yield what.bad_rows.summary

@@ -153,11 +153,23 @@ class Key(NamedTuple):
 
 
 def legend(panels: Sequence[Panel]) -> list[Key]:
-    """Return an entry for each name in the panels, in order of appearance."""
+    """Return an entry for each name that all panels have, in order of appearance."""
+    if not panels:
+        return []
+    others = [set(_keys(panel)) for panel in panels[1:]]
+    return [key for name, key in _keys(panels[0]).items() if all(name in each for each in others)]
+
+
+def own_legend(panel: Panel, shared: Sequence[Key]) -> list[Key]:
+    """Return the entries of a panel that are not shared by all."""
+    known = {key.name for key in shared}
+    return [key for name, key in _keys(panel).items() if name not in known]
+
+
+def _keys(panel: Panel) -> dict[str, Key]:
     found: dict[str, Key] = {}
-    for panel in panels:
-        for mark in panel.marks:
-            name = "" if isinstance(mark, Links | Cells) else mark.name
-            if name:
-                found.setdefault(name, Key(mark, name))
-    return list(found.values())
+    for mark in panel.marks:
+        name = "" if isinstance(mark, Links | Cells) else mark.name
+        if name:
+            found.setdefault(name, Key(mark, name))
+    return found

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from dssmcli.serving.charts import Chart, Table
 from dssmcli.serving.reports import Report, figure_text, is_descriptive, lower_is_better
 
 
-def figures(names: Sequence[str], reports: Sequence[Report], notes: Sequence[str]) -> Chart:
-    """Return a table of figures, a row a figure, a column a run."""
-    known = [*dict.fromkeys(name for report in reports for name in report.figures)]
+def figures(
+    names: Sequence[str], reports: Sequence[Report], notes: Sequence[str], drawn: str = ""
+) -> Chart:
+    """Return a table of figures, a row a figure, a column a run.
+
+    drawn: a pattern of the names of those that are left out, since a chart shows them.
+    """
+    known = [
+        name
+        for name in dict.fromkeys(name for report in reports for name in report.figures)
+        if not re.fullmatch(drawn, name)
+    ]
     rows = tuple(
         (name, *(figure_text(report, name) or "—" for report in reports)) for name in known
     )

@@ -18,6 +18,7 @@ from dssmcli.serving.charts import (
     Cells,
     Chart,
     Diagonal,
+    Key,
     Line,
     Links,
     Mark,
@@ -25,8 +26,9 @@ from dssmcli.serving.charts import (
     Points,
     Rule,
     legend,
+    own_legend,
 )
-from dssmcli.serving.scales import ranges
+from dssmcli.serving.scales import ranges, ticks
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56606b")
 """Okabe and Ito's, which the colour-blind can tell apart."""
@@ -38,7 +40,8 @@ _FONTS = (
     *("Microsoft YaHei", "SimHei", "Arial Unicode MS"),
 )
 """The first that the system has, and after it those that have Chinese."""
-_MOST_COLUMNS = 3
+_COLUMN, _LEAST = 3.4, 2.4
+"""Inches: how wide a panel is as a rule, and at least where there are several in a row."""
 _METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
@@ -50,11 +53,20 @@ Axes = Any
 
 
 class Sheet(NamedTuple):
-    """What a figure is drawn on: its format, how many inches wide, dots an inch."""
+    """What a figure is drawn on: its format, inches of width if somebody said so, dots an inch."""
 
     form: str
-    width: float
+    width: float | None
     dpi: int
+
+    def columns(self, panels: int) -> int:
+        """Return how many panels stand side by side: two, or more if there is room."""
+        wide = 2 if self.width is None else int(self.width / _LEAST)
+        return max(1, min(panels, wide))
+
+    def inches(self, columns: int) -> float:
+        """Return the width: if nobody gave one, that of as many columns of a paper."""
+        return self.width or _COLUMN * columns
 
 
 class Drawn(NamedTuple):
@@ -72,20 +84,21 @@ def figure(chart: Chart, sheet: Sheet) -> Drawn:
     except ImportError as error:
         raise MissingExtra("dssm plot", "matplotlib", "plot") from error
     with matplotlib.rc_context(_style()), _told() as missing:
-        columns = min(len(chart.panels), _MOST_COLUMNS)
+        columns = sheet.columns(len(chart.panels))
         rows = math.ceil(len(chart.panels) / columns)
-        wide = sheet.width / columns
+        width = sheet.inches(columns)
+        wide = width / columns
         high = max(_height(panel, wide) for panel in chart.panels)
         keys = legend(chart.panels)
         space = 0.22 * len(keys) + 0.1 if keys else 0.0
-        sheet_of = Figure(figsize=(sheet.width, rows * high + space), layout="constrained")
+        sheet_of = Figure(figsize=(width, rows * high + space), layout="constrained")
         grid = sheet_of.subplots(rows, columns, squeeze=False)
         for axes, panel in zip(grid.flat, chart.panels, strict=False):
             _draw(axes, panel, len(chart.panels) > 1)
+            _legend(axes, own_legend(panel, keys), loc="best", fontsize=6.5)
         for axes in grid.flat[len(chart.panels) :]:
             axes.remove()
-        if keys:
-            _legend(sheet_of, [key.mark for key in keys], [key.name for key in keys])
+        _legend(sheet_of, keys, loc="outside lower center", ncols=1)
         target = io.BytesIO()
         sheet_of.savefig(target, format=sheet.form, dpi=sheet.dpi, metadata=_METADATA[sheet.form])
     return Drawn(target.getvalue(), _warning(missing))
@@ -150,6 +163,8 @@ def _draw(axes: Axes, panel: Panel, titled: bool) -> None:
     x, y = ranges(panel)
     if panel.x.logarithmic:
         axes.set_xscale("log")
+        axes.set_xticks(*zip(*ticks(x, panel.x), strict=True))
+        axes.minorticks_off()
     for mark in panel.marks:
         _DRAWERS[type(mark)](axes, mark, panel)
     axes.set_xlim(x.low, x.high)
@@ -243,10 +258,12 @@ _DRAWERS: dict[type[Mark], Callable[[Axes, Any, Panel], None]] = {
 }
 
 
-def _legend(sheet_of: Any, marks: list[Mark], names: list[str]) -> None:
+def _legend(place: Any, keys: list[Key], **how: Any) -> None:
+    """Put a legend into a figure or one of its panels, if there is anything to tell."""
     # A label that begins with an underscore would be left out.
-    labels = [f" {name}" if name.startswith("_") else name for name in names]
-    sheet_of.legend([_sample(mark) for mark in marks], labels, loc="outside lower center", ncols=1)
+    labels = [f" {key.name}" if key.name.startswith("_") else key.name for key in keys]
+    if keys:
+        place.legend([_sample(key.mark) for key in keys], labels, **how)
 
 
 def _sample(mark: Mark) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dssmcli.serving import heatmap, svg
-from dssmcli.serving.charts import Chart, Panel, Table, legend
+from dssmcli.serving.charts import Chart, Key, Table, legend, own_legend
 from dssmcli.serving.gates import GateReport
 from dssmcli.serving.markup import document, escaped
 
@@ -19,7 +20,7 @@ a { color: inherit; }
 figure { margin: 0; }
 figcaption { font-weight: 600; overflow-wrap: anywhere; margin-bottom: .2rem; }
 ul.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0; list-style: none;
-  max-width: 76rem; }
+  max-width: 76rem; margin: .5rem 0; }
 ul.legend li { display: flex; align-items: center; gap: .5rem; overflow-wrap: anywhere; }
 ul.legend svg { flex: none; }
 table { margin: .8rem 0; font-size: .93em; }
@@ -27,13 +28,15 @@ td, th { vertical-align: top; }
 td.text { text-align: left; max-width: 26rem; overflow-wrap: anywhere; }
 td.wide { min-width: 11rem; }
 tbody tr { border-bottom: 1px solid var(--grid); }
-td.best { font-weight: 700; text-decoration: underline; text-underline-offset: .2em; }
+td.best { font-weight: 700; }
+code { font-size: .93em; }
 tr.changed th { font-weight: 700; } tr.changed { background: var(--mark); }
 :root { --mark: #fff3cf; }
 @media screen and (prefers-color-scheme: dark) { :root { --mark: #3a3115; } }
 .note { color: var(--faint); }
 """
 _NAME = ' class="name"'
+_CODE = re.compile("`([^`]*)`")
 _WIDE = 24
 """A column with a text of more characters is to have room."""
 
@@ -75,25 +78,29 @@ def _title(section: Section) -> str:
 
 
 def _chart(chart: Chart) -> Iterator[str]:
-    yield f"<p>{escaped(chart.reading)}</p>"
+    reading = _CODE.sub(r"<code>\1</code>", escaped(chart.reading))
+    yield f"<p>{reading}</p>"
     for note in chart.notes:
         yield f'<p class="note">{escaped(note)}</p>'
-    keys = legend(chart.panels)
-    if keys:
-        yield '<ul class="legend">'
-        for key in keys:
-            yield f"<li>{svg.swatch(key)}<span>{escaped(key.name)}</span></li>"
-        yield "</ul>"
+    shared = legend(chart.panels)
+    yield from _legend(shared)
     if chart.panels:
         yield f'<div class="panels{" single" if len(chart.panels) == 1 else ""}">'
-        yield from map(_panel, chart.panels)
+        for panel in chart.panels:
+            yield f"<figure><figcaption>{escaped(panel.title)}</figcaption>"
+            yield from _legend(own_legend(panel, shared))
+            yield f"{svg.drawn(panel)}</figure>"
         yield "</div>"
     for table in chart.tables:
         yield from _table(table)
 
 
-def _panel(panel: Panel) -> str:
-    return f"<figure><figcaption>{escaped(panel.title)}</figcaption>{svg.drawn(panel)}</figure>"
+def _legend(keys: Sequence[Key]) -> Iterator[str]:
+    if keys:
+        yield '<ul class="legend">'
+        for key in keys:
+            yield f"<li>{svg.swatch(key)}<span>{escaped(key.name)}</span></li>"
+        yield "</ul>"
 
 
 def _table(table: Table) -> Iterator[str]:

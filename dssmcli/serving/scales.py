@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dssmcli.serving.charts import Axis, Bars, Cells, Line, Links, Panel, Points, Range, Rule
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_MOST_DIGITS = 4
 _ROOM = 0.05
 """Part of a range that is left free at either end."""
 
@@ -57,8 +58,16 @@ def ticks(found: Range, axis: Axis, count: int = 5) -> list[tuple[float, str]]:
     digits = max(0, -math.floor(math.log10(step) + 1e-9) + (step_digits(step) > 1))
     first = math.ceil(found.low / step - 1e-9)
     last = math.floor(found.high / step + 1e-9)
+    return [(i * step, _said(i * step, digits)) for i in range(first, last + 1)]
+
+
+def _said(value: float, digits: int) -> str:
+    """Return a tick's text: with all its digits, or of very small numbers the leading ones."""
+    if digits > _MOST_DIGITS and value:
+        number, _, power = f"{value:.3e}".partition("e")
+        return f"{number.rstrip('0').rstrip('.')}e{int(power)}"
     # Adding 0 makes of -0 what it is.
-    return [(i * step, f"{round(i * step, 12) + 0.0:,.{digits}f}") for i in range(first, last + 1)]
+    return f"{round(value, digits) + 0.0:,.{min(digits, _MOST_DIGITS)}f}"
 
 
 def _step(least: float) -> float:

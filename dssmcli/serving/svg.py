@@ -70,8 +70,9 @@ class _Place:
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         self.x_range, self.y_range = ranges(panel)
-        names = [width_of(shortened(name)) for name in panel.y.names]
-        self.left = max(_LEFT, 16 + _LETTER * max(names)) if names else _LEFT
+        names = panel.y.names
+        said = (width_of(shortened(text)) for _, text in ticks(self.y_range, panel.y))
+        self.left = max(_LEFT, (16 if names else 28) + _LETTER * max(said, default=0))
         height = _SQUARE if panel.square else _HEIGHT
         self.height = _TOP + _BOTTOM + _A_ROW * len(names) if names else height
         self.right, self.bottom = _WIDTH - _RIGHT, self.height - _BOTTOM

@@ -105,7 +105,7 @@ def roc(judged: Judged) -> Chart:
             kept = thinned(len(curve.true))
             area = metrics.auc(chance, truth > 0)
             x, y = _numbers(curve.false[kept]), _numbers(curve.true[kept])
-            yield Line(x, y, i, _named(judged, task, i, f"AUC {area:.3f}"))
+            yield Line(x, y, i, f"{judged.names[i]} (AUC {area:.3f})")
         yield Diagonal("chance")
 
     axes = Axis("share of the negatives called positive", 0.0, 1.0), Axis("recall", 0.0, 1.0)
@@ -122,8 +122,7 @@ def precision_recall(judged: Judged) -> Chart:
 
     def marks(task: _Task) -> Iterator[Mark]:
         for i, (chance, truth) in task.runs.items():
-            name = _named(judged, task, i, "")
-            yield from precision_recall_marks(chance, truth > 0, i, name)
+            yield from precision_recall_marks(chance, truth > 0, i, judged.names[i])
         yield Rule("y", float((truth > 0).mean()), "precision of calling all positive")
 
     axes = Axis("recall", 0.0, 1.0), Axis("precision", 0.0, 1.0)
@@ -141,7 +140,7 @@ def calibration(judged: Judged) -> Chart:
     def marks(task: _Task) -> Iterator[Mark]:
         yield Diagonal("as it should be")
         for i, (chance, truth) in task.runs.items():
-            yield reliability_line(chance, truth > 0, i, _named(judged, task, i, ""))
+            yield reliability_line(chance, truth > 0, i, judged.names[i])
 
     axes = Axis("probability that the run gives", 0.0, 1.0), Axis("share of positives", 0.0, 1.0)
     return _of_tasks(judged, Chart(CALIBRATION, "Calibration", CALIBRATED), axes, marks)
@@ -157,13 +156,6 @@ def _of_tasks(
     panels = tuple(Panel(task.name, *axes, tuple(marks(task)), square=True) for task in tasks)
     notes = () if panels else ("No binary task has rows of both kinds.",)
     return Chart(chart.kind, chart.title, chart.reading, panels, notes=notes)
-
-
-def _named(judged: Judged, task: _Task, run: int, figure: str) -> str:
-    """Return the name of a line: the run's if there are several, the task's, and a figure."""
-    several = len(judged.names) > 1
-    name = f"{judged.names[run]}, {task.name}" if several else task.name
-    return f"{name} ({figure})" if figure else name
 
 
 def regression(judged: Judged, seed: int) -> Chart:
@@ -191,7 +183,7 @@ def _number_panel(judged: Judged, task: _Task, run: int, seed: int) -> Panel:
     marks: tuple[Mark, ...] = (
         Points(_numbers(guess[chosen]), _numbers(truth[chosen]), 5, "a row"),
         Diagonal("as it should be"),
-        Line(x, y, run % 4, "means of tenths", dotted_with_points=True),
+        Line(x, y, 0, "means of tenths", dotted_with_points=True),
     )
     return Panel(name, Axis("predicted"), Axis("true"), marks, square=True)
 

@@ -58,13 +58,15 @@ def slices(scored: Scored, plan: Plan) -> Chart:
 def parts_of(scored: Scored) -> Iterator[Part]:
     """Yield the parts by the length of queries, of titles, and by script."""
     for what, texts in (("query", scored.queries), ("title", scored.titles)):
-        lengths = [str(len(text)) for text in texts]
-        slicer = slicer_for(lengths)
-        codes = slicer.codes(lengths)
-        counts = np.bincount(codes, minlength=slicer.size)
-        for each in slicer.slices(counts):
+        lengths = np.array([len(text) for text in texts])
+        said = [str(length) for length in lengths.tolist()]
+        slicer = slicer_for(said)
+        codes = slicer.codes(said)
+        for each in slicer.slices(np.bincount(codes, minlength=slicer.size)):
             rows = np.flatnonzero(np.isin(codes, each.codes))
-            yield Part(f"characters of the {what}", each.name, rows)
+            low, high = int(lengths[rows].min()), int(lengths[rows].max())
+            name = f"{low}" if low == high else f"{low} to {high}"
+            yield Part(f"characters of the {what}", name, rows)
     both = [f"{query} {title}" for query, title in zip(scored.queries, scored.titles, strict=True)]
     scripts = ScriptTable().scripts_of(both)
     for i, name in enumerate(SCRIPTS):
@@ -105,7 +107,8 @@ def _both(positive: Bools) -> bool:
 def _figure(scored: Scored, part: Part, run: int, draws: metrics.Floats) -> Figure:
     scores, positive, _ = _ordered(scored, part, run)
     threshold = scored.encoders[run].threshold
-    f1 = math.nan if threshold is None else metrics.at_threshold(scores, positive, threshold).f1
+    told = threshold is not None and _both(positive)
+    f1 = metrics.at_threshold(scores, positive, threshold or 0.0).f1 if told else math.nan
     return Figure(metrics.auc(scores, positive), f1, interval(draws))
 
 

@@ -14,6 +14,7 @@ from dssmcli.serving.charts import Axis, Chart, Line, Mark, Panel, Points, Table
 
 CURVES = "curves"
 _PLACES = ("step", "epoch", "best")
+_VALIDATING = frozenset(("mrr", "auc", "spearman", "ndcg", "hr@10", "hr@50", "ranked", "r2"))
 _TITLES = {
     "loss": "loss, of training rows",
     "mrr": "MRR, of validation rows",
@@ -23,7 +24,7 @@ _TITLES = {
     "masked": "share of candidates that are masked",
     "share": "share of the lexical part",
     "random_cosine": "cosine of texts at random",
-    "random_cosine_semantic": "the same, without the lexical part",
+    "random_cosine_semantic": "cosine at random, without the lexical part",
     "ndcg": "NDCG, of validation watches",
     "ranked": "share of watch time ranked right",
     "bias": "predicted watch time over true",
@@ -176,7 +177,12 @@ def _figures(stories: Sequence[Story]) -> list[str]:
         known = tuple(tuple(y for y in each if math.isfinite(y)) for each in values)
         if any(known):
             found.setdefault(known, name)
-    return list(found.values())
+    return sorted(found.values(), key=_importance)
+
+
+def _importance(name: str) -> int:
+    """Return 0 for the loss, 1 for what validates a model, 2 for all else."""
+    return 0 if name == "loss" else 1 if name.rpartition(" ")[2] in _VALIDATING else 2
 
 
 def _values(story: Story, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
