@@ -124,6 +124,8 @@ def asked(
 ) -> Asked:
     """Return what the options say; a usage error where they do not go together."""
     checked_rejects(bad_rows, rejects, *data, *history)
+    if not data:
+        _refuse_alone(columns=columns, value=kind, rejects=rejects)
     from dssmcli.data.tsv import BadRows
     from dssmcli.run import find_run
 
@@ -133,6 +135,13 @@ def asked(
             raise click.UsageError(f"{run} is named twice: a run can be compared with others.")
     skipped = BadRows(bad_rows == "skip", rejects)
     return Asked(chosen, data, history, columns, kind, rows, seed, skipped, threads)
+
+
+def _refuse_alone(**given: object) -> None:
+    """Raise a usage error for an option that says how data are read, where there are none."""
+    for name, value in given.items():
+        if value is not None:
+            raise click.UsageError(f"--{name} goes with --data.")
 
 
 def shown(what: Asked) -> Shown:

@@ -28,7 +28,7 @@ from dssmcli.serving.charts import (
     legend,
     own_legend,
 )
-from dssmcli.serving.scales import ranges, ticks
+from dssmcli.serving.scales import ranges, shortened, ticks
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56606b")
 """Okabe and Ito's, which the colour-blind can tell apart."""
@@ -40,6 +40,9 @@ _FONTS = (
     *("Microsoft YaHei", "SimHei", "Arial Unicode MS"),
 )
 """The first that the system has, and after it those that have Chinese."""
+_FILES = ("notosanscjk", "notosanssc", "sourcehansans", "wqy", "pingfang", "msyh", "simhei")
+"""What the files of such fonts are called."""
+_LONGEST_TITLE = 48
 _COLUMN, _LEAST = 3.4, 2.4
 """Inches: how wide a panel is as a rule, and at least where there are several in a row."""
 _METADATA: dict[str, dict[str, None]] = {
@@ -83,7 +86,7 @@ def figure(chart: Chart, sheet: Sheet) -> Drawn:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("dssm plot", "matplotlib", "plot") from error
-    with matplotlib.rc_context(_style()), _told() as missing:
+    with matplotlib.rc_context(_style()), _kept_warnings() as caught:
         columns = sheet.columns(len(chart.panels))
         rows = math.ceil(len(chart.panels) / columns)
         width = sheet.inches(columns)
@@ -101,16 +104,13 @@ def figure(chart: Chart, sheet: Sheet) -> Drawn:
         _legend(sheet_of, keys, loc="outside lower center", ncols=1)
         target = io.BytesIO()
         sheet_of.savefig(target, format=sheet.form, dpi=sheet.dpi, metadata=_METADATA[sheet.form])
-    return Drawn(target.getvalue(), _warning(missing))
+    return Drawn(target.getvalue(), _warning(caught))
 
 
 def _style() -> Any:
-    from matplotlib import font_manager
-
-    there = set(font_manager.get_font_names())
     return {
         "backend": "agg",
-        "font.family": [name for name in _FONTS if name in there] or ["sans-serif"],
+        "font.family": _fonts() or ["sans-serif"],
         "font.size": 8,
         "axes.titlesize": 8,
         "axes.titleweight": "bold",
@@ -133,22 +133,38 @@ def _style() -> Any:
     }
 
 
+def _fonts() -> list[str]:
+    """Return the fonts to draw with, of those that there are."""
+    from matplotlib import font_manager
+
+    there = set(font_manager.get_font_names())
+    if not there & set(_FONTS[1:]):
+        # What matplotlib knows of the system's fonts may be older than one with Chinese.
+        for path in sorted(font_manager.findSystemFonts()):
+            if any(stem in path.lower() for stem in _FILES):
+                font_manager.fontManager.addfont(path)
+        there = set(font_manager.get_font_names())
+    return [name for name in _FONTS if name in there]
+
+
 @contextmanager
-def _told() -> Iterator[list[warnings.WarningMessage]]:
-    """Keep warnings of glyphs that no font has, to be told in one line."""
+def _kept_warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """Keep warnings that tell of a figure, to be told in one line."""
     with warnings.catch_warnings(record=True) as caught:
-        warnings.filterwarnings("always", message="Glyph .* missing")
+        for message in ("Glyph .* missing", "constrained_layout not applied"):
+            warnings.filterwarnings("always", message=message)
         yield caught
 
 
 def _warning(caught: list[warnings.WarningMessage]) -> str:
-    glyphs = [each for each in caught if "Glyph" in str(each.message)]
-    if not glyphs:
-        return ""
-    return (
-        f"Warning: no font here has some of the characters ({len(glyphs):,} times). Install one "
-        "that has, such as Noto Sans CJK."
-    )
+    if any("Glyph" in str(each.message) for each in caught):
+        return (
+            "Warning: no font here has some of the characters. Install one that has, such as Noto "
+            "Sans CJK."
+        )
+    if caught:
+        return "Warning: too narrow for what is written in it; give a larger --width."
+    return ""
 
 
 def _height(panel: Panel, wide: float) -> float:
@@ -172,11 +188,11 @@ def _draw(axes: Axes, panel: Panel, titled: bool) -> None:
     axes.set_xlabel(panel.x.label)
     axes.set_ylabel(panel.y.label)
     if panel.x.names:
-        axes.set_xticks(range(len(panel.x.names)), panel.x.names)
+        axes.set_xticks(range(len(panel.x.names)), map(shortened, panel.x.names))
     if panel.y.names:
-        axes.set_yticks(range(len(panel.y.names)), panel.y.names)
+        axes.set_yticks(range(len(panel.y.names)), map(shortened, panel.y.names))
     if titled:
-        axes.set_title(panel.title, loc="left", wrap=True)
+        axes.set_title(shortened(panel.title, _LONGEST_TITLE), loc="left")
 
 
 def _colour(series: int) -> str:
@@ -260,8 +276,9 @@ _DRAWERS: dict[type[Mark], Callable[[Axes, Any, Panel], None]] = {
 
 def _legend(place: Any, keys: list[Key], **how: Any) -> None:
     """Put a legend into a figure or one of its panels, if there is anything to tell."""
+    names = (shortened(key.name, _LONGEST_TITLE) for key in keys)
     # A label that begins with an underscore would be left out.
-    labels = [f" {key.name}" if key.name.startswith("_") else key.name for key in keys]
+    labels = [f" {name}" if name.startswith("_") else name for name in names]
     if keys:
         place.legend([_sample(key.mark) for key in keys], labels, **how)
 

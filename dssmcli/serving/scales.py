@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator
 
 from dssmcli.serving.charts import Axis, Bars, Cells, Line, Links, Panel, Points, Range, Rule
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_DIGITS = 4
+LONGEST_NAME = 24
+"""Columns of what an axis says at a place."""
 _ROOM = 0.05
 """Part of a range that is left free at either end."""
 
@@ -86,3 +89,18 @@ def _powers(found: Range) -> Iterator[float]:
     while power <= found.high:
         yield from (p for p in (power, 2 * power, 5 * power) if found.low <= p <= found.high)
         power *= 10
+
+
+def shortened(text: str, limit: int = LONGEST_NAME) -> str:
+    """Return a text of at most so many columns, of which a Chinese character takes two."""
+    if width_of(text) <= limit:
+        return text
+    kept = text
+    while width_of(kept) > limit - 1:
+        kept = kept[: -max(1, (len(kept) - limit) // 2)]
+    return kept + "…"
+
+
+def width_of(text: str) -> int:
+    """Return how many columns a text takes."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.pairs import Pairs, PairsReader, Texts, interpretation, positive_rows
+from dssmcli.data.tsv import BadRows
 from dssmcli.errors import counted
 from dssmcli.serving.encoder import BATCH, Encoder, Rows, score_together
 from dssmcli.serving.evaluation import match_grade
@@ -59,7 +60,7 @@ def scored_pairs(
     sources: Sequence[str],
     columns: str | None,
     kind: str | None,
-    bad_rows: Any,
+    bad_rows: BadRows,
     limit: Limit,
 ) -> Scored:
     """Read pairs and score them, or a sample if there are more than the limit.
@@ -78,8 +79,11 @@ def scored_pairs(
         notes.append(f"Of them, {counted(len(sample.rows), 'row')} drawn by --seed {limit.seed}.")
     chosen = np.zeros(len(pairs), np.bool_)
     chosen[sample.rows] = True
-    positive = positive_rows(pairs, match_grade(encoders[0], pairs))[chosen]
-    found = _Texts(sample.queries, sample.titles, positive)
+    grade = match_grade(encoders[0], pairs)
+    if pairs.kind == "grade":
+        notes.append(f"A grade of {grade:g} or more counts as a match.")
+    positive = positive_rows(pairs, grade)[chosen]
+    found = _Texts(sample.queries, sample.titles, pairs.query[chosen], positive)
     if positive.all():
         found, note = _with_others(found, pairs.rows(chosen), limit.seed)
         notes.append(note)
@@ -90,7 +94,7 @@ def scored_pairs(
         tuple(names),
         found.queries,
         found.titles,
-        np.unique(np.array(found.queries, object), return_inverse=True)[1],
+        np.unique(found.query, return_inverse=True)[1],
         found.positive,
         cosines.astype(np.float64),
         pairs.kind,
@@ -99,10 +103,11 @@ def scored_pairs(
 
 
 class _Texts(NamedTuple):
-    """Queries, titles, and which are matches."""
+    """Queries, titles, the queries' numbers, and which rows are matches."""
 
     queries: list[str]
     titles: list[str]
+    query: Ints
     positive: Bools
 
 
@@ -155,7 +160,8 @@ def _with_others(found: _Texts, pairs: Pairs, seed: int) -> tuple[_Texts, str]:
         "of a query and a title of another query, drawn at random, count as no match: most are "
         "easy, so the figures are higher than on titles that people were shown."
     )
-    return _Texts(found.queries + queries, found.titles + titles, positive), note
+    query = np.append(found.query, found.query[fresh])
+    return _Texts(found.queries + queries, found.titles + titles, query, positive), note
 
 
 def _blocks(queries: list[str], titles: list[str]) -> Iterator[Rows]:

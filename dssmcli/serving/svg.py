@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Callable, Iterator
 
 from dssmcli.serving.charts import (
@@ -22,7 +21,7 @@ from dssmcli.serving.charts import (
     Rule,
 )
 from dssmcli.serving.markup import escaped
-from dssmcli.serving.scales import ranges, ticks
+from dssmcli.serving.scales import LONGEST_NAME, ranges, shortened, ticks, width_of
 
 COLOURS = 6
 _LIGHT = ("#0072b2", "#c84f00", "#00805e", "#a8447f", "#8a6700", "#5a6570")
@@ -60,7 +59,7 @@ _WIDTH, _HEIGHT = 440.0, 280.0
 _SQUARE = 400.0
 _RIGHT, _TOP, _BOTTOM = 14.0, 12.0, 44.0
 _LEFT, _A_ROW = 62.0, 26.0
-_LONGEST_NAME, _LONGEST_LABEL = 24, 50
+_LONGEST_LABEL = 50
 _LETTER = 6.4
 
 
@@ -159,7 +158,7 @@ def _apart(found: list[tuple[float, str]], place: _Place) -> Iterator[tuple[floa
 
 
 def _text(x: float, y: float, said: str, anchor: str, kind: str = "", more: str = "") -> str:
-    short = shortened(said, _LONGEST_LABEL if kind else _LONGEST_NAME)
+    short = shortened(said, _LONGEST_LABEL if kind else LONGEST_NAME)
     whole = "" if short == said else f"<title>{escaped(said)}</title>"
     kinds = f' class="{kind}"' if kind else ""
     return (
@@ -282,18 +281,3 @@ def _series(number: int) -> str:
 def _line_classes(mark: Line) -> str:
     dashed = mark.dashed or mark.series >= COLOURS
     return f"line {_series(mark.series)}{' dashed' if dashed else ''}"
-
-
-def shortened(text: str, limit: int = _LONGEST_NAME) -> str:
-    """Return a text of at most so many columns, of which a Chinese character takes two."""
-    if width_of(text) <= limit:
-        return text
-    kept = text
-    while width_of(kept) > limit - 1:
-        kept = kept[: -max(1, (len(kept) - limit) // 2)]
-    return kept + "…"
-
-
-def width_of(text: str) -> int:
-    """Return how many columns a text takes."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

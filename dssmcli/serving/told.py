@@ -14,6 +14,7 @@ from dssmcli.serving.charts import Axis, Chart, Line, Mark, Panel, Points, Table
 
 CURVES = "curves"
 _PLACES = ("step", "epoch", "best")
+_LONGEST = 300
 _VALIDATING = frozenset(("mrr", "auc", "spearman", "ndcg", "hr@10", "hr@50", "ranked", "r2"))
 _TITLES = {
     "loss": "loss, of training rows",
@@ -67,7 +68,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 def settings(stories: Sequence[Story]) -> Chart:
     """Return a table of all settings, a column a run."""
-    each = [dict(flat({**story.config, "files": story.files})) for story in stories]
+    each = [
+        {name: _cut(value) for name, value in flat({**story.config, "files": story.files})}
+        for story in stories
+    ]
     names = [*dict.fromkeys(name for values in each for name in values)]
     rows = [(name, *(values.get(name, "—") for values in each)) for name in names]
     changed = frozenset(i for i, row in enumerate(rows) if len(set(row[1:])) > 1)
@@ -80,12 +84,17 @@ def settings(stories: Sequence[Story]) -> Chart:
     return Chart("settings", "Settings", reading, tables=(table,))
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def summary(stories: Sequence[Story]) -> Chart:
     """Return a table of what the runs are and how they did in training."""
     names = [
         "kind",
         "model",
         "learned from",
+        "size",
         "evaluations",
         "best at epoch",
         "threshold",
@@ -114,7 +123,7 @@ def _about(story: Story) -> dict[str, str]:
     counts = [
         f"{int(values[f'data.{name}']):,} {name.replace('_', ' ')}"
         for name in ("rows", "watches", "impressions", "valid_rows", "valid_examples")
-        if values.get(f"data.{name}", "").isdecimal()
+        if values.get(f"data.{name}", "").isdecimal() and len(values[f"data.{name}"]) < 16
     ]
     arch = values.get("model.tower.arch", values.get("model.arch", ""))
     parts = [arch, values.get("model.text.tokenizer", "")]
@@ -122,6 +131,7 @@ def _about(story: Story) -> dict[str, str]:
         "kind": FAMILIES[story.family].replace("`", ""),
         "model": ", ".join(filter(None, parts)),
         "learned from": ", ".join(counts),
+        "size": f"{sum(story.files.values()) / 1e6:.1f} MB",
         "evaluations": f"{len(story.history):,}",
         "best at epoch": values.get("validation.epoch", ""),
         "threshold": _rounded(values.get("threshold.value", "")),
