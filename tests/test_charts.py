@@ -23,10 +23,11 @@ from dssmcli.data.tsv import BadRows
 from dssmcli.serving import scales, text_charts, text_slices
 from dssmcli.serving.charts import Axis, Bars, Chart, Line, Panel, Points, Range, Rule, legend
 from dssmcli.serving.comparison import figures
+from dssmcli.serving.curves import curves
 from dssmcli.serving.reports import Report
 from dssmcli.serving.scored import Limit, Scored, scored_pairs
 from dssmcli.serving.text_map import flattened, text_map
-from dssmcli.serving.told import Story, curves, settings, summary
+from dssmcli.serving.told import Story, settings, summary
 from dssmcli.text.tokenizers import Lookup
 
 Floats = npt.NDArray[np.float64]

@@ -147,7 +147,8 @@ def _refuse_alone(**given: object) -> None:
 def shown(what: Asked) -> Shown:
     """Read the runs and the data, if any, and return what can be shown of them."""
     from dssmcli.run import CANDIDATES, TEXT
-    from dssmcli.serving.told import curves, read_story, settings, summary
+    from dssmcli.serving.curves import curves
+    from dssmcli.serving.told import read_story, settings, summary
 
     family = family_of(what.runs)
     if family != TEXT:

@@ -24,8 +24,11 @@ caption { text-align: left; color: var(--faint); padding-bottom: .3rem; }
 th, td { padding: .25rem .5rem; text-align: right; font-weight: normal; }
 th[scope="row"], th.name { text-align: left; max-width: 22rem; overflow-wrap: break-word; }
 thead th { border-bottom: 1px solid var(--line); }
-@media print { body { margin: 0; max-width: none; } h2, thead { break-after: avoid; }
-  tr, figure { break-inside: avoid; } .scroll { overflow: visible; } }
+@media print {
+  body { margin: 0; max-width: none; font-size: 12px; }
+  h2, h3, thead { break-after: avoid; } tr, figure { break-inside: avoid; }
+  .scroll { overflow: visible; }
+}
 """
 
 

@@ -26,6 +26,7 @@ ul.legend svg { flex: none; }
 table { margin: .8rem 0; font-size: .93em; }
 td, th { vertical-align: top; }
 td.text { text-align: left; max-width: 26rem; overflow-wrap: anywhere; }
+th.long { min-width: 7rem; max-width: 22rem; overflow-wrap: anywhere; }
 td.wide { min-width: 11rem; }
 tbody tr { border-bottom: 1px solid var(--grid); }
 td.best { font-weight: 700; }
@@ -34,9 +35,14 @@ tr.changed th { font-weight: 700; } tr.changed { background: var(--mark); }
 :root { --mark: #fff3cf; }
 @media screen and (prefers-color-scheme: dark) { :root { --mark: #3a3115; } }
 .note { color: var(--faint); }
+@media print {
+  nav { display: none; }
+  .panels { grid-template-columns: 1fr 1fr; } .panels.single { grid-template-columns: 22rem; }
+  section > p, ul.legend { break-after: avoid; break-inside: avoid; }
+}
 """
-_NAME = ' class="name"'
 _CODE = re.compile("`([^`]*)`")
+_LONG = 12
 _WIDE = 24
 """A column with a text of more characters is to have room."""
 
@@ -109,7 +115,7 @@ def _table(table: Table) -> Iterator[str]:
     if table.caption:
         yield f"<caption>{escaped(table.caption)}</caption>"
     heads = (
-        f'<th scope="col"{_NAME if i in table.prose else ""}>{escaped(head)}</th>'
+        f'<th scope="col"{_kinds(_head_kinds(table, i))}>{escaped(head)}</th>'
         for i, head in enumerate(table.head)
     )
     yield f"<thead><tr>{''.join(heads)}</tr></thead>"
@@ -130,7 +136,15 @@ def _cell(table: Table, row: int, column: int, text: str, wide: bool) -> str:
     kinds = ["text"] if column in table.prose else []
     kinds += ["wide"] if wide else []
     kinds += ["best"] if (row, column) in table.best else []
-    said = f' class="{" ".join(kinds)}"' if kinds else ""
     if column == 0 and not wide:
         return f'<th scope="row">{escaped(text)}</th>'
-    return f"<td{said}>{escaped(text)}</td>"
+    return f"<td{_kinds(kinds)}>{escaped(text)}</td>"
+
+
+def _head_kinds(table: Table, column: int) -> list[str]:
+    kinds = ["name"] if column in table.prose else []
+    return [*kinds, *(["long"] if len(table.head[column]) > _LONG else [])]
+
+
+def _kinds(kinds: Sequence[str]) -> str:
+    return f' class="{" ".join(kinds)}"' if kinds else ""

@@ -1,4 +1,4 @@
-"""Where a panel's axes begin and end, where they have ticks, and what these say."""
+"""The scales of a panel's axes."""
 
 from __future__ import annotations
 

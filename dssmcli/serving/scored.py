@@ -69,23 +69,20 @@ def scored_pairs(
     DataError as PairsReader does.
     """
     reader = PairsReader(sources, columns, kind, bad_rows, Texts())
-    sample = _Sample(limit)
-    for queries, titles in reader.blocks():
-        sample.take(queries, titles)
-    sample.shrink(limit.rows)
-    pairs = reader.pairs()
-    notes = [f"{interpretation(pairs)}."]
-    if len(sample.rows) < len(pairs):
+    sample = _sampled(reader, limit)
+    whole = reader.pairs()
+    notes = [f"{interpretation(whole)}."]
+    if len(sample.rows) < len(whole):
         notes.append(f"Of them, {counted(len(sample.rows), 'row')} drawn by --seed {limit.seed}.")
-    chosen = np.zeros(len(pairs), np.bool_)
-    chosen[sample.rows] = True
-    grade = match_grade(encoders[0], pairs)
-    if pairs.kind == "grade":
+    grade = match_grade(encoders[0], whole)
+    if whole.kind == "grade":
         notes.append(f"A grade of {grade:g} or more counts as a match.")
-    positive = positive_rows(pairs, grade)[chosen]
-    found = _Texts(sample.queries, sample.titles, pairs.query[chosen], positive)
-    if positive.all():
-        found, note = _with_others(found, pairs.rows(chosen), limit.seed)
+    chosen = np.zeros(len(whole), np.bool_)
+    chosen[sample.rows] = True
+    pairs = whole.rows(chosen)
+    found = _Texts(sample.queries, sample.titles, pairs.query, positive_rows(pairs, grade))
+    if found.positive.all():
+        found, note = _with_others(found, pairs, limit.seed)
         notes.append(note)
     blocks = _blocks(found.queries, found.titles)
     cosines = np.concatenate([each.rows for each in score_together(encoders, blocks)])
@@ -143,6 +140,15 @@ class _Sample:
         self.queries = [self.queries[i] for i in kept.tolist()]
         self.titles = [self.titles[i] for i in kept.tolist()]
         self._below = float(self._keys.max())
+
+
+def _sampled(reader: PairsReader, limit: Limit) -> _Sample:
+    """Return what is kept of all rows of a reader."""
+    sample = _Sample(limit)
+    for queries, titles in reader.blocks():
+        sample.take(queries, titles)
+    sample.shrink(limit.rows)
+    return sample
 
 
 def _with_others(found: _Texts, pairs: Pairs, seed: int) -> tuple[_Texts, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -63,6 +64,9 @@ def _figures(scored: Scored, run: int) -> list[Figures]:
 def histogram(scored: Scored) -> Chart:
     """Return how the scores of matches and of the others are spread: a panel a run."""
     edges = _edges(scored.cosines)
+    thresholds = [each.threshold for each in scored.encoders if each.threshold is not None]
+    ends = [float(edges[0]), float(edges[-1]), *thresholds]
+    across = Axis("cosine", min(ends), max(ends))
     panels = []
     for i, name in enumerate(scored.names):
         bars: list[Mark] = [
@@ -73,7 +77,7 @@ def histogram(scored: Scored) -> Chart:
         threshold = scored.encoders[i].threshold
         rules = [] if threshold is None else [Rule("x", threshold, "threshold")]
         title = name if len(scored.names) > 1 else "Scores"
-        panels.append(Panel(title, Axis("cosine"), Axis("share of its kind", 0.0), (*bars, *rules)))
+        panels.append(Panel(title, across, Axis("share of its kind", 0.0), (*bars, *rules)))
     reading = (
         "How many of the matches, and of the other pairs, have which cosine. The less the two "
         "overlap the better; the run calls what is right of its threshold a match."
@@ -96,26 +100,25 @@ def bars_of(values: Floats, edges: Floats, series: int, name: str) -> Bars:
 
 def precision_recall(scored: Scored) -> Chart:
     """Return precision against recall, a line a run, with the points of their thresholds."""
+    chart = Chart(PRECISION_RECALL, "Precision and recall", _FOUND_AND_RIGHT)
+    if not scored.both:
+        return replace(chart, notes=(_ONE_CLASS,))
     marks: list[Mark] = []
-    for i, name in enumerate(scored.names) if scored.both else ():
+    for i, name in enumerate(scored.names):
         marks += precision_recall_marks(scored.cosines[:, i], scored.positive, i, name)
         marks += _at_threshold(scored, i)
-    if scored.both:
-        marks.append(Rule("y", float(scored.positive.mean()), "precision of calling all a match"))
-    panel = Panel(
-        "Precision and recall",
-        Axis("recall", 0.0, 1.0),
-        Axis("precision", 0.0, 1.0),
-        tuple(marks),
-        square=True,
-    )
-    reading = (
-        "Lower the threshold step by step: recall is the share of the matches that are found, "
-        "precision the share of matches among what is called one. The farther up and right the "
-        "better. AP, the average precision, is the area under the line; a large point is the run's "
-        "stored threshold."
-    )
-    return _of_both(Chart(PRECISION_RECALL, "Precision and recall", reading, (panel,)), scored.both)
+    marks.append(Rule("y", float(scored.positive.mean()), "precision of calling all a match"))
+    axes = Axis("recall", 0.0, 1.0), Axis("precision", 0.0, 1.0)
+    panel = Panel("Precision and recall", *axes, tuple(marks), square=True)
+    return replace(chart, panels=(panel,))
+
+
+_FOUND_AND_RIGHT = (
+    "Lower the threshold step by step: recall is the share of the matches that are found, "
+    "precision the share of matches among what is called one. The farther up and right the "
+    "better. AP, the average precision, is the area under the line; a large point is the run's "
+    "stored threshold."
+)
 
 
 def precision_recall_marks(scores: Floats, positive: Bools, series: int, name: str) -> list[Mark]:
@@ -149,28 +152,22 @@ def _at_threshold(scored: Scored, run: int) -> Iterator[Mark]:
 
 def calibration(scored: Scored) -> Chart:
     """Return the share of matches against the probability that the runs give, by bins."""
+    chart = Chart(CALIBRATION, "Calibration", CALIBRATED)
+    if not scored.both:
+        return replace(chart, notes=(_ONE_CLASS,))
     marks: list[Mark] = [Diagonal("as it should be")]
     tables, missing = [], []
-    for i, name in enumerate(scored.names):
-        encoder = scored.encoders[i]
+    for i, (name, encoder) in enumerate(zip(scored.names, scored.encoders, strict=True)):
         if encoder.calibration is None:
             missing.append(f"{name} has no calibration.")
             continue
         chance = encoder.probability(scored.cosines[:, i])
         marks.append(reliability_line(chance, scored.positive, i, name))
         tables.append(bin_table(chance, scored.positive, name))
-    panel = Panel(
-        "Calibration",
-        Axis("probability that the run gives", 0.0, 1.0),
-        Axis("share of matches", 0.0, 1.0),
-        tuple(marks),
-        square=True,
-    )
-    chart = Chart(
-        CALIBRATION, "Calibration", CALIBRATED, (panel,),
-        tuple(tables) if len(tables) == 1 else (), tuple(missing),
-    )  # fmt: skip
-    return _of_both(chart, scored.both)
+    axes = Axis("probability that the run gives", 0.0, 1.0), Axis("share of matches", 0.0, 1.0)
+    panel = Panel("Calibration", *axes, tuple(marks), square=True)
+    shown = tuple(tables) if len(tables) == 1 else ()
+    return replace(chart, panels=(panel,), tables=shown, notes=tuple(missing))
 
 
 CALIBRATED = (
@@ -248,13 +245,6 @@ def _error_row(scored: Scored, run: int, row: int) -> tuple[str, ...]:
     shared = [unit for unit in dict.fromkeys(lookup.cut(query).units) if unit in others]
     label = _NAMES[int(scored.positive[row])]
     return query, title, label, f"{scored.cosines[row, run]:.4f}", " · ".join(shared) or "none"
-
-
-def _of_both(chart: Chart, both: bool) -> Chart:
-    """Return a chart that needs matches and others; without them it says so."""
-    if both:
-        return chart
-    return Chart(chart.kind, chart.title, chart.reading, notes=(_ONE_CLASS,))
 
 
 def _numbers(values: Floats) -> Numbers:

@@ -1,4 +1,4 @@
-"""How well runs of texts do on short and long texts, and on the scripts they are written in.
+"""How well runs of texts do on parts of the rows.
 
 N rows, R runs.
 """

@@ -1,4 +1,4 @@
-"""How well recommenders find what is watched next and say how long, as charts."""
+"""How well the two stages of a recommender do, as charts."""
 
 from __future__ import annotations
 
