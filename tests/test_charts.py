@@ -109,8 +109,9 @@ def test_scores_that_are_all_the_same_have_a_histogram_too() -> None:
 
 
 def test_a_run_without_a_threshold_has_no_rule() -> None:
-    chart = text_charts.histogram(scored([0.1, 0.9], [0, 1], encoder=Known(threshold=None)))
-    assert marks(chart, Rule) == []
+    rows = scored([0.1, 0.9], [0, 1], encoder=Known(threshold=None))
+    assert marks(text_charts.histogram(rows), Rule) == []
+    assert marks(text_charts.precision_recall(rows), Points) == []
 
 
 # Curves of two classes
@@ -228,6 +229,15 @@ def test_the_hardest_errors_come_first_once_each_with_what_they_share() -> None:
     assert [row[4] for row in high.rows] == ["red", "机"]
     # The match above the threshold is no error.
     assert [row[0] for row in low.rows] == ["c", "a"] and low.rows[0][4] == "none"
+
+
+def test_a_threshold_of_zero_is_one_and_without_any_the_hardest_rows_are_shown() -> None:
+    rows = ([0.9, -0.1, 0.3], [0, 1, 1])
+    high, low = text_charts.errors(scored(*rows, encoder=Known(threshold=0.0))).tables
+    assert high.caption == "Other pairs that score highest, of 1 on the wrong side of 0.000"
+    assert [row[3] for row in low.rows] == ["-0.1000"]
+    _, low = text_charts.errors(scored(*rows, encoder=Known(threshold=None))).tables
+    assert low.caption == "Matches that score lowest" and len(low.rows) == 2
 
 
 def test_without_errors_the_page_says_that_there_are_none() -> None:
@@ -448,14 +458,13 @@ def test_ticks_are_round_numbers(low: float, high: float, expected: list[str]) -
     assert [said for _, said in scales.ticks(Range(low, high), Axis(""))] == expected
 
 
-@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
-def test_there_are_always_some_ticks_and_all_lie_within(low: float, size: float) -> None:
-    found = Range(low, low + size)
-    if found.low < found.high:
-        values = [value for value, _ in scales.ticks(found, Axis(""))]
-        slack = 1e-6 * max(abs(low), size)
-        assert 2 <= len(values) <= 7
-        assert all(found.low - slack <= value <= found.high + slack for value in values)
+@given(st.floats(-1000, 1000), st.floats(1e-6, 1e9))
+def test_there_are_always_some_ticks_and_all_lie_within(place: float, size: float) -> None:
+    found = Range(place * size, place * size + size)
+    values = [value for value, _ in scales.ticks(found, Axis(""))]
+    assert 2 <= len(values) <= 7
+    slack = 1e-6 * size
+    assert all(found.low - slack <= value <= found.high + slack for value in values)
 
 
 def test_a_logarithmic_axis_has_ticks_at_equal_ratios() -> None:

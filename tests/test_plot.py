@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 from conftest import Dssm, write_pairs
-from handmade import gated
+from handmade import gated, parts
 from test_cli import SERVING
 from test_gates import GATES, table
 from test_report import EVIL, panels
+from test_table_eval import BOUGHT, SEGMENTS, logits
 
 from dssmcli.commands.pictures import KINDS
 from dssmcli.serving.charts import Axis, Cells, Chart, Line, Panel
@@ -134,6 +135,13 @@ def test_what_cannot_be_is_one_line(
     result = dssm("plot", run, *line, stdin=b"a\tb\t0\n")
     assert (result.code, result.out) == (2, "") and said in result.err, result.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_gates_has_none_to_be_seen(dssm: Dssm, tmp_path: Path) -> None:
+    run = parts((BOUGHT,), SEGMENTS, logits()[:, :1]).write(tmp_path / "plain")
+    data = table(tmp_path / "t.csv", {"seg": ["s00", "s01"], "bought": [0, 1]})
+    result = dssm("plot", run, "--kind", "gates", "--data", data, "-o", tmp_path / "f.svg")
+    assert result.code == 2 and "the run has none to be seen" in result.err
 
 
 def test_without_matplotlib_the_extra_is_named(

@@ -222,7 +222,8 @@ def _error_table(scored: Scored, run: int, matches: bool) -> Table:
     order = places[np.argsort(cosines[places] if matches else -cosines[places], kind="stable")]
     head = ("query", "title", "label", "score", "units that both have")
     what = "Matches that score lowest" if matches else "Other pairs that score highest"
-    said = f", of {len(places):,} on the wrong side of {threshold:.3f}" if threshold else ""
+    beyond = f", of {len(places):,} on the wrong side of {threshold or 0.0:.3f}"
+    said = "" if threshold is None else beyond
     caption = f"{what}{said}" + (f" ({name})" if len(scored.names) > 1 else "")
     rows = tuple(_error_row(scored, run, i) for i in _first_of_each(scored, order))
     return Table(head, rows, prose=frozenset({0, 1, 4}), caption=caption)
