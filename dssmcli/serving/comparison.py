@@ -32,8 +32,8 @@ def figures(
         for column in _best(name, reports)
     )
     reading = (
-        "What `dssm eval` says of single rows, with 95 % intervals by drawing queries, rows or "
-        "users anew."
+        "Figures as `dssm eval` has them, with 95 % intervals by drawing queries, rows or users "
+        "anew."
     )
     if len(reports) > 1:
         reading += (
