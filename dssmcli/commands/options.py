@@ -209,6 +209,14 @@ def checked_rejects(bad_rows: str, rejects: Path | None, *sources: str | None) -
         raise click.UsageError(f"--rejects {rejects} is a file that is read: name another.")
 
 
+def refuse_input(output: Path | None, files: Iterable[str]) -> None:
+    """Raise a usage error when what is written would take the place of a file that is read."""
+    if output is not None and output.is_file():
+        for file in files:
+            if os.path.exists(file) and os.path.samefile(file, output):
+                raise click.UsageError(f"{output} is read: write elsewhere with -o.")
+
+
 def checked_text(name: str, text: str) -> str:
     """Return a text from the command line; DataError when its bytes are not UTF-8."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -281,11 +281,3 @@ _MAKERS: dict[str, Callable[[Asked], Shown]] = {
     "candidates": _of_watches,
     "ranking": _of_impressions,
 }
-
-
-def refuse_input(output: Path | None, files: Sequence[str]) -> None:
-    """Raise a usage error when what is written would take the place of a file that is read."""
-    if output is not None and output.is_file():
-        for file in files:
-            if Path(file).exists() and output.samefile(file):
-                raise click.UsageError(f"{output} is read: write elsewhere with -o.")

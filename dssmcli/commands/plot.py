@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dssmcli.commands.options import CONTEXT
-from dssmcli.commands.pictures import DATA, KINDS, asked, picture_options, refuse_input, shown
+from dssmcli.commands.options import CONTEXT, refuse_input
+from dssmcli.commands.pictures import DATA, KINDS, asked, picture_options, shown
 
 if TYPE_CHECKING:
     from dssmcli.commands.pictures import Shown
