@@ -110,18 +110,44 @@ def brier_scores(probability: ArrayLike, positive: ArrayLike) -> Floats:
     return np.asarray((as_floats(probability) - labels) ** 2)
 
 
+class Bin(NamedTuple):
+    """Some rows of about equal predictions: their mean, and the mean of what is true.
+
+    For probabilities that is the share of matches.
+    """
+
+    predicted: float
+    true: float
+    rows: int
+
+
+def reliability(predicted: ArrayLike, truth: ArrayLike, bins: int = BINS) -> list[Bin]:
+    """Return bins of equal counts by what is predicted; fewer if there are fewer rows.
+
+    Rows of equal predictions each count as their mean, so that the order of the input decides
+    nothing. truth: whether each row is a match, or a number of the same unit as the predictions.
+    """
+    chance, labels = as_floats(predicted), np.asarray(truth, dtype=np.float64)
+    check_aligned(chance, labels)
+    if not len(chance):
+        return []
+    _, group, sizes = np.unique(chance, return_inverse=True, return_counts=True)
+    means = np.bincount(group, weights=labels) / sizes
+    parts = min(bins, len(chance))
+    guesses = np.array_split(np.sort(chance), parts)
+    truths = np.array_split(means[np.sort(group)], parts)
+    return [
+        Bin(float(guess.mean()), float(true.mean()), len(guess))
+        for guess, true in zip(guesses, truths, strict=True)
+    ]
+
+
 def calibration_error(probability: ArrayLike, positive: ArrayLike, bins: int = BINS) -> float:
     """Return the expected calibration error over bins of equal counts; nan without rows.
 
-    That is the mean distance of a bin's mean probability from its share of matches. Rows of equal
-    probability each count as their mean, so that the order of the input decides nothing.
+    That is the mean distance of a bin's mean probability from its share of matches.
     """
-    chance, labels = as_floats(probability), np.asarray(positive, dtype=np.float64)
-    check_aligned(chance, labels)
-    if not len(chance):
+    found = reliability(probability, positive, bins)
+    if not found:
         return math.nan
-    _, group, sizes = np.unique(chance, return_inverse=True, return_counts=True)
-    shares = np.bincount(group, weights=labels) / sizes
-    beyond = np.sort(chance) - shares[np.sort(group)]
-    parts = np.array_split(beyond, min(bins, len(beyond)))
-    return float(sum(abs(part.sum()) for part in parts) / len(beyond))
+    return sum(abs(b.predicted - b.true) * b.rows for b in found) / sum(b.rows for b in found)

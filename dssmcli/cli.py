@@ -35,6 +35,8 @@ COMMANDS = (
     "tokenize",
     "vocab",
     "info",
+    "report",
+    "plot",
     "export",
     "train-rec",
     "predict",

@@ -78,6 +78,45 @@ def average_precision(scores: ArrayLike, positive: ArrayLike) -> float:
     return float((np.diff(cuts.true, prepend=0) * precision).sum() / cuts.true[-1])
 
 
+class PrecisionRecall(NamedTuple):
+    """Precision and recall with the line drawn under each distinct score (C,), highest first."""
+
+    scores: Floats
+    precision: Floats
+    recall: Floats
+
+
+def precision_recall(scores: ArrayLike, positive: ArrayLike) -> PrecisionRecall:
+    """Return precision and recall at every place for a line; no places if a score is nan.
+
+    Recall is nan without a positive.
+    """
+    cuts = _cuts(scores, positive)
+    positives = cuts.true[-1] if len(cuts.true) and cuts.true[-1] else math.nan
+    return PrecisionRecall(
+        cuts.scores,
+        as_floats(cuts.true / (cuts.true + cuts.false)),
+        as_floats(cuts.true / positives),
+    )
+
+
+class Roc(NamedTuple):
+    """Shares of the negatives and of the positives at or above each line, (C + 1,), from 0 to 1."""
+
+    false: Floats
+    true: Floats
+
+
+def roc(scores: ArrayLike, positive: ArrayLike) -> Roc:
+    """Return the curve whose area is the AUC; nan where a class is missing."""
+    cuts = _cuts(scores, positive)
+    shares = []
+    for counts in (cuts.false, cuts.true):
+        total = counts[-1] if len(counts) and counts[-1] else math.nan
+        shares.append(as_floats(np.append(0, counts) / total))
+    return Roc(*shares)
+
+
 def best_threshold(scores: ArrayLike, positive: ArrayLike) -> float:
     """Return the threshold of the highest accuracy, between equals that of the higher F1.
 

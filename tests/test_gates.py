@@ -396,7 +396,7 @@ def test_the_page_is_whole_and_needs_nothing_else(
     assert names.count("table") == 2 and names.count("title") == 1
     assert not {"script", "link", "img", "iframe", "a"} & set(names)
     assert not {"src", "href", "onclick"} & {key for _, found in tags.met for key in found}
-    assert "http" not in html and "url(" not in html and "@import" not in html
+    assert "://" not in html and "url(" not in html and "@import" not in html
     text = "".join(tags.texts)
     for said in (f"Gates of {run}", "4 rows", "2 tasks", "an equal share, 0.333", "0.750"):
         assert said in text

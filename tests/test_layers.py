@@ -42,6 +42,7 @@ BELOW = {
     "commands": {
         *("errors", "atomic", "config", "presets", "run", "display", "text", "data", "serving"),
         *("pace", "training", "export", "bootstrap", "rec_config", "youtube_config", "workplace"),
+        "__init__",
     },
     "cli": {"errors", "commands", "__init__"},
     "__main__": {"cli"},
@@ -126,6 +127,13 @@ def test_rich_is_imported_only_by_the_display_and_pickle_by_nobody() -> None:
             assert module.split(".")[0] not in ("pickle", "marshal", "shelve", "dill"), path
             assert module.split(".")[0] != "rich" or path.name == "display.py", path
         assert "(torch.load(" not in path.read_text("utf-8").replace(" ", "("), path
+
+
+def test_matplotlib_is_imported_only_by_the_drawing_and_when_a_figure_is_asked_for() -> None:
+    for path in FILES:
+        for module, top in imports(path):
+            if module.split(".")[0] == "matplotlib":
+                assert path.name == "drawing.py" and not top, f"{path} imports {module}"
 
 
 def test_every_file_says_what_it_is_for_and_none_is_a_drawer() -> None:

@@ -12,11 +12,13 @@ from dssmcli.commands.options import (
     CONTEXT,
     bad_rows_options,
     checked_rejects,
+    family_of,
     json_option,
     pairs_options,
     parallel,
     processes_for,
     quiet_option,
+    refuse_pairs_options,
     threads_option,
 )
 
@@ -137,9 +139,9 @@ def command(
     chosen = [str(find_run(model)) for model in models or (None,)]
     skipped = BadRows(bad_rows == "skip", rejects)
     asked = _Asked(chosen, files, draws, seed, skipped, threads, quiet)
-    family = _family(chosen)
+    family = family_of(chosen)
     if family != TEXT:
-        _refuse_pairs_options(columns, kind)
+        refuse_pairs_options(columns, kind)
     if history and family != CANDIDATES:
         raise click.UsageError("--history is for runs of `dssm train-rec youtube-candidates`.")
     if family == TEXT:
@@ -195,29 +197,6 @@ class _Asked(NamedTuple):
             return _silent
         name = name_of(file)
         return lambda line: click.echo(f"{name}: {line}", err=True)
-
-
-def _family(runs: Sequence[str]) -> str:
-    """Return what the runs are of; a usage error when they are of different kinds."""
-    from dssmcli.run import FAMILIES, Run, using_run
-
-    families = [using_run(Path(run), Run.family) for run in runs]
-    for run, family in zip(runs, families, strict=True):
-        if family != families[0]:
-            raise click.UsageError(
-                f"{runs[0]} is {FAMILIES[families[0]]} and {run} is {FAMILIES[family]}: runs of "
-                "one kind can be compared."
-            )
-    return families[0]
-
-
-def _refuse_pairs_options(columns: str | None, kind: str | None) -> None:
-    for option, value in (("--columns", columns), ("--value", kind)):
-        if value is not None:
-            raise click.UsageError(
-                f"{option} is for PAIRS, but the run is of tables or logs, which have names in "
-                "their header."
-            )
 
 
 def _on_pairs(asked: _Asked, columns: str | None, kind: str | None) -> list[Evaluated]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +35,14 @@ def command(as_json: bool, model: str | None) -> None:
     Of an index (-m FILE): what it says of itself, then the same of the run that it carries.
     """
     from dssmcli.run import find_run
+    from dssmcli.serving.told import flat
 
     path = find_run(model)
     config = _index(path) if path.is_file() else _run(path)
     if as_json:
         click.echo(json.dumps(config, ensure_ascii=False))
         return
-    for name, value in _flat(config, ""):
+    for name, value in flat(config):
         click.echo(f"{name}\t{value}")
 
 
@@ -62,13 +62,3 @@ def _index(path: Path) -> dict[str, Any]:
 def _told(run: Run) -> dict[str, Any]:
     sizes = {name: size for name, (size, _) in sorted(run.files.items())}
     return {**run.config(), "files": sizes}
-
-
-def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for name, value in values.items():
-        if isinstance(value, dict):
-            rows += _flat(value, f"{prefix}{name}.")
-        else:
-            rows.append((f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value)))
-    return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +17,7 @@ from dssmcli.commands.options import (
     model_option,
     pairs_options,
     quiet_option,
+    refuse_input,
     threads_option,
 )
 from dssmcli.commands.output import writing
@@ -99,7 +99,7 @@ def command(
     with the same options. Where PAIRS have two columns, a header line adds a column of clicks.
     """
     checked_rejects(bad_rows, rejects, *files)
-    _refuse_input(files, output)
+    refuse_input(output, files)
     threads = threads or available_threads()
     from dssmcli.serving.loading import load
 
@@ -162,13 +162,6 @@ def _summary(counts: _Counts, miner: Miner, window: Window) -> Iterator[str]:
         yield f"Queries without a known match, so not mined for: {miner.unmatched:,}."
     if window.first > miner.titles:
         yield f"Warning: no title has rank {window.first}. Try --ranks 1-{miner.titles}."
-
-
-def _refuse_input(files: tuple[str, ...], output: Path | None) -> None:
-    if output is not None and output.is_file():
-        for file in files:
-            if os.path.exists(file) and os.path.samefile(file, output):
-                raise click.UsageError(f"{output} is read: write elsewhere with -o.")
 
 
 def _rows(mined: Mined, texts: list[str], rows: NegativeRows) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -209,6 +209,14 @@ def checked_rejects(bad_rows: str, rejects: Path | None, *sources: str | None) -
         raise click.UsageError(f"--rejects {rejects} is a file that is read: name another.")
 
 
+def refuse_input(output: Path | None, files: Iterable[str]) -> None:
+    """Raise a usage error when what is written would take the place of a file that is read."""
+    if output is not None and output.is_file():
+        for file in files:
+            if os.path.exists(file) and os.path.samefile(file, output):
+                raise click.UsageError(f"{output} is read: write elsewhere with -o.")
+
+
 def checked_text(name: str, text: str) -> str:
     """Return a text from the command line; DataError when its bytes are not UTF-8."""
     try:
@@ -218,3 +226,27 @@ def checked_text(name: str, text: str) -> str:
             f"{name}: {shown(text)} is not valid UTF-8, expected UTF-8 text."
         ) from error
     return text
+
+
+def family_of(runs: Sequence[str]) -> str:
+    """Return what the runs are of; a usage error when they are of different kinds."""
+    from dssmcli.run import FAMILIES, Run, using_run
+
+    families = [using_run(Path(run), Run.family) for run in runs]
+    for run, family in zip(runs, families, strict=True):
+        if family != families[0]:
+            raise click.UsageError(
+                f"{runs[0]} is {FAMILIES[families[0]]} and {run} is {FAMILIES[family]}: runs of "
+                "one kind can be compared."
+            )
+    return families[0]
+
+
+def refuse_pairs_options(columns: str | None, kind: str | None) -> None:
+    """Raise a usage error for options that say how pairs are read, where there are none."""
+    for option, value in (("--columns", columns), ("--value", kind)):
+        if value is not None:
+            raise click.UsageError(
+                f"{option} is for PAIRS, but the run is of tables or logs, which have names in "
+                "their header."
+            )

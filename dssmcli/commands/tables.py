@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from dssmcli.bootstrap import Difference, Interval
     from dssmcli.serving.reports import Report
 
-_COUNTS = ("queries", "queries_skipped", "pool", "titles_per_query_max", "rows", "targets")
-_MEASURED = ("rmse", "mae", "predicted", "watched", "bias")
-"""Figures in the unit of what is predicted, of any size."""
-
 
 class Evaluated(NamedTuple):
     """What was found in one file, run by run."""
@@ -25,27 +21,31 @@ class Evaluated(NamedTuple):
 
 def figure_table(found: Sequence[Evaluated]) -> Iterator[str]:
     """Yield a line a figure of one run, with a column a file."""
+    from dssmcli.serving.reports import figure_text
+
     reports = [each.reports[0] for each in found]
     yield "\t".join(["metric", *(each.file for each in found)])
     yield "\t".join(["rows", *(str(report.rows) for report in reports)])
     for name in dict.fromkeys(name for report in reports for name in report.figures):
-        yield "\t".join([name, *(_figure(report, name) for report in reports)])
+        yield "\t".join([name, *(figure_text(report, name) for report in reports)])
 
 
 def model_table(found: Sequence[Evaluated], models: Sequence[str]) -> Iterator[str]:
     """Yield a line a file (named if there are several) and figure, with a column a model."""
+    from dssmcli.serving.reports import figure_text
+
     several = len(found) > 1
     yield "\t".join([*(["file"] if several else []), "metric", *models])
     for file, reports in found:
         front = [file] if several else []
         yield "\t".join([*front, "rows", *(str(report.rows) for report in reports)])
         for name in reports[0].figures:
-            yield "\t".join([*front, name, *(_figure(report, name) for report in reports)])
+            yield "\t".join([*front, name, *(figure_text(report, name) for report in reports)])
 
 
 def comparison_table(found: Sequence[Evaluated], runs: Sequence[str]) -> Iterator[str]:
     """Yield a line a file and figure, with columns for each run and for what sets it apart."""
-    from dssmcli.serving.reports import compare
+    from dssmcli.serving.reports import compare, figure_text
 
     added = [word for run in runs[1:] for word in (run, "difference", "p", "verdict")]
     yield "\t".join(["file", "metric", runs[0], *added])
@@ -54,43 +54,20 @@ def comparison_table(found: Sequence[Evaluated], runs: Sequence[str]) -> Iterato
         yield "\t".join([file, "rows", str(first.rows), *(4 * [""] * len(runs[1:]))])
         differences = [compare(first, report) for report in reports[1:]]
         for name in dict.fromkeys(name for report in reports for name in report.figures):
-            fields = [file, name, _figure(first, name)]
+            fields = [file, name, figure_text(first, name)]
             for report, known in zip(reports[1:], differences, strict=True):
-                fields += [_figure(report, name), *_apart(name, known.get(name))]
+                fields += [figure_text(report, name), *_apart(name, known.get(name))]
             yield "\t".join(fields)
-
-
-def _figure(report: Report, name: str) -> str:
-    from dssmcli.serving.reports import bare
-
-    value = report.figures.get(name)
-    if value is None:
-        return ""
-    if bare(name) in _COUNTS:
-        return f"{value:.0f}"
-    form = _form(name)
-    return f"{value:{form}}{_between(report.intervals.get(name), form)}"
-
-
-def _form(name: str) -> str:
-    from dssmcli.serving.reports import bare
-
-    return ".5g" if bare(name) in _MEASURED else ".4f"
-
-
-def _between(interval: Interval | None, form: str) -> str:
-    if interval is None:
-        return ""
-    between = "-" if interval.low >= 0 and "+" not in form else " to "
-    return f" [{interval.low:{form}}{between}{interval.high:{form}}]"
 
 
 def _apart(name: str, difference: Difference | None) -> list[str]:
     """Return the columns of a difference: with its interval, p, and what it comes to."""
     if difference is None:
         return ["", "", ""]
-    form = f"+{_form(name)}"
-    value = f"{difference.value:{form}}{_between(difference.interval, form)}"
+    from dssmcli.serving.reports import between, form_of
+
+    form = f"+{form_of(name)}"
+    value = f"{difference.value:{form}}{between(difference.interval, form)}"
     p = "" if difference.p is None else f"{difference.p:.4f}"
     return [value, p, _verdict(name, difference) or ""]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 from itertools import pairwise
 
 from dssmcli.errors import counted
 from dssmcli.serving.gates import GateReport, GateRow, warnings_of
+from dssmcli.serving.markup import document, escaped
 
 Colour = tuple[float, float, float]
 """Red, green and blue, each from 0 to 255."""
@@ -16,53 +16,34 @@ Colour = tuple[float, float, float]
 _STOPS: tuple[Colour, ...] = ((247, 251, 255), (107, 174, 214), (8, 48, 107))
 """One hue from light to dark (ColorBrewer's Blues), evenly spaced."""
 
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
-  max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.2rem; margin-top: 2rem; overflow-wrap: anywhere; }
-p, ul { max-width: 46rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: #444; padding-bottom: .3rem; }
-th, td { padding: .25rem .5rem; text-align: right; font-weight: normal; }
-th[scope="row"], th.name { text-align: left; max-width: 22rem; overflow-wrap: anywhere; }
-thead th { border-bottom: 1px solid #888; }
-td.w { min-width: 3.2rem; text-align: center; border: 1px solid #fff;
+STYLE = """
+td.w { min-width: 3.2rem; text-align: center; border: 1px solid var(--paper);
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 td.more { font-weight: bold; text-decoration: underline; }
-tr.all th, tr.all td { border-bottom: 3px solid #888; }
-.legend { width: 24rem; max-width: 100%; margin: 1rem 0 2.5rem; position: relative; }
-.bar { height: 1.2rem; border: 1px solid #888;
+tr.all th, tr.all td { border-bottom: 3px solid var(--line); }
+.shares { width: 24rem; max-width: 100%; margin: 1rem 0 2.5rem; position: relative; }
+.bar { height: 1.2rem; border: 1px solid var(--line);
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.mark { position: absolute; top: -.3rem; height: 1.9rem; border-left: 3px solid #b30000; }
+.mark { position: absolute; top: -.3rem; height: 1.9rem; border-left: 3px solid #e0533d; }
 .ends { display: flex; justify-content: space-between; }
-.equal { color: #b30000; }
+.equal { color: var(--warn); }
 """
+"""What a page of heat maps adds to the style."""
 
 
 def page(report: GateReport, run: str) -> str:
     """Return the page about a run's gates: a block a task, a row a slice, a column an expert."""
+    return document(f"Gates of {run}", STYLE, heat_maps(report, "h2"))
+
+
+def heat_maps(report: GateReport, heading: str) -> Iterator[str]:
+    """Yield the lines of all that a page says of gates, with each task's name as a heading."""
     top = _top(report.rows)
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>Gates of {_text(run)}</title>",
-        f"<style>{_STYLE}</style>",
-        "</head>",
-        "<body>",
-        f"<h1>Gates of {_text(run)}</h1>",
-        *_introduction(report),
-        *_legend(report, top),
-        *(line for task in report.tasks for line in _block(report, task, top)),
-        "</body>",
-        "</html>",
-    ]
-    return "\n".join(parts) + "\n"
+    yield from _introduction(report)
+    yield from _legend(report, top)
+    for task in report.tasks:
+        yield f"<{heading}>{escaped(task)}</{heading}>"
+        yield from _block(report, task, top)
 
 
 def _top(rows: Sequence[GateRow]) -> float:
@@ -73,9 +54,9 @@ def _top(rows: Sequence[GateRow]) -> float:
 
 def _introduction(report: GateReport) -> Iterator[str]:
     rows, tasks, most = report.rows[0].rows, report.tasks, math.log2(report.experts)
-    sliced = "" if report.column is None else f", sliced by <b>{_text(report.column)}</b>"
+    sliced = "" if report.column is None else f", sliced by <b>{escaped(report.column)}</b>"
     yield (
-        f"<p>{counted(rows, 'row')} of <b>{_text(report.source)}</b>{sliced}; "
+        f"<p>{counted(rows, 'row')} of <b>{escaped(report.source)}</b>{sliced}; "
         f"{counted(len(tasks), 'task')}, {counted(report.experts, 'expert')}.</p>"
     )
     yield (
@@ -90,7 +71,7 @@ def _introduction(report: GateReport) -> Iterator[str]:
     )
     if report.shared:
         yield "<p>The run has one gate for all tasks (OMoE), so their blocks are the same.</p>"
-    warnings = [f"<li>{_text(warning)}</li>" for warning in warnings_of(report)]
+    warnings = [f"<li>{escaped(warning)}</li>" for warning in warnings_of(report)]
     if warnings:
         yield from ("<p>What stands out:</p>", "<ul>", *warnings, "</ul>")
 
@@ -98,7 +79,7 @@ def _introduction(report: GateReport) -> Iterator[str]:
 def _legend(report: GateReport, top: float) -> Iterator[str]:
     stops = ", ".join(_css(colour) for colour in _STOPS)
     equal = 1 / report.experts
-    yield '<div class="legend">'
+    yield '<div class="shares">'
     yield f'<div class="bar" style="background: linear-gradient(to right, {stops})"></div>'
     yield f'<div class="mark" style="left: {100 * equal / top:.1f}%"></div>'
     yield f'<div class="ends"><span>0</span><span>{top:.3f}</span></div>'
@@ -112,10 +93,9 @@ def _legend(report: GateReport, top: float) -> Iterator[str]:
 def _block(report: GateReport, task: str, top: float) -> Iterator[str]:
     by = "all rows" if report.column is None else f"all rows, then slices by {report.column}"
     heads = [f'<th scope="col">expert {i}</th>' for i in range(1, report.experts + 1)]
-    yield f"<h2>{_text(task)}</h2>"
     yield '<div class="scroll">'
     yield "<table>"
-    yield f"<caption>Mean weight of each expert for {_text(task)}: {_text(by)}</caption>"
+    yield f"<caption>Mean weight of each expert for {escaped(task)}: {escaped(by)}</caption>"
     yield "<thead>"
     yield (
         f'<tr><th scope="col" class="name">slice</th><th scope="col">rows</th>{"".join(heads)}'
@@ -138,7 +118,7 @@ def _row(row: GateRow, top: float, kind: str) -> str:
         for weight in row.weights
     )
     return (
-        f'<tr class="{kind}"><th scope="row">{_text(row.slice)}</th><td>{row.rows:,}</td>{cells}'
+        f'<tr class="{kind}"><th scope="row">{escaped(row.slice)}</th><td>{row.rows:,}</td>{cells}'
         f"<td>{row.experts_used:.2f}</td><td>{row.entropy:.2f}</td></tr>"
     )
 
@@ -169,8 +149,3 @@ def _luminance(colour: Colour) -> float:
     parts = [each / 255 for each in colour]
     linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
     return sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def _text(text: str) -> str:
-    """Return a text as HTML: nothing in it is markup, and what cannot be shown is replaced."""
-    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))

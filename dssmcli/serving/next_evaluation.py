@@ -85,11 +85,16 @@ def read_next(
 
 
 def evaluate_next(
-    runs: Sequence[Candidates], found: Next, plan: Plan, say: Say
+    runs: Sequence[Candidates],
+    found: Next,
+    plan: Plan,
+    say: Say,
+    ranks: Sequence[int] = RANKS,
 ) -> tuple[list[Report], list[str]]:
     """Return a report for each run and then for each baseline, and the baselines' names.
 
-    Items are those of the first run's catalogue; a target that is not there is a miss.
+    Items are those of the first run's catalogue; a target that is not there is a miss. ranks: the k
+    of hr@k and ndcg@k, 10 among them.
     """
     users = found.watches.user[found.places]
     rows = Drawn(KIND, np.unique(users, return_inverse=True)[1])
@@ -109,9 +114,9 @@ def evaluate_next(
             if lost:
                 say(f"{lost:,} of them are of items that the run does not know: misses.")
         _warn_if_learned(run, found, say)
-        reports.append(report_of(_figures(view, _run_scores(run, view)), rows, plan))
+        reports.append(report_of(_figures(view, _run_scores(run, view), ranks), rows, plan))
     names = []
-    for name, figures in _baselines(first, found):
+    for name, figures in _baselines(first, found, ranks):
         names.append(name)
         reports.append(report_of(figures, rows, plan))
     return reports, names
@@ -247,11 +252,11 @@ def _blocks(rows: int, width: int) -> Iterator[slice]:
         yield slice(first, first + step)
 
 
-def _figures(view: _View, scores_of: Scores) -> list[Figures]:
+def _figures(view: _View, scores_of: Scores, ranks: Sequence[int]) -> list[Figures]:
     """Return all figures of what gives the scores."""
     every, unseen = _ranks(view, scores_of)
-    whole = _of_targets(every, len(view.counts))
-    fresh = _of_targets(unseen, len(view.counts))
+    whole = _of_targets(every, len(view.counts), ranks)
+    fresh = _of_targets(unseen, len(view.counts), ranks)
     found = [_means(whole, ""), _means(fresh, "unseen.")]
     for name, chosen in _slices(view):
         if not chosen.any():
@@ -267,13 +272,13 @@ def _figures(view: _View, scores_of: Scores) -> list[Figures]:
     return found
 
 
-def _of_targets(ranks: _Ranks, width: int) -> dict[str, Floats]:
+def _of_targets(places: _Ranks, width: int, ranks: Sequence[int]) -> dict[str, Floats]:
     """Return the figures of each target, (n,)."""
-    found = rankings.pool_figures(ranks.higher, ranks.ties, width, RANKS)
-    figures = {f"hr@{k}": found.recall[k] for k in RANKS}
-    figures |= {f"ndcg@{k}": found.ndcg[k] for k in RANKS}
+    found = rankings.pool_figures(places.higher, places.ties, width, ranks)
+    figures = {f"hr@{k}": found.recall[k] for k in ranks}
+    figures |= {f"ndcg@{k}": found.ndcg[k] for k in ranks}
     figures["mrr"] = found.reciprocal_rank
-    return {name: np.where(ranks.there, values, 0.0) for name, values in figures.items()}
+    return {name: np.where(places.there, values, 0.0) for name, values in figures.items()}
 
 
 def _means(figures: dict[str, Floats], prefix: str) -> Figures:
@@ -299,11 +304,17 @@ def _slices(view: _View) -> Iterator[tuple[str, Bools]]:
         low = high
 
 
-def _baselines(view: _View, found: Next) -> Iterator[tuple[str, list[Figures]]]:
+def _baselines(
+    view: _View, found: Next, ranks: Sequence[int]
+) -> Iterator[tuple[str, list[Figures]]]:
     """Yield each baseline's name and figures: learned from all watches that are no targets."""
     counts = view.counts.astype(np.float64)
     width = len(counts)
-    yield "popularity", _figures(view, lambda rows: np.tile(counts, (len(view.targets[rows]), 1)))
+
+    def popularity(rows: slice) -> Floats:
+        return np.tile(counts, (len(view.targets[rows]), 1))
+
+    yield "popularity", _figures(view, popularity, ranks)
     neighbours = _neighbours(view, found)
 
     def knn(decay: float) -> Scores:
@@ -314,7 +325,7 @@ def _baselines(view: _View, found: Next) -> Iterator[tuple[str, list[Figures]]]:
 
         return scores
 
-    tried = [(_figures(view, knn(decay)), decay) for decay in DECAYS]
+    tried = [(_figures(view, knn(decay), ranks), decay) for decay in DECAYS]
     best, decay = max(tried, key=lambda each: each[0][1].values["unseen.hr@10"])
     yield f"item-kNN, decay {decay:g}", best
 

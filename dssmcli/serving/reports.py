@@ -23,6 +23,11 @@ _DESCRIPTIVE = frozenset(
     )
 )
 _LOWER_IS_BETTER = frozenset(("log_loss", "brier", "ece", "rmse", "mae", "per_user_loss"))
+_COUNTS = frozenset(
+    ("queries", "queries_skipped", "pool", "titles_per_query_max", "rows", "targets")
+)
+_MEASURED = frozenset(("rmse", "mae", "predicted", "watched", "bias"))
+"""Figures in the unit of what is predicted, of any size."""
 
 _SLOW_ROWS = 1_000_000
 """So many rows take some seconds to draw anew as often as it is usual."""
@@ -123,3 +128,27 @@ def compare(first: Report, second: Report) -> dict[str, Difference]:
         for name, value in first.figures.items()
         if name in second.figures and not is_descriptive(name)
     }
+
+
+def figure_text(report: Report, name: str) -> str:
+    """Return a figure as people read it, with its interval; nothing where the report lacks it."""
+    value = report.figures.get(name)
+    if value is None:
+        return ""
+    if bare(name) in _COUNTS:
+        return f"{value:.0f}"
+    form = form_of(name)
+    return f"{value:{form}}{between(report.intervals.get(name), form)}"
+
+
+def form_of(name: str) -> str:
+    """Return how a figure of this name is written."""
+    return ".5g" if bare(name) in _MEASURED else ".4f"
+
+
+def between(limits: Interval | None, form: str) -> str:
+    """Return an interval as it stands behind its figure."""
+    if limits is None:
+        return ""
+    dash = "-" if limits.low >= 0 and "+" not in form else " to "
+    return f" [{limits.low:{form}}{dash}{limits.high:{form}}]"

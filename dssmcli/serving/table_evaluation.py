@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,37 @@ def evaluate_table(
     found, and one for each task whose column the table lacks. Raises DataError when it lacks all of
     them, or a column that a run reads, and ConfigError when runs mean different labels by one name.
     """
+    found = judged_table(predictors, source, bad_rows, say, processes)
+    say_if_slow(found.rows, plan, say)
+    return reports_of(predictors, found, plan)
+
+
+def reports_of(predictors: Sequence[Predictor], found: Judgements, plan: Plan) -> list[Report]:
+    """Return a report a run on what has been judged."""
+    rows = Drawn(KIND, np.arange(found.rows))
+    return [
+        report_of(_figures(predictor, values, found.labels), rows, plan)
+        for predictor, values in zip(predictors, found.values, strict=True)
+    ]
+
+
+class Judgements(NamedTuple):
+    """N rows of a table. values: what each run predicts, (N, K) with K tasks of its own. labels:
+    what is true, (N,), nan where it is not known, by the name of the task."""
+
+    values: list[Values]
+    labels: dict[str, Labels]
+
+    @property
+    def rows(self) -> int:
+        """Return N."""
+        return max(map(len, self.labels.values()))
+
+
+def judged_table(
+    predictors: Sequence[Predictor], source: str, bad_rows: BadRows, say: Say, processes: int = 1
+) -> Judgements:
+    """Predict the rows of a table while it is read, and keep its labels, as evaluate_table does."""
     known = tasks_of(predictors)
     with open_table(source, bad_rows) as file:
         tasks = _there(known, file, say)
@@ -46,13 +78,12 @@ def evaluate_table(
             parts.append(np.frombuffer(made, np.float64).reshape(-1, judged.width))
     found = np.concatenate(parts)
     labels = dict(zip([task.name for task in tasks], found[:, judged.labels :].T, strict=True))
-    _say_found(labels, file.sheet.source, plan, say)
-    rows, reports, first = Drawn(KIND, np.arange(len(found))), [], 0
+    _say_found(labels, file.sheet.source, say)
+    values, first = [], 0
     for predictor in predictors:
-        values = found[:, first : first + len(predictor.targets)]
-        reports.append(report_of(_figures(predictor, values, labels), rows, plan))
+        values.append(found[:, first : first + len(predictor.targets)])
         first += len(predictor.targets)
-    return reports
+    return Judgements(values, labels)
 
 
 def tasks_of(predictors: Sequence[Predictor]) -> list[Task]:
@@ -126,7 +157,7 @@ class _Judged:
         return np.concatenate(parts, axis=1).tobytes()
 
 
-def _say_found(labels: Mapping[str, Labels], where: str, plan: Plan, say: Say) -> None:
+def _say_found(labels: Mapping[str, Labels], where: str, say: Say) -> None:
     """Say how many rows have each label; DataError when none has any."""
     counts = {name: int((~np.isnan(each)).sum()) for name, each in labels.items()}
     rows = max(map(len, labels.values()))
@@ -139,7 +170,6 @@ def _say_found(labels: Mapping[str, Labels], where: str, plan: Plan, say: Say) -
         )
     lacking = [f"{name} known in {count:,}" for name, count in counts.items() if count < rows]
     say("; ".join([f"{rows:,} rows", *lacking]) + ".")
-    say_if_slow(rows, plan, say)
 
 
 def _figures(predictor: Predictor, values: Values, labels: Mapping[str, Labels]) -> list[Figures]:
