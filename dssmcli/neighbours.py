@@ -178,11 +178,10 @@ def _hits(
         # A list may be long, and asked by all.
         for part in _blocks(len(some), end - begin):
             found = queries[some[part]] @ vectors[begin:end].T
-            row, column = np.nonzero(found >= floor[some[part], None])
+            row, column = (found >= floor[some[part]][:, None]).nonzero()
             if len(row) > _MANY * count * len(found):
-                column = _largest(found, count)
-                row = np.repeat(np.arange(len(found)), column.shape[1])
-                column = column.reshape(-1)
+                best = _largest(found, count)
+                row, column = np.repeat(np.arange(len(found)), best.shape[1]), best.reshape(-1)
             yield _Hits(some[part][row], column + begin, found[row, column])
 
 
