@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from ann import compare
 from timing import process
 
 GENRES, LIKED, LENGTH, USERS = 2000, 3, 20, 1000
@@ -67,11 +66,6 @@ def served(folder: Path, dssm: str, runs: int) -> None:
 
 def libraries(folder: Path, dssm: str) -> None:
     """Print what faiss does with the same vectors, if it is installed."""
-    try:
-        import faiss
-    except ImportError:
-        print("faiss: not installed")
-        return
     vectors = folder / "items.npy"
     queries = folder / "queries.npy"
     run = str(folder / "run")
@@ -79,35 +73,7 @@ def libraries(folder: Path, dssm: str) -> None:
     process(
         [dssm, "encode", "-m", run, "--side", "user", str(folder / "users.tsv"), "-o", str(queries)]
     )()
-    items, users = np.load(vectors), np.load(queries)
-    exact = faiss.IndexFlatIP(items.shape[1])
-    exact.add(items)
-    best = exact.search(users, 100)[1]
-    width, inner = items.shape[1], faiss.METRIC_INNER_PRODUCT
-    inverted: Any = faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, 1000, inner)
-    graph: Any = faiss.IndexHNSWFlat(width, 32, inner)
-    began = time.perf_counter()
-    inverted.train(items[:: max(1, len(items) // 64_000)])
-    inverted.add(items)
-    print(f"faiss IVF: built in {time.perf_counter() - began:.0f} s")
-    for probes in (8, 32, 128):
-        inverted.nprobe = probes
-        searched(f"IVF, {probes} probes", inverted, users, best)
-    began = time.perf_counter()
-    graph.add(items)
-    print(f"faiss HNSW: built in {time.perf_counter() - began:.0f} s")
-    for effort in (128, 512):
-        graph.hnsw.efSearch = effort
-        searched(f"HNSW, ef {effort}", graph, users, best)
-
-
-def searched(name: str, index: Any, users: Any, best: Any) -> None:
-    """Print the speed of an index of faiss, and what it finds of the best."""
-    began = time.perf_counter()
-    got = index.search(users, 100)[1]
-    took = time.perf_counter() - began
-    share = np.mean([np.isin(b, g).mean() for b, g in zip(best, got, strict=True)])
-    print(f"faiss {name}: {len(users) / took:,.0f} queries/s, recall@100 {share:.3f}", flush=True)
+    compare(np.load(vectors), np.load(queries), 100)
 
 
 def main() -> None:
