@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -247,6 +246,9 @@ def _centres(vectors: Floats, count: int, random: np.random.Generator, threads: 
 
 def nearest_centres(vectors: Floats, centres: Floats, threads: int = 1) -> Ints:
     """Return the centre (V,) that is nearest to each vector."""
+    # Here and not above: a search need not wait for it.
+    from concurrent.futures import ThreadPoolExecutor
+
     half = (centres**2).sum(axis=1) / 2
 
     def nearest(rows: slice) -> Ints:
