@@ -96,6 +96,9 @@ def test_wrong_usage_is_one_line_and_exit_2(
             ["--arch", "lstm", "--bidirectional", "--dim", "7"],
             "--dim is 7, expected an even",
         ),
+        (["--arch", "dnn", "--hidden", ""], "--hidden is empty, expected at least one width"),
+        (["--softmax", "0", "--logistic", "0"], "every loss has weight 0, expected one above."),
+        (["--no-in-batch", "--random-negatives", "0"], "no negatives: give --random-negatives"),
         (["--epochs", "0"], "Invalid value for '--epochs': 0 is not in the range x>=1."),
     ],
 )

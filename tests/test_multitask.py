@@ -213,7 +213,7 @@ def test_a_model_begins_at_what_it_is_told(arch: str) -> None:
         (lambda: MultitaskConfig("mmeo"), "Did you mean mmoe"),
         (lambda: MultitaskConfig(gate="mine"), "expected one of own, shared"),
         (lambda: MultitaskConfig("shared-bottom"), "expected 1 for shared-bottom"),
-        (lambda: MultitaskConfig(expert_units=()), "expert_units is empty"),
+        (lambda: MultitaskConfig(expert_units=()), "An expert has no layer"),
         (lambda: MultitaskConfig(tower_units=(0,)), "a width of tower_units is 0"),
         (lambda: MultitaskConfig(experts=0), "experts is 0"),
         (lambda: MultitaskTrainConfig(expert_dropout=1.0), "expert_dropout is 1.0"),

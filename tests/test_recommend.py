@@ -225,6 +225,22 @@ def test_reasons_are_the_scores_of_each_stage(
     }
 
 
+def test_items_named_in_a_file_have_their_own_vectors_and_strangers_none(
+    made: dict[str, Path], dssm: Dssm, tmp_path: Path
+) -> None:
+    def encoded(*words: str | Path) -> np.ndarray:
+        out = tmp_path / "v.npy"
+        done = dssm("encode", "-m", made["candidates"], "--side", "item", "-o", out, *words)
+        assert done.code == 0, done.err
+        return np.load(out)
+
+    every = encoded()
+    items = dssmcli.load_recommender(made["candidates"]).candidates.catalogue.items
+    (tmp_path / "ids.txt").write_text(f"{items[3]}\nstranger\n{items[0]}\n", "utf-8")
+    some = encoded(tmp_path / "ids.txt")
+    np.testing.assert_array_equal(some, [every[3], 0 * every[0], every[0]])
+
+
 @pytest.mark.parametrize("option", [("--reasons",), ("--candidates", "3")])
 def test_what_does_nothing_without_a_ranker_is_refused(
     dssm: Dssm, made: dict[str, Path], tmp_path: Path, option: tuple[str, ...]

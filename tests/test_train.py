@@ -214,7 +214,10 @@ def test_a_killed_training_leaves_the_old_run_whole_and_goes_on(
     command = [sys.executable, "-m", "dssmcli", "train", str(pairs), *SMALL]
     # Evaluations and their checkpoints enough that one is seen before the end.
     command += ["--epochs", "12", "--patience", "60", "-o", str(run)]
+    # In the background of a shell SIGINT is ignored, which a process would inherit.
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([*command, "--overwrite"], stderr=subprocess.PIPE)
+    signal.signal(signal.SIGINT, heeded)
     checkpoint = tmp_path / "r.partial" / "checkpoint.safetensors"
     deadline = time.monotonic() + 120
     while not checkpoint.exists() and time.monotonic() < deadline:

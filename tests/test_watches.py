@@ -203,7 +203,11 @@ BAD = [("a", "x", 1), ("", "y", 2), ("a", "", 3), ("a", "z", "soon"), ("b", "w",
 
 @pytest.mark.parametrize(
     ("row", "said"),
-    [(1, "row 2: empty user"), (2, "row 3: empty item"), (3, 'row 4: the timestamp is "soon"')],
+    [
+        (1, "row 2 after the header: empty user"),
+        (2, "row 3 after the header: empty item"),
+        (3, 'row 4 after the header: the timestamp is "soon"'),
+    ],
 )
 def test_a_bad_row_is_one_line(tmp_path: Path, row: int, said: str) -> None:
     rows = [each for i, each in enumerate(BAD) if i in (0, row, 4)]
