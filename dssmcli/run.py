@@ -30,11 +30,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from dssmcli.errors import DssmError, RunError
 
@@ -283,12 +284,22 @@ def _read_plain_file(folder: Path, name: str, size: int | None) -> bytes:
 def parse_object(text: str, where: Path) -> dict[str, Any]:
     """Parse a JSON object; RunError when it is none."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
+        if _HALF.search(text):  # which JSON allows, and no stream takes
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise RunError(f"{where}: not valid JSON ({error}).") from error
     if not isinstance(value, dict):
         raise RunError(f"{where}: not a JSON object.")
     return value
+
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""Where half a character may be escaped."""
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def to_json(value: Mapping[str, Any]) -> str:
