@@ -106,9 +106,9 @@ _USES = {"mmoe": _use_table, "candidates": _use_candidates, "ranking": _use_rank
 @contextlib.contextmanager
 def mute() -> Iterator[None]:
     """Keep what commands print, and turn warnings into errors."""
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace") for _ in range(3)]
     with (
-        mock.patch.object(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8")),
-        mock.patch.object(sys, "stderr", io.TextIOWrapper(io.BytesIO(), encoding="utf-8")),
+        mock.patch.multiple(sys, stdin=streams[0], stdout=streams[1], stderr=streams[2]),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("error")

@@ -183,10 +183,10 @@ def main() -> None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     if sys.stderr is None:  # likewise, and nobody listens
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (until the process ends)
-    for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
-        # Data is UTF-8 whatever the locale says.
+    for stream in (sys.stdout, sys.stderr):
+        # Data is UTF-8 whatever the locale says. What is none can only be part of a file's name.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors=errors)
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     _leave(run(sys.argv[1:]))
 
 
