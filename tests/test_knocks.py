@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,7 @@ def test_the_sum_of_a_file_is_that_of_its_parts_and_changes_with_any_byte(
     padded = content + bytes(-len(content) % 8)
     words = np.frombuffer(padded, "<u8").tolist()
     limits = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
-    parts = zip(limits[:-1], limits[1:], strict=True)
-    found = sum(words_sum(content[begin:end], begin) for begin, end in parts)
+    found = sum(words_sum(content[begin:end], begin) for begin, end in pairwise(limits))
     assert found % (1 << 64) == sum(words) % (1 << 64) == words_sum(content, 0)
     if place < len(content):
         changed = bytearray(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.atomic import opened_alone, write_atomically, writing
+from dssmcli.atomic import opened_alone, put_in_place, write_atomically, writing
 from dssmcli.errors import DssmError, OutputError, counted
 from dssmcli.serving.formats import Format
 
@@ -48,19 +49,28 @@ def write_stream(stream: BinaryIO, blocks: Iterable[Block], form: Format) -> int
 
 
 def write_in_place(stream: BinaryIO, blocks: Iterable[Block], form: Format) -> int:
-    """Write rows to a seekable stream, which is empty again when a block raises an error."""
+    """Write rows to a seekable stream, which is empty again when it does not come to its end."""
     rows = 0
     try:
         stream.write(form.head())
         for texts, vectors in blocks:
             stream.write(form.block(texts, vectors))
             rows += len(vectors)
-    except DssmError:
-        stream.seek(0)
-        stream.truncate()
+        form.close(stream, rows)
+        stream.flush()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            _empty(stream)
         raise
-    form.close(stream, rows)
     return rows
+
+
+def _empty(stream: BinaryIO) -> None:
+    """Take back what was written; what is left of it in memory is written first, or cannot be."""
+    with contextlib.suppress(OSError):
+        stream.flush()
+    os.ftruncate(stream.fileno(), 0)
+    os.lseek(stream.fileno(), 0, os.SEEK_SET)
 
 
 def can_rewind(stream: BinaryIO) -> bool:
@@ -151,8 +161,8 @@ class Growing:
         """Return what the journal says; None when there is none, or it is damaged."""
         try:
             told = json.loads(self._journal.read_text("utf-8"))
-            numbers = [int(told[name]) for name in ("rows", "size", "sum", "truncated")]
-            return Saved(*numbers, told["origin"])
+            rows, size, total, cut = (int(told[n]) for n in ("rows", "size", "sum", "truncated"))
+            return Saved(rows, size, total, cut, told["origin"])
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
 
@@ -188,9 +198,7 @@ class Growing:
 
     def publish(self) -> None:
         """Put the whole file in its place."""
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        os.replace(self._partial, self._path)
+        put_in_place(self._stream, self._partial, self._path)
 
     def keep_or_discard(self) -> str:
         """Keep what is safe, or take away what is not; return what there is to say of it."""
