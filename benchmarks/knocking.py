@@ -6,9 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,12 +23,11 @@ class Knock(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a command ended: its exit code, -N if signal N ended it, what it printed, seconds."""
+    """How a command ended: its exit code, -N if signal N ended it, and what it printed."""
 
     code: int
     out: bytes
     err: str
-    seconds: float
 
     def said(self, code: int, *words: str, out: bytes | None = b"") -> str:
         """Return what is wrong, unless it ended so, with one line of error that has the words."""
@@ -48,13 +47,13 @@ def dssm(
     before: Sequence[str] = (),
     **more: Any,
 ) -> Ended:
-    """Run a command to its end; code 124 when it takes longer than `limit` seconds."""
-    began, given = time.monotonic(), stdin if isinstance(stdin, bytes) else None
+    """Run a command in a process of its own; code 124 when it takes longer than `limit` seconds."""
+    given = stdin if isinstance(stdin, bytes) else None
     with subprocess.Popen(
         [*before, *DSSM, *map(str, words)],
         stdin=subprocess.PIPE if given is not None else stdin,
         stdout=more.pop("stdout", subprocess.PIPE),
-        stderr=subprocess.PIPE,
+        stderr=more.pop("stderr", subprocess.PIPE),
         **more,
     ) as process:
         try:
@@ -64,7 +63,7 @@ def dssm(
             process.kill()
             out, err = process.communicate()
             code = 124
-    return Ended(code, out or b"", err.decode("utf-8", "replace"), time.monotonic() - began)
+    return Ended(code, out or b"", (err or b"").decode("utf-8", "replace"))
 
 
 def contents(place: Path) -> dict[str, bytes] | bytes | None:
@@ -74,100 +73,108 @@ def contents(place: Path) -> dict[str, bytes] | bytes | None:
     return place.read_bytes() if place.exists() else None
 
 
-def strangers(folder: Path, known: Sequence[str]) -> list[str]:
-    """Return the names in a folder that are not expected there."""
-    return sorted({path.name for path in folder.iterdir()} - set(known))
+class Copy:
+    """A copy of this process (fork) that runs a command line; it need not import anything anew.
+
+    It is a session of its own, so that all its children are known.
+    """
+
+    def __init__(self, words: Sequence[str | Path], prepare: Callable[[], object] = int) -> None:
+        self._err = tempfile.TemporaryFile()  # noqa: SIM115 (until `wait`)
+        self._id = os.fork()
+        if not self._id:
+            os.setsid()
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for source, target in ((nowhere, 0), (nowhere, 1), (self._err.fileno(), 2)):
+                os.dup2(source, target)
+            prepare()
+            from dssmcli.cli import run
+
+            code = 70
+            try:
+                code = run([*map(str, words)])
+                sys.stdout.flush()
+            finally:
+                os._exit(code)
+
+    def end(self, number: int) -> Ended:
+        """Send it a signal and wait for it."""
+        os.kill(self._id, number)
+        return self.wait()
+
+    def wait(self) -> Ended:
+        """Wait for its end."""
+        _, status = os.waitpid(self._id, 0)
+        self._err.seek(0)
+        told = self._err.read().decode("utf-8", "replace")
+        self._err.close()
+        return Ended(os.waitstatus_to_exitcode(status), b"", told)
+
+    def left_over(self, seconds: float = 20) -> str:
+        """Wait till its children are gone, too; return what is wrong if one stays, and end it."""
+        ends = time.monotonic() + seconds
+        while stayed := _processes_of(self._id):
+            if time.monotonic() > ends:
+                for process in stayed:
+                    os.kill(process, signal.SIGKILL)
+                return f"{len(stayed)} processes were left"
+            time.sleep(0.02)
+        return ""
 
 
-def processes_about(mark: str) -> list[int]:
-    """Return the processes whose command line has a mark, but for this one."""
+def _processes_of(session: int) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
+        if entry.name.isdigit():
             try:
-                if mark.encode() in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
+                state, _, _, its = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
             except OSError:  # it has ended
                 continue
+            if int(its) == session and state != "Z":
+                found.append(int(entry.name))
     return found
 
 
-def left_over(mark: str, seconds: float = 10) -> str:
-    """Wait till no process is about something; return what is wrong if one stays, and end it."""
-    ends = time.monotonic() + seconds
-    while processes_about(mark):
-        if time.monotonic() > ends:
-            stayed = processes_about(mark)
-            for process in stayed:
-                os.kill(process, signal.SIGKILL)
-            return f"{len(stayed)} processes were left"
-        time.sleep(0.05)
-    return ""
+_CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 
 
-_PATCHED = """
-import os, signal, sys
-count, mark, kind, seconds = int(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link"}
-def changes(event, given):
-    if event == "open":
-        flags = given[2] if isinstance(given[2], int) else 0
-        return mark in str(given[0]) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-    return event in CHANGES and mark in str(given[0])
-met = 0
-def hook(event, given):
-    global met
-    if changes(event, given):
-        met += 1
-        if kind == "count":
-            os.write(2, b"change\\n")
-        elif met == count:
-            os.kill(os.getpid(), getattr(signal, kind))
-if kind != "none":
-    sys.addaudithook(hook)
-if seconds >= 0:
-    from dssmcli.serving import output
-    output.SAVE_SECONDS = seconds
-from dssmcli.cli import main
-sys.argv[:] = ["dssm", *sys.argv[5:]]
-main()
-"""
+def at_changes(mark: str, met: Callable[[], None]) -> Callable[[], None]:
+    """Return what has a process call `met` before each change it makes to files below a path.
 
-
-def patched(
-    words: Sequence[str | Path],
-    mark: str = "",
-    at: int = 0,
-    kind: str = "none",
-    save_seconds: float = -1,
-) -> list[str]:
-    """Return a command line that ends itself by a signal at its `at`-th change of files.
-
-    A change: a file whose path has the mark is opened to be written, renamed or removed. kind: the
-    signal's name, "count" to have each change told on standard error, "none" for neither.
-    save_seconds: how often encode makes safe what it wrote.
+    A change: a file is opened to be written, renamed, made or removed.
     """
-    told = [str(at), mark, kind, str(save_seconds), *map(str, words)]
-    return [sys.executable, "-c", _PATCHED, *told]
+
+    def hook(event: str, given: tuple[Any, ...]) -> None:
+        if event == "open":
+            flags = given[2] if isinstance(given[2], int) else 0
+            if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and mark in str(given[0]):
+                met()
+        elif event in _CHANGES and mark in str(given[0]):
+            met()
+
+    return lambda: sys.addaudithook(hook)
 
 
-def changes_of(words: Sequence[str | Path], mark: str, save_seconds: float = -1) -> int:
-    """Return how many changes of files a command makes."""
-    line = patched(words, mark, 0, "count", save_seconds)
-    done = subprocess.run(line, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=True)
-    return done.stderr.count(b"change\n")
+def changes_of(words: Sequence[str | Path], mark: str) -> int:
+    """Return how many changes of files below a path a command makes."""
+    copy = Copy(words, at_changes(mark, lambda: _told(b"change\n")))
+    return copy.wait().err.count("change\n")
 
 
-@contextmanager
-def started(line: Sequence[str], **more: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command; it is ended with the block."""
-    more = {"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE, **more}
-    with subprocess.Popen(list(line), **more) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
+def _told(what: bytes) -> None:
+    os.write(2, what)
+
+
+def killed_at(mark: str, number: int) -> Callable[[], None]:
+    """Return what has a process kill itself before its `number`-th change of files."""
+    left = [number]
+
+    def met() -> None:
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return at_changes(mark, met)
 
 
 def table(knocks: Sequence[Knock]) -> tuple[str, int]:
@@ -180,8 +187,3 @@ def table(knocks: Sequence[Knock]) -> tuple[str, int]:
     for what, (survived, lost) in counted.items():
         lines.append(f"| {what} | {survived + lost} | {survived} | {lost} |")
     return "\n".join(lines), sum(lost for _, lost in counted.values())
-
-
-def environment(**more: str) -> Mapping[str, str]:
-    """Return this process's environment with something added."""
-    return {**os.environ, **more}
