@@ -23,51 +23,53 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` only when the block ends without an error.
 
     Until then, and for ever if the program is killed, `path` is what it was. Something that is
-    not a plain file, such as /dev/null or a named pipe, is written directly.
+    not a plain file, such as /dev/null or a named pipe, is written directly. Raises OutputError
+    when it cannot be written, or another process is writing it.
     """
     if path.exists() and not path.is_file():
         with writing(path), open(path, "wb") as stream:
             yield stream
         return
-    target = path.resolve()
-    beside = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    with writing(path):
-        try:
-            with open(beside, "w+b") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
+    with replacing_alone(path) as stream:
+        yield stream
 
 
 @contextmanager
 def replacing_alone(path: Path) -> Iterator[BinaryIO]:
-    """As `replacing`, for a plain file that one process at a time may write.
+    """As `replacing`, for a file that must be plain.
 
-    Raises OutputError when another does. What a killed process left beside it is written over.
+    What a killed process left beside it, `.NAME.new`, is written over.
     """
     if path.exists() and not path.is_file():
         raise OutputError(f"{path}: not a plain file, so nothing can take its place.")
     target = path.resolve()
-    beside = target.with_name(f".{target.name}.partial")
+    beside = target.with_name(f".{target.name}.new")
     with writing(path), opened_alone(path, beside) as stream:
         try:
             stream.truncate(0)
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-            os.replace(beside, target)
+            put_in_place(stream, beside, target)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
 
 
+def put_in_place(stream: BinaryIO, beside: Path, target: Path) -> None:
+    """Flush an open file and have it take the place of another."""
+    stream.flush()
+    os.fsync(stream.fileno())
+    if os.name == "nt":  # which renames no open files
+        stream.close()
+    os.replace(beside, target)
+
+
 def opened_alone(path: Path, partial: Path) -> BinaryIO:
-    """Open, for this process alone, the file that will be `path`; OutputError if another has it."""
+    """Open, for this process alone, the file that will be `path`; OutputError if another has it.
+
+    It is made if it is not there, and is as it was if it is.
+    """
     while True:
-        stream = open(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b")  # noqa: SIM115
+        stream = open(os.open(partial, _FLAGS, 0o666), "r+b")  # noqa: SIM115
         if not lock(stream.fileno()):
             stream.close()
             raise OutputError(f"{path}: another process is writing it.")
@@ -76,6 +78,9 @@ def opened_alone(path: Path, partial: Path) -> BinaryIO:
             if os.path.samestat(os.stat(partial), os.fstat(stream.fileno())):
                 return stream
         stream.close()
+
+
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
@@ -90,13 +95,18 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def lock(descriptor: int) -> bool:
-    """Lock an open file until it is closed; False when another process has locked it."""
+    """Lock an open file until it is closed; False when another process has locked it.
+
+    Where files cannot be locked, nothing is.
+    """
     try:
         import fcntl
     except ImportError:
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:
+        return True
     return True

@@ -7,6 +7,7 @@ import gc
 import importlib
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from dssmcli.errors import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
     EXIT_USAGE,
     DssmError,
     nearest,
@@ -46,7 +48,8 @@ COMMANDS = (
 
 _COMPLETE = "_DSSM_COMPLETE"
 _EPILOG = """\b
-Exit codes: 0 done, 1 failed, 2 usage, 3 bad data (a file or a run), 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage, 3 bad data (a file or a run), 130 interrupted,
+143 terminated.
 Completion: eval "$(_DSSM_COMPLETE=bash_source dssm)"   (or zsh_source, fish_source)
 
 \b
@@ -55,6 +58,10 @@ Example:
   dssm encode sentences.txt > vecs.npy
   dssm score "query" "title"
 """
+
+
+class Terminated(BaseException):
+    """Another process wants this one to end (SIGTERM)."""
 
 
 class LazyGroup(click.Group):
@@ -129,6 +136,9 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("Interrupted.")
         return EXIT_INTERRUPTED
+    except Terminated:
+        _say("Terminated.")
+        return EXIT_TERMINATED
     except (click.ClickException, DssmError, OSError, MemoryError) as error:
         if "--debug" in arguments:
             traceback.print_exc()
@@ -169,8 +179,16 @@ def _close_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _terminate(number: int, _: object) -> NoReturn:
+    """End what is under way as Ctrl-C does, so that nothing is left lying about."""
+    signal.signal(number, signal.SIG_DFL)  # the next one does not ask
+    raise Terminated
+
+
 def main() -> None:
     """Run the command line of this process; the console script."""
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:  # not what a parent has us ignore
+        signal.signal(signal.SIGTERM, _terminate)
     # Starting makes many objects and no garbage.
     gc.set_threshold(50_000)
     # Our threads each use numpy: threads of its own beneath them would only get in the way.
@@ -183,10 +201,10 @@ def main() -> None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     if sys.stderr is None:  # likewise, and nobody listens
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (until the process ends)
-    for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
-        # Data is UTF-8 whatever the locale says.
+    for stream in (sys.stdout, sys.stderr):
+        # Data is UTF-8 whatever the locale says. What is none can only be part of a file's name.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors=errors)
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     _leave(run(sys.argv[1:]))
 
 

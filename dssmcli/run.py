@@ -30,11 +30,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from dssmcli.errors import DssmError, RunError
 
@@ -100,7 +101,7 @@ class Run(NamedTuple):
             raise RunError(f"{self.path / MANIFEST}: does not list {name}.")
         size, digest = self.files[name]
         if self.content is None:
-            content = _read_plain_file(self.path, name, size)
+            content = read_plain_file(self.path / name, size)
         else:
             content = self.content(name)
         if hashlib.sha256(content).hexdigest() != digest:
@@ -230,7 +231,7 @@ def using_run(path: Path, use: Callable[[Run], Used]) -> Used:
 
 def _manifest_text(path: Path) -> str:
     try:
-        return _read_plain_file(path, MANIFEST, None).decode("utf-8")
+        return read_plain_file(path / MANIFEST, limit=_MANIFEST_LIMIT).decode("utf-8")
     except UnicodeDecodeError as error:
         raise RunError(f"{path / MANIFEST}: not valid UTF-8.") from error
 
@@ -262,14 +263,13 @@ def _listed_files(found: object, where: Path) -> dict[str, tuple[int, str]]:
     return files
 
 
-def _read_plain_file(folder: Path, name: str, size: int | None) -> bytes:
-    """Read a file of a run that is a plain file, no link, of the stated size."""
-    path = folder / name
+def read_plain_file(path: Path, size: int | None = None, limit: int | None = None) -> bytes:
+    """Read a plain file, no link, of the stated size or of so many bytes at most."""
     try:
         status = os.lstat(path)
         if not stat.S_ISREG(status.st_mode):
             raise RunError(f"{path}: not a plain file; a run holds no links.")
-        if size is None and status.st_size > _MANIFEST_LIMIT:
+        if limit is not None and status.st_size > limit:
             raise RunError(f"{path}: {status.st_size:,} bytes, too large for a manifest.")
         if size is not None and status.st_size != size:
             raise RunError(
@@ -283,12 +283,22 @@ def _read_plain_file(folder: Path, name: str, size: int | None) -> bytes:
 def parse_object(text: str, where: Path) -> dict[str, Any]:
     """Parse a JSON object; RunError when it is none."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
+        if _HALF.search(text):  # which JSON allows, and no stream takes
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise RunError(f"{where}: not valid JSON ({error}).") from error
     if not isinstance(value, dict):
         raise RunError(f"{where}: not a JSON object.")
     return value
+
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""Where half a character may be escaped."""
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def to_json(value: Mapping[str, Any]) -> str:

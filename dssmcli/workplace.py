@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from dssmcli.atomic import lock, writing
-from dssmcli.errors import DssmError, RunError
+from dssmcli.atomic import opened_alone, writing
+from dssmcli.errors import DssmError
 from dssmcli.run import (
     FORMAT,
     KINDS,
@@ -20,6 +21,7 @@ from dssmcli.run import (
     WORDS,
     WORKPLACE,
     is_run,
+    read_plain_file,
     sibling,
     to_json,
 )
@@ -52,10 +54,7 @@ class Workplace(NamedTuple):
         """Return the checkpoint's content, or None when there is none."""
         if not os.path.lexists(self.checkpoint):
             return None
-        try:
-            return self.checkpoint.read_bytes()
-        except OSError as error:
-            raise RunError(f"{self.checkpoint}: cannot be read ({error.strerror}).") from error
+        return read_plain_file(self.checkpoint)
 
 
 @contextmanager
@@ -65,11 +64,8 @@ def workplace(run: Path) -> Iterator[Workplace]:
     with writing(place.path):
         if place.path.is_dir() and any(place.path.iterdir()) and not (place.path / LOCK).exists():
             raise DssmError(f"{place.path} is in the way: dssm did not make it. Move it elsewhere.")
-        place.path.mkdir(parents=True, exist_ok=True)
-        held = open(place.path / LOCK, "wb")  # noqa: SIM115 (until the block ends)
+        held = _opened_lock(place)
     with held:
-        if not lock(held.fileno()):
-            raise DssmError(f"{run}: another training is writing this run.")
         try:
             _put_back(place)
             yield place
@@ -77,6 +73,14 @@ def workplace(run: Path) -> Iterator[Workplace]:
             _put_back(place)
             if not os.path.lexists(place.checkpoint):
                 discard(place)
+
+
+def _opened_lock(place: Workplace) -> BinaryIO:
+    while True:
+        place.path.mkdir(parents=True, exist_ok=True)
+        # Another training that ends takes the folder away.
+        with contextlib.suppress(FileNotFoundError):
+            return opened_alone(place.run, place.path / LOCK)
 
 
 def _put_back(place: Workplace) -> None:
@@ -88,8 +92,21 @@ def _put_back(place: Workplace) -> None:
 
 
 def discard(place: Workplace) -> None:
-    """Remove a workplace that is needed no more."""
+    """Remove a workplace that is needed no more; what shows that it is one goes last."""
+    with contextlib.suppress(OSError):
+        for path in place.path.iterdir():
+            if path.is_dir():
+                _remove(path)
+            elif path.name != LOCK:
+                path.unlink()
     _remove(place.path)
+
+
+def remove_abandoned(run: Path) -> None:
+    """Take away the workplace of a run that is finished, if a training was killed before it did."""
+    if sibling(run, WORKPLACE).exists():
+        with workplace(run):
+            pass
 
 
 def publish(place: Workplace, contents: Mapping[str, bytes]) -> None:

@@ -427,3 +427,15 @@ def test_without_standard_error_the_exit_code_says_it_and_data_stays_alone(
 def test_a_misspelt_command_or_option_is_told_its_nearest(dssm: Dssm) -> None:
     assert "Did you mean 'score'?" in dssm("scor", "a", "b").err
     assert "--arch" in dssm("train", "--arhc", "cnn", "x.tsv").err
+
+
+def test_a_file_whose_name_is_not_utf8_is_named_all_the_same(run: Path, tmp_path: Path) -> None:
+    strange = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.tsv")
+    write_pairs(tmp_path / "p.tsv", 40).rename(strange)
+    for words, said in (
+        (["check", strange], "\\udcff.tsv\n"),
+        (["eval", "-m", str(run), "--json", strange], "\\udcff.tsv"),
+        (["tokenize", "--tokenizer", strange, "x"], ""),
+    ):
+        done = subprocess.run([*PYTHON, *words], capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr and said in done.stdout, done

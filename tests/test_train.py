@@ -200,7 +200,7 @@ def test_two_trainings_do_not_write_one_run_at_the_same_time(dssm: Dssm, tmp_pat
     pairs = write_pairs(tmp_path / "p.tsv", 100)
     with workplace(tmp_path / "r"):
         result = dssm("train", pairs, *SMALL, "-o", tmp_path / "r")
-    assert result.code == 1 and "another training" in result.err
+    assert result.code == 1 and "another process" in result.err
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])

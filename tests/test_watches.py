@@ -147,6 +147,11 @@ def test_dates_are_moments_whatever_their_precision(tmp_path: Path) -> None:
         (["1", "2024-05-31"], {1: "expected a number"}),
         (["2024-05-31", "5"], {1: "expected a date and time"}),
         (["2024-05-31", "2024-13-01", "2024-05"], {1: "2024-13-01", 2: '"2024-05"'}),
+        (["1", "１", "5\0"], {1: "a number", 2: "a number"}),
+        (
+            ["2024-05-31", "02024-05-31", "-2024-05-31", "2024-05-31 10:00:00ZZ"],
+            {1: "", 2: "", 3: ""},
+        ),
     ],
 )
 def test_what_is_no_timestamp_is_told_and_the_first_says_what_the_others_are(
@@ -158,8 +163,13 @@ def test_what_is_no_timestamp_is_told_and_the_first_says_what_the_others_are(
 
 
 def test_a_time_zone_is_no_part_of_a_timestamp() -> None:
-    found = Clock().wrong(["2024-05-31 10:00:00", "2024-05-31T10:00:00+02:00"])
-    assert set(found) == {1} and "+02:00" in found[1]
+    found = Clock().wrong(["2024-05-31 10:00:00", "2024-05-31T10:00:00+02:00", "2024-05-31T10-02"])
+    assert set(found) == {1, 2} and "+02:00" in found[1]
+
+
+def test_what_is_a_number_with_space_around_it_is_read_as_one() -> None:
+    clock, texts = Clock(), ["\x1d2", " 3\t", "4\x1e"]
+    assert not clock.wrong(texts) and clock.read(texts).tolist() == [2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -318,6 +318,8 @@ def test_a_list_of_words_survives_being_written() -> None:
         ("\t-9.0\n手机\t-1.0\t-2.0\n壳\n", 2),
         ("\t-9.0\n手机\n", 2),
         ("\t-9.0\n\n", 2),
+        ("\t\t-9.0\n", 1),
+        ("\t-9.0\n手机\t\t-1.0\n", 2),
         (f"\t-9.0\n{'x' * 65}\t-1.0\n", 2),
         ("\n", 1),
     ],

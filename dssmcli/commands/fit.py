@@ -63,9 +63,10 @@ def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDis
     """Tell whether there is something to do; an existing run is never overwritten unasked."""
     from dssmcli.errors import DssmError
     from dssmcli.run import is_run
-    from dssmcli.workplace import has_checkpoint, refuse_other_than_run
+    from dssmcli.workplace import has_checkpoint, refuse_other_than_run, remove_abandoned
 
     if resume and is_run(output) and not has_checkpoint(output):
+        remove_abandoned(output)
         display.say(f"{output} is finished already: nothing to resume.")
         return False
     if resume or overwrite:

@@ -53,11 +53,8 @@ def doubles_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dic
 def lengths_in(content: bytes, names: Sequence[str], where: str) -> list[int]:
     """Return how long some tensors of a file are, along their first axis; 0 for one not there."""
     header, _ = _header(content, where)
-    shapes = [header.get(name, {}).get("shape") for name in names]
-    return [
-        shape[0] if isinstance(shape, list) and shape and type(shape[0]) is int else 0
-        for shape in shapes
-    ]
+    shapes = [header[name]["shape"] if name in header else [] for name in names]
+    return [shape[0] if shape else 0 for shape in shapes]
 
 
 Content = bytes | mmap.mmap
@@ -76,8 +73,7 @@ def _expected(
     header, begin = _header(content, where)
     header.pop("__metadata__", None)
     for name in sorted(set(expected) | set(header)):
-        told = header.get(name, {})
-        found = tuple(told["shape"]) if isinstance(told.get("shape"), list) else "nothing"
+        found = tuple(header[name]["shape"]) if name in header else "nothing"
         if found != expected.get(name):
             wanted = expected.get(name, "nothing")
             what = name if name in expected else shown(name)
@@ -93,14 +89,20 @@ def under(prefix: str, tensors: Mapping[str, Floats]) -> dict[str, Floats]:
 
 
 def _header(content: Content, where: str) -> tuple[dict[str, dict[str, Any]], int]:
-    """Return what is said of each tensor, and where the tensors' bytes begin."""
+    """Return what is said of each tensor, a shape at least, and where the tensors' bytes begin."""
     begin = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
     try:
         header = json.loads(content[_LENGTH:begin]) if begin <= len(content) else None
     except (ValueError, RecursionError):
         header = None
-    if not isinstance(header, dict) or not all(isinstance(v, dict) for v in header.values()):
+    if not isinstance(header, dict):
         raise RunError(f"{where}: not a safetensors file.")
+    for name, told in header.items():
+        if name == "__metadata__":
+            continue
+        shape = told.get("shape") if isinstance(told, dict) else None
+        if not isinstance(shape, list) or not all(type(d) is int and d >= 0 for d in shape):
+            raise RunError(f"{where}: not a safetensors file: {shown(name)} has no shape.")
     return header, begin
 
 

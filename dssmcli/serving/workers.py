@@ -145,6 +145,7 @@ def _serve(answer: Answer, requests: BinaryIO, answers: BinaryIO) -> NoReturn:
     """Answer until nobody asks any more, then end without this program's own last words."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asking process ends this one
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _keep_freed_memory()
         while len(size := requests.read(_SIZE.size)) == _SIZE.size:
             parts = answer(requests.read(*_SIZE.unpack(size)))

@@ -90,6 +90,6 @@ def _first_error(lines: list[str], name: str) -> RunError:
 
 def _is_score(text: str) -> bool:
     try:
-        return abs(float(text)) <= _LARGEST
+        return "\t" not in text and abs(float(text)) <= _LARGEST
     except ValueError:
         return False

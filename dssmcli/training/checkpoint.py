@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from torch import Tensor
 from dssmcli.errors import ConfigError, RunError
 
 _STATE = "state"
+_DIGEST, _DIGEST_BYTES = "sha256", 32
+"""The last tensor is the SHA-256 of all bytes before it: known only when they are written."""
 
 
 def to_pieces(
@@ -23,6 +26,16 @@ def to_pieces(
 
     The pieces are the tensors' own memory: the package would first make two copies of them all.
     """
+    digest = hashlib.sha256()
+    for piece in _plain_pieces(groups, state):
+        digest.update(piece)
+        yield piece
+    yield digest.digest()
+
+
+def _plain_pieces(
+    groups: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
+) -> Iterator[bytes | memoryview]:
     tensors = {
         f"{group}/{name}": tensor.detach().contiguous()
         for group, members in groups.items()
@@ -34,6 +47,8 @@ def to_pieces(
         assert tensor.dtype == torch.float32, name
         begin, end = end, end + tensor.nbytes
         header[name] = {"dtype": "F32", "shape": [*tensor.shape], "data_offsets": [begin, end]}
+    place = [end, end + _DIGEST_BYTES]
+    header[_DIGEST] = {"dtype": "U8", "shape": [_DIGEST_BYTES], "data_offsets": place}
     told = json.dumps(header).encode()
     told += b" " * (-len(told) % 8)
     yield len(told).to_bytes(8, "little") + told
@@ -44,8 +59,12 @@ def to_pieces(
 def from_bytes(content: bytes, where: str) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     """Return what `to_pieces` was given; RunError when the bytes are damaged."""
     try:
+        if hashlib.sha256(content[:-_DIGEST_BYTES]).digest() != content[-_DIGEST_BYTES:]:
+            raise ValueError("its SHA-256 is not the one at its end")
         groups: dict[str, dict[str, Tensor]] = {}
         for name, tensor in safetensors.torch.load(content).items():
+            if name == _DIGEST:
+                continue
             group, _, member = name.partition("/")
             groups.setdefault(group, {})[member] = tensor
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
