@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -69,6 +70,15 @@ def _settings(task: TextTask) -> dict[str, Any]:
         "train": to_dict(task.config),
         "data": data,
     }
+
+
+def fingerprint(task: TextTask) -> bytes:
+    """Return what must be the same where several processes train one model."""
+    words = None if task.words is None else task.words.digest
+    settings = _settings(task)
+    # Machines may differ in it.
+    del settings["train"]["threads"]
+    return json.dumps([settings, task.vocabulary.digest, words], sort_keys=True).encode()
 
 
 def _threshold(task: TextTask, scores: Scores) -> dict[str, Any] | None:
