@@ -36,17 +36,21 @@ def fit_pairs(
     skipped: BadRows,
     display: TrainingDisplay,
     met: Processes | None,
+    local: int,
 ) -> None:
     """Read pairs and train on them, unless the run is there already.
 
-    met: all processes, if several train together; the first of them writes the run.
+    met: all processes, if several train together; the first of them writes the run. local: the
+    number of this one among those of its machine.
     """
+    from dssmcli.training.devices import resolved
     from dssmcli.training.finish import fingerprint
     from dssmcli.training.processes import ALONE
 
     processes, place, saved = met or ALONE, None, None
     with ExitStack() as stack:
         with agreed(met):
+            settings = replace(settings, train=resolved(settings.train, local))
             if processes.first:
                 place = stack.enter_context(workplace_for(*way, display))
         folder = processes.told(None if place is None else os.fsencode(place.path))
@@ -63,6 +67,8 @@ def fit_pairs(
         with agreed(met):
             state = _begun_state(task, saved, where, display)
         del saved  # much memory
+        # Processors need not round alike.
+        processes.copy_first([*state.weights().values(), *state.average.means.values()])
         _train_run(task, state, processes, place, way.output, display)
 
 
@@ -79,6 +85,9 @@ def tune_pairs(
 
     fixed: names of the settings that stay as they are.
     """
+    from dssmcli.training.devices import resolved
+
+    settings = replace(settings, train=resolved(settings.train))
     with workplace_for(*way, display) as place:
         if place is not None:
             task = _read_task(replace(given, scratch=place.path), settings, skipped, display)

@@ -33,10 +33,11 @@ _TURN = 5.0
 
 
 class Launch(NamedTuple):
-    """What a launcher said: this is process `rank`, from 0, of `world`, `beside` of them here."""
+    """What a launcher said: this is process `rank` of `world`, and `local` of `beside` here."""
 
     rank: int = 0
     world: int = 1
+    local: int = 0
     beside: int = 1
 
     @property
@@ -56,7 +57,8 @@ def launch() -> Launch:
             f"WORLD_SIZE is {world}, and {', '.join(missing)} is missing: start several processes "
             "with torchrun, or unset WORLD_SIZE to train in one."
         )
-    return Launch(_number("RANK", 0), world, _number("LOCAL_WORLD_SIZE", world))
+    rank = _number("RANK", 0)
+    return Launch(rank, world, _number("LOCAL_RANK", rank), _number("LOCAL_WORLD_SIZE", world))
 
 
 def _number(name: str, default: int) -> int:
@@ -93,7 +95,7 @@ def check_files(files: Sequence[str]) -> None:
 
 
 @contextmanager
-def processes_of(launched: Launch) -> Iterator[Processes | None]:
+def processes_of(launched: Launch, device: str | None) -> Iterator[Processes | None]:
     """Meet the other processes; None where there are none.
 
     What has ended all of them is said by the first alone.
@@ -103,7 +105,7 @@ def processes_of(launched: Launch) -> Iterator[Processes | None]:
         return
     from dssmcli.training.processes import joined
 
-    with joined() as processes:
+    with joined(device or "cpu") as processes:
         try:
             yield processes
         except (*_OF_ALL, KeyboardInterrupt) as error:

@@ -37,6 +37,7 @@ from dssmcli.config import (
     CNN_POOLINGS,
     LEXICAL_DIMS,
     POOLINGS,
+    PRECISIONS,
     TOKENIZERS,
     TOWERS,
     LossConfig,
@@ -154,6 +155,18 @@ _train_options = together(
     ),
     _setting("--unit-dropout", float, "Share of units left out at each step."),
     _setting("--vector-dropout", float, "Share of a vector's dimensions left out at each step."),
+    _setting(
+        "--device",
+        str,
+        "Where the towers are trained: cpu, cuda (a GPU), cuda:1, or auto: a GPU if there is one.",
+        metavar="DEVICE",
+    ),
+    _setting(
+        "--precision",
+        click.Choice(PRECISIONS),
+        "Of the towers' products; losses and weights have 32 bits.  [default: float32, on a GPU "
+        "bf16]",
+    ),
 )
 
 
@@ -229,7 +242,7 @@ def command(
     began, launched = time.monotonic(), launch()
     way = Way(output, overwrite, resume)
     calm_idle_threads()
-    with processes_of(launched) as met:
+    with processes_of(launched, chosen["device"]) as met:
         with agreed(met):
             checked_rejects(bad_rows, rejects, *files)
             checked_way(overwrite, resume)
@@ -247,7 +260,7 @@ def command(
             skipped = BadRows(bad_rows == "skip", rejects if launched.rank == 0 else None)
         with TrainingDisplay(quiet or launched.rank > 0) as display:
             if tune is None:
-                fit_pairs(given, settings, way, skipped, display, met)
+                fit_pairs(given, settings, way, skipped, display, met, launched.local)
             else:
                 fixed = frozenset(name for name, value in chosen.items() if value is not None)
                 tune_pairs(given, settings, way, skipped, display, fixed, began + 60 * tune)

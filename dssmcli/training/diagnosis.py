@@ -87,11 +87,12 @@ def _parts(
     task: TextTask, model: Dssm, texts: npt.NDArray[np.integer[Any]], side: str
 ) -> list[Floats32]:
     """Return the vectors (N, D) of texts and, where they have a lexical part, the semantic one."""
-    block = to_torch(task.index.block(texts))
+    block = to_torch(task.index.block(texts), model.device)
     semantic = model.semantic(block, side)
     if model.lexical is None:
-        return [semantic.numpy()]
-    return [model.lexical.joined(semantic, block, side).numpy(), semantic.numpy()]
+        return [semantic.cpu().numpy()]
+    joined = model.lexical.joined(semantic, block, side)
+    return [joined.cpu().numpy(), semantic.cpu().numpy()]
 
 
 def mean_cosine(vectors: Floats32) -> float | None:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from dssmcli.config import SIDES
@@ -15,7 +14,7 @@ from dssmcli.data.batching import Batch, Batches
 from dssmcli.data.part import WHOLE, Part
 from dssmcli.data.pipeline import in_threads
 from dssmcli.models.dssm import Dssm
-from dssmcli.models.layers import TorchBlock, to_torch
+from dssmcli.models.layers import TorchBlock, on_device, to_torch
 from dssmcli.text.blocks import UnitDropout
 from dssmcli.text.ragged import spans
 from dssmcli.training.processes import ALONE, Processes
@@ -96,4 +95,5 @@ def _side(task: TextTask, texts: Ints, random: np.random.Generator, part: Part) 
         units = spans(limits[chosen], lengths[order[chosen]])
         dropout = UnitDropout(task.config.unit_dropout, draws[units])
     block = task.index.block(distinct[order[chosen]], dropout)
-    return Side(to_torch(block), torch.from_numpy(rank[place]))
+    device = task.config.device
+    return Side(to_torch(block, device), on_device(rank[place], device))

@@ -184,10 +184,11 @@ def _together(operation: Callable[[], T]) -> T:
 
 
 @contextmanager
-def joined() -> Iterator[Processes]:
+def joined(device: str = "cpu") -> Iterator[Processes]:
     """Meet the other processes that torchrun has started, as the environment says."""
+    gpus = device != "cpu" and torch.cuda.is_available()
     try:
-        dist.init_process_group("gloo", timeout=_TIMEOUT)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=_TIMEOUT)
     except (RuntimeError, ValueError) as error:
         where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         reason = str(error).splitlines()[0]

@@ -16,8 +16,10 @@ from dssmcli.data.batching import Batch, Batches, epoch_rows
 from dssmcli.data.clicks import unclicked_weights
 from dssmcli.data.pairs import positive_rows
 from dssmcli.models.dssm import Dssm
+from dssmcli.models.layers import on_device
 from dssmcli.models.losses import GradeLoss, LogisticLoss, cosent_loss, softmax_loss
 from dssmcli.training.averaging import WeightAverage
+from dssmcli.training.devices import autocast
 from dssmcli.training.diagnosis import masked_counts, means, random_cosines, solved_counts
 from dssmcli.training.lexical import fit_lexical
 from dssmcli.training.loop import Step, StepLoss, optimizer_for
@@ -103,10 +105,12 @@ def new_state(task: TextTask) -> TextState:
     if model.lexical is not None:
         fit_lexical(task, model.lexical, idf)
     heads = nn.ModuleDict({"logistic": LogisticLoss(), "regression": GradeLoss()})
+    model.to(task.config.device)
+    heads.to(task.config.device)
+    average = WeightAverage(model, task.config.averaging)
     optimizer = optimizer_for(task.config, [*model.parameters()])
     # A few numbers that must keep up with the towers: they learn ten times as fast.
     optimizer.add_param_group({"params": [*heads.parameters()], "factor": 10.0})
-    average = WeightAverage(model, task.config.averaging)
     return TextState(model, optimizer, average, heads=heads)
 
 
@@ -165,10 +169,10 @@ def steps_in_all(task: TextTask) -> int:
 
 
 class _Targets(NamedTuple):
-    """Of R training rows: the numbers of the matches (M,) among them, what each row weighs, its
-    label from 0 to 1, its value."""
+    """Of R training rows: the numbers of the matches (M,) among them; what each row weighs, its
+    label from 0 to 1, its value, on the model's device."""
 
-    match: Tensor
+    match: Ints
     weight: Tensor
     label: Tensor
     grade: Tensor
@@ -180,6 +184,7 @@ class _Aims:
     def __init__(self, task: TextTask, positive: npt.NDArray[np.bool_]) -> None:
         train = task.train
         self._value, self._positive = train.value, positive
+        self._device = task.config.device
         self._graded = train.kind == "grade"
         self._low, self._high = float(train.value.min()), float(train.value.max())
         self._clicks = task.loss.click_weight if train.kind == "clicks" else "none"
@@ -195,8 +200,8 @@ class _Aims:
         label = (value - self._low) / (self._high - self._low) if self._graded else positive
         parts = (self._weight[rows], label, value)
         return _Targets(
-            torch.from_numpy(np.flatnonzero(positive)),
-            *(torch.from_numpy(p.astype(np.float32)) for p in parts),
+            np.flatnonzero(positive),
+            *(on_device(part.astype(np.float32), self._device) for part in parts),
         )
 
     def _weights(self, value: Floats) -> Floats:
@@ -218,10 +223,11 @@ def _loss(
     Of several processes, each goes down on its part of that sum.
     """
     weights, batch = task.loss, given.batch
-    query, title = encoded(state.model, given, processes)  # (R, D), (C, D)
+    with autocast(task.config):
+        query, title = encoded(state.model, given, processes)  # (R, D), (C, D)
     if task.config.vector_dropout:
         query, title = _thinned(query, title, task.config.vector_dropout)
-    column = torch.from_numpy(batch.column)
+    column = on_device(batch.column, query.device)
     own = (query * title.index_select(0, column)).sum(dim=1)  # (R,)
     targets = aims.of(batch.rows)
     losses, counts = {}, masked_counts(batch)
@@ -244,14 +250,14 @@ def _softmax(
 ) -> tuple[Tensor, dict[str, float]]:
     """Return a process's part of the softmax loss of a batch, and how many rows are solved."""
     begin, end, _ = batch.part.indices(len(batch.rows))
-    before, until = torch.searchsorted(targets.match, torch.tensor([begin, end])).tolist()
-    match = targets.match[before:until]
-    column, inside = torch.from_numpy(batch.column)[match], match - begin
+    before, until = np.searchsorted(targets.match, (begin, end)).tolist()
+    own, device = targets.match[before:until], query.device
+    match, column = on_device(own, device), on_device(batch.column[own], device)
     cosines = query.index_select(0, match) @ title.T  # (M, C)
-    allowed = torch.from_numpy(batch.allowed)[inside]
+    allowed = on_device(batch.allowed[own - begin], device)
     log_weight = None
     if batch.log_weight is not None:
-        log_weight = torch.from_numpy(batch.log_weight)[inside]
+        log_weight = on_device(batch.log_weight[own - begin], device)
     loss = softmax_loss(
         cosines,
         column,
@@ -259,7 +265,7 @@ def _softmax(
         task.loss.gamma,
         targets.weight[match],
         log_weight=log_weight,
-        total=targets.weight[targets.match].sum(),
+        total=targets.weight[on_device(targets.match, device)].sum(),
     )
     return task.loss.softmax * loss, solved_counts(cosines, column, allowed, before)
 
@@ -281,7 +287,8 @@ def _row_losses(
 
 def _thinned(query: Tensor, title: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """Return unit rows without a share of the dimensions, the same of all vectors of a batch."""
-    kept = (torch.rand(query.shape[1]) >= share).to(query.dtype)
+    # Drawn by the processor, whatever the device is.
+    kept = (torch.rand(query.shape[1]) >= share).to(query)
     return nn.functional.normalize(query * kept, dim=1), nn.functional.normalize(
         title * kept, dim=1
     )
