@@ -16,7 +16,7 @@ from conftest import TOWER, Dssm, write_pairs
 from safetensors.numpy import load_file
 
 from dssmcli.data.part import Part
-from dssmcli.run import CHECKPOINT
+from dssmcli.workplace import CHECKPOINT
 
 # Each command line in turn, as several processes, which meet as torchrun says for the first one,
 # and for others through a file of their own; `die` kills the second process before its third
