@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -25,6 +26,9 @@ CLICK_WEIGHTS = ("log", "linear", "none")
 OPTIMIZERS = ("adam", "sgd")
 DECAYS = ("cosine", "linear", "none")
 SIDES = ("query", "title")
+PRECISIONS = ("auto", "float32", "bf16")
+DEVICE_SETTINGS = ("threads", "device", "precision")
+"""What a training may be resumed with otherwise: by these it differs only in its rounding."""
 
 T = TypeVar("T")
 
@@ -273,13 +277,21 @@ class DecayConfig(OptimConfig):
 
 @dataclass(frozen=True)
 class TrainConfig(OptimConfig):
-    """How a text model is trained, see `sized` for epochs and batches that are 0."""
+    """How a text model is trained, see `sized` for epochs and batches that are 0.
+
+    With a `precision` of bf16 the towers' products are taken in 16 bits; `auto` is that on a GPU.
+    """
 
     unit_dropout: float = 0.1
     vector_dropout: float = 0.2
+    device: str = "cpu"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not re.fullmatch(r"cpu|auto|cuda(:\d{1,3})?", self.device, re.ASCII):
+            raise ConfigError(f"device is {self.device!r}, expected cpu, cuda, cuda:1 or auto.")
+        one_of("precision", self.precision, PRECISIONS)
         between("unit_dropout", self.unit_dropout, 0, 0.95)
         between("vector_dropout", self.vector_dropout, 0, 0.95)
 

@@ -5,6 +5,7 @@ DssmError
 ├── RunError       a run (model directory) is missing, damaged, newer or hostile  exit 3
 ├── ConfigError    a setting has a value that cannot be used                      exit 2
 ├── DivergedError  the loss of a training is no longer a number                   exit 1
+├── PeerError      the processes that train together are not all there, or differ exit 1
 ├── OutputError    a result cannot be written                                     exit 1
 └── MissingExtra   a package is not installed that only some users need           exit 1
 """
@@ -47,6 +48,10 @@ class ConfigError(DssmError):
 
 class DivergedError(DssmError):
     """The loss of a training is no longer finite."""
+
+
+class PeerError(DssmError):
+    """The processes that train one model together are not all there, or not alike."""
 
 
 class OutputError(DssmError):

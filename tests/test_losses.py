@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import socket
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import multiprocessing
 
-from dssmcli.models.losses import LogisticLoss, cosent_loss, gathered, softmax_loss
+from dssmcli.models.losses import LogisticLoss, cosent_loss, softmax_loss
 
 
 def ones(count: int) -> torch.Tensor:
@@ -162,43 +159,6 @@ def test_logistic_loss_learns_where_a_match_begins() -> None:
         loss(cosines, labels, torch.ones(400)).backward()
         optimizer.step()
     assert float((-loss.shift / loss.scale).detach()) == pytest.approx(0.6, abs=0.02)
-
-
-def batch_gradient(vectors: torch.Tensor, rows: slice) -> torch.Tensor:
-    """Return the gradient of the rows' loss against the candidates of the whole batch."""
-    weights = torch.linspace(0.5, 1.5, 6, dtype=torch.float64).diag().requires_grad_()
-    encoded = F.normalize(vectors[rows] @ weights, dim=1)
-    candidates = gathered(encoded)
-    clicked = torch.arange(len(vectors))[rows]
-    allowed = everything(len(encoded), len(candidates))
-    softmax_loss(encoded @ candidates.T, clicked, allowed, 10.0, ones(len(encoded))).backward()
-    assert weights.grad is not None
-    return weights.grad
-
-
-def process(rank: int, port: int, vectors: torch.Tensor, found: Any) -> None:
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
-    )
-    gradient = batch_gradient(vectors, slice(4 * rank, 4 * rank + 4))
-    torch.distributed.all_reduce(gradient)
-    if rank == 0:
-        found.put((gradient / 2).tolist())
-    torch.distributed.destroy_process_group()
-
-
-@pytest.mark.filterwarnings("default")
-def test_a_batch_of_two_processes_gathered_equals_one_of_twice_the_size() -> None:
-    torch.manual_seed(4)
-    vectors = torch.randn(8, 6, dtype=torch.float64)
-    alone = batch_gradient(vectors, slice(0, 8))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
-    found = context.SimpleQueue()
-    multiprocessing.spawn(process, (port, vectors, found), nprocs=2)
-    torch.testing.assert_close(torch.tensor(found.get(), dtype=torch.float64), alone)
 
 
 def test_a_loss_does_not_depend_on_the_order_of_candidates() -> None:

@@ -1,4 +1,4 @@
-"""Fits a run to pairs or tables: trains or searches, and puts the run in its place."""
+"""Fits a recommender's run to tables or logs, by steps that runs of texts go through, too."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from dssmcli.commands.together import refuse_several
+
 if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import Evaluated, TrainingDisplay
-    from dssmcli.presets import Settings
     from dssmcli.training.loop import Step
     from dssmcli.training.state import TrainState
-    from dssmcli.training.task import PairsInput, TextTask
-    from dssmcli.training.text import TextState
     from dssmcli.workplace import Workplace
 
 Task = TypeVar("Task")
@@ -33,7 +32,7 @@ def calm_idle_threads() -> None:
 
 
 @contextmanager
-def _memory_errors() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
     """Raise a MemoryError where torch says that memory is short, for which it has none."""
     try:
         yield
@@ -89,38 +88,11 @@ def _refuse_unfinished(place: Workplace, overwrite: bool) -> None:
         place.checkpoint.unlink()
 
 
-def read_task(
-    given: PairsInput, settings: Settings, skipped: BadRows, display: TrainingDisplay
-) -> TextTask:
-    """Read the pairs and all that is learned from them, telling what was found."""
-    from dssmcli.training.task import build_task
-
-    task = build_task(given, settings, skipped, display.say)
-    _tell_skipped(skipped, display)
-    return task
-
-
-def _tell_skipped(skipped: BadRows, display: TrainingDisplay) -> None:
+def tell_skipped(skipped: BadRows, display: TrainingDisplay) -> None:
+    """Keep the rows that were skipped, if asked for, and say how many they were."""
     skipped.write_rejects()
     if skipped.summary:
         display.say(skipped.summary)
-
-
-@_memory_errors()
-def train_run(task: TextTask, place: Workplace, output: Path, display: TrainingDisplay) -> None:
-    """Train to the end, saving at each evaluation, then put the run in its place."""
-    from dssmcli.training.diagnosis import Advice
-    from dssmcli.training.finish import checkpoint, resumed_state
-    from dssmcli.training.text import new_state, steps_in_all, train_text
-
-    state = _begun(task, place, display, new_state, resumed_state)
-    advice = Advice(state.history)
-    display.start(state.step, steps_in_all(task))
-    for _ in shown(train_text(task, state), display):
-        for hint in advice.new(state.history):
-            display.say(hint)
-        place.save(checkpoint(task, state))
-    _write_run(task, state, place, output, display)
 
 
 def shown(events: Iterable[Step | Evaluated], display: TrainingDisplay) -> Iterator[Evaluated]:
@@ -135,7 +107,7 @@ def shown(events: Iterable[Step | Evaluated], display: TrainingDisplay) -> Itera
             yield event
 
 
-def _ended(history: Sequence[Mapping[str, Any]], patience: int) -> str:
+def ended(history: Sequence[Mapping[str, Any]], patience: int) -> str:
     """Say why a training ended, and what is kept of it."""
     best = max((i for i, line in enumerate(history) if line["best"]), default=0)
     stopped = (
@@ -174,25 +146,27 @@ def fit_rec(
 
     build: returns the task, telling what was found.
     """
+    refuse_several("dssm train-rec")
     with workplace_for(*way, display) as place:
         if place is not None:
             task = build(display.say)
-            _tell_skipped(skipped, display)
+            tell_skipped(skipped, display)
             _train_rec_run(recipe(), task, place, way.output, display)
 
 
-@_memory_errors()
+@memory_errors()
 def _train_rec_run(
     recipe: Recipe, task: Any, place: Workplace, output: Path, display: TrainingDisplay
 ) -> None:
     """Train a recommender's model to the end, saving at each evaluation, then write the run."""
     from dssmcli.workplace import discard, publish
 
-    state = _begun(task, place, display, recipe.new, recipe.resumed)
+    where = str(place.checkpoint)
+    state = begun(task, place.load(), where, display, recipe.new, recipe.resumed)
     display.start(state.step, recipe.steps(task))
     for _ in shown(recipe.train(task, state), display):
         place.save(recipe.checkpoint(task, state))
-    display.say(_ended(state.history, task.config.patience))
+    display.say(ended(state.history, task.config.patience))
     publish(place, recipe.contents(task, state, display.say))
     discard(place)
     display.say(f"Wrote {output}.")
@@ -240,66 +214,17 @@ def ranking_recipe() -> Recipe:
     )
 
 
-def _write_run(
-    task: TextTask, state: TextState, place: Workplace, output: Path, display: TrainingDisplay
-) -> None:
-    from dssmcli.training.diagnosis import untrained_kept
-    from dssmcli.training.finish import run_contents
-    from dssmcli.workplace import discard, publish
-
-    publish(place, run_contents(task, state))
-    discard(place)
-    warning = untrained_kept(state.history)
-    if warning:
-        display.say(warning)
-    display.say(_ended(state.history, task.config.patience))
-    masked = state.history[-1].get("masked", 0.0)
-    display.say(f"Candidates masked as known matches: {masked:.1%}.")
-    display.say(f"Wrote {output}.")
-
-
-def _begun(
+def begun(
     task: Task,
-    place: Workplace,
+    saved: bytes | None,
+    where: str,
     display: TrainingDisplay,
     new: Callable[[Task], State],
     resumed: Callable[[Task, bytes, str], State],
 ) -> State:
     """Return the state that a training begins with, or that its checkpoint holds."""
-    saved = place.load()
     if saved is None:
         return new(task)
-    state = resumed(task, saved, str(place.checkpoint))
+    state = resumed(task, saved, where)
     display.say(f"Going on after step {state.step}.")
     return state
-
-
-@_memory_errors()
-def tune_run(
-    task: TextTask,
-    place: Workplace,
-    output: Path,
-    display: TrainingDisplay,
-    fixed: frozenset[str],
-    deadline: float,
-) -> None:
-    """Search for settings until a moment of the monotonic clock; write the best run, the trials.
-
-    fixed: names of the settings that stay as they are.
-    """
-    from dssmcli.atomic import write_atomically
-    from dssmcli.training.trials import progress, table
-    from dssmcli.training.tune import Search
-
-    search = Search(task, fixed, place.path, deadline)
-    display.say("Trials of settings; the first is the one that `dssm train` would run:")
-    for trial in search.trials_advanced():
-        display.say(progress(trial, search.best))
-    best = search.best
-    _write_run(best.task, search.state_of(best), place, output, display)
-    rows = table(search.trials, best)
-    for line in rows.aligned():
-        display.say(line)
-    beside = output.with_name(f"{output.absolute().name}.trials.tsv")
-    write_atomically(beside, rows.to_tsv().encode())
-    display.say(f"Wrote {beside}.")

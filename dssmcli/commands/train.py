@@ -8,16 +8,10 @@ from typing import Any
 
 import click
 
-from dssmcli.commands.fit import (
-    calm_idle_threads,
-    read_task,
-    train_run,
-    tune_run,
-    workplace_for,
-)
+from dssmcli.commands.fit import Way, calm_idle_threads
+from dssmcli.commands.fit_pairs import fit_pairs, tune_pairs
 from dssmcli.commands.options import (
     CONTEXT,
-    available_threads,
     bad_rows_options,
     checked_rejects,
     checked_way,
@@ -29,12 +23,21 @@ from dssmcli.commands.options import (
     together,
     widths,
 )
+from dssmcli.commands.together import (
+    Launch,
+    agreed,
+    check_files,
+    launch,
+    processes_of,
+    several_refused,
+)
 from dssmcli.config import (
     CLICK_WEIGHTS,
     CNN_FORMS,
     CNN_POOLINGS,
     LEXICAL_DIMS,
     POOLINGS,
+    PRECISIONS,
     TOKENIZERS,
     TOWERS,
     LossConfig,
@@ -146,11 +149,24 @@ _train_options = together(
     optim_options(
         _setting,
         epochs="[default: 4, up to 20 for few rows]",
-        batch_size="[default: 512, down to 32 for few rows]",
+        batch_size="Of each process, under torchrun.  [default: 512 in all, down to 32 for few "
+        "rows]",
         eval_steps="[default: once an epoch]",
     ),
     _setting("--unit-dropout", float, "Share of units left out at each step."),
     _setting("--vector-dropout", float, "Share of a vector's dimensions left out at each step."),
+    _setting(
+        "--device",
+        str,
+        "Where the towers are trained: cpu, cuda (a GPU), cuda:1, or auto: a GPU if there is one.",
+        metavar="DEVICE",
+    ),
+    _setting(
+        "--precision",
+        click.Choice(PRECISIONS),
+        "Of the towers' products; losses and weights have 32 bits.  [default: float32, on a GPU "
+        "bf16]",
+    ),
 )
 
 
@@ -223,37 +239,44 @@ def command(
     PAIRS are lines of query, title and (if any) a value, separated by tabs: clicks, a label 0/1 or
     a grade. Two columns: every row is a click. The best weights on validation rows are kept.
     """
-    began = time.monotonic()
-    checked_rejects(bad_rows, rejects, *files)
-    checked_way(overwrite, resume)
-    if tune is not None and resume:
-        raise click.UsageError("--tune cannot be resumed: give --tune or --resume.")
-    settings = _settings(chosen, preset)
+    began, launched = time.monotonic(), launch()
+    way = Way(output, overwrite, resume)
     calm_idle_threads()
-    from dataclasses import replace
+    with processes_of(launched, chosen["device"]) as met:
+        with agreed(met):
+            checked_rejects(bad_rows, rejects, *files)
+            checked_way(overwrite, resume)
+            _check_tune(tune, resume, launched)
+            settings = _settings(chosen, preset, launched)
+            if met is not None:
+                check_files((*files, *valid))
+            from dssmcli.data.tsv import BadRows
+            from dssmcli.display import TrainingDisplay
+            from dssmcli.training.task import PairsInput
 
-    from dssmcli.data.tsv import BadRows
-    from dssmcli.display import TrainingDisplay
-    from dssmcli.training.task import PairsInput
-
-    given = PairsInput(
-        files, valid, columns, kind, match_grade, vocab, min_count, dictionary, pieces
-    )
-    skipped = BadRows(bad_rows == "skip", rejects)
-    with (
-        TrainingDisplay(quiet) as display,
-        workplace_for(output, overwrite, resume, display) as place,
-    ):
-        if place is not None:
-            task = read_task(replace(given, scratch=place.path), settings, skipped, display)
+            given = PairsInput(
+                files, valid, columns, kind, match_grade, vocab, min_count, dictionary, pieces
+            )
+            skipped = BadRows(bad_rows == "skip", rejects if launched.rank == 0 else None)
+        with TrainingDisplay(quiet or launched.rank > 0) as display:
             if tune is None:
-                train_run(task, place, output, display)
+                fit_pairs(given, settings, way, skipped, display, met, launched.local)
             else:
                 fixed = frozenset(name for name, value in chosen.items() if value is not None)
-                tune_run(task, place, output, display, fixed, began + 60 * tune)
+                tune_pairs(given, settings, way, skipped, display, fixed, began + 60 * tune)
 
 
-def _settings(chosen: dict[str, Any], preset: str) -> Settings:
+def _check_tune(tune: float | None, resume: bool, launched: Launch) -> None:
+    if tune is not None and launched.world > 1:
+        raise several_refused("--tune")
+    if tune is not None and resume:
+        raise click.UsageError("--tune cannot be resumed: give --tune or --resume.")
+
+
+def _settings(chosen: dict[str, Any], preset: str, launched: Launch) -> Settings:
     given = {name: value for name, value in chosen.items() if value is not None}
-    given.setdefault("threads", available_threads())
+    given.setdefault("threads", launched.threads)
+    if "batch_size" in given:
+        # What is said is said to each process; the settings are those of the whole.
+        given["batch_size"] *= launched.world
     return settings_of(given, given.pop("arch"), preset)

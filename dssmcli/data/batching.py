@@ -11,6 +11,7 @@ from dssmcli.config import LossConfig
 from dssmcli.data.clicks import unclicked_of
 from dssmcli.data.known import TitlesOfQueries, rows_by_query
 from dssmcli.data.pairs import Pairs
+from dssmcli.data.part import WHOLE, Part
 from dssmcli.text.ragged import distinct
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -27,9 +28,10 @@ class Batch(NamedTuple):
     rows: (R,) int64, numbers of rows of the pairs.
     candidates: (C,) int64, numbers of texts.
     column: (R,) int64, the candidate that is the row's own title.
-    allowed: (R, C) bool, which candidates are negatives of which row (its own title aside).
-    masked: (R,) int64, other candidates that are known matches of the query, or its own text.
-    log_weight: (R, C) float32, log of what each candidate weighs; None where all weigh the same.
+    allowed: (P, C) bool, which candidates are negatives of which row (its own title aside).
+    masked: (P,) int64, other candidates that are known matches of the query, or its own text.
+    log_weight: (P, C) float32, log of what each candidate weighs; None where all weigh the same.
+    part: the rows that those three are of: all of them, unless several processes share a batch.
     """
 
     rows: Ints
@@ -38,6 +40,7 @@ class Batch(NamedTuple):
     allowed: Bools
     masked: Ints
     log_weight: Floats32 | None = None
+    part: slice = slice(None)
 
 
 class KnownPositives:
@@ -68,10 +71,21 @@ class Batches:
     Rows of one query stand together, so that a title shown and not clicked is a negative of the
     query it was shown for. Where `query_cap` is set, an epoch has only so many matches of a query,
     and as many other rows of it, drawn afresh: all alike, as their clicks weigh them already.
+
+    size: rows of a batch, whole. part: whose rows of it are compared with the candidates.
     """
 
-    def __init__(self, pairs: Pairs, positive: Bools, loss: LossConfig, size: int, seed: int):
+    def __init__(
+        self,
+        pairs: Pairs,
+        positive: Bools,
+        loss: LossConfig,
+        size: int,
+        seed: int,
+        part: Part = WHOLE,
+    ) -> None:
         self._pairs, self._loss, self._size, self._seed = pairs, loss, size, seed
+        self._part = part
         self._known = KnownPositives(pairs, positive)
         self._unclicked = unclicked_of(pairs, positive, loss)
         self._titles = Titles(pairs.title, loss.negative_power)
@@ -119,22 +133,25 @@ class Batches:
         """All titles of the batch, and the drawn ones, are candidates of every row."""
         titles = np.concatenate((self._pairs.title[rows], drawn))
         candidates, inverse = np.unique(titles, return_inverse=True)
-        return self._batch(rows, candidates, inverse, np.ones((len(rows), len(candidates)), bool))
+        count = len(rows[self._part.rows(len(rows))])
+        return self._batch(rows, candidates, inverse, np.ones((count, len(candidates)), bool))
 
     def _own(self, rows: Ints, drawn: Ints) -> Batch:
         """Each row has the candidates (R, J) drawn for it, as in the papers."""
         titles = np.concatenate((self._pairs.title[rows], drawn.ravel()))
         candidates, inverse = np.unique(titles, return_inverse=True)
-        own = np.zeros((len(rows), len(candidates)), np.bool_)
-        own[np.repeat(np.arange(len(rows)), drawn.shape[1]), inverse[len(rows) :]] = True
+        columns = inverse[len(rows) :].reshape(drawn.shape)[self._part.rows(len(rows))]
+        own = np.zeros((len(columns), len(candidates)), np.bool_)
+        own[np.arange(len(columns))[:, None], columns] = True
         return self._batch(rows, candidates, inverse, own)
 
     def _batch(self, rows: Ints, candidates: Ints, inverse: Ints, offered: Bools) -> Batch:
-        """Take the known matches out of what is offered (R, C)."""
-        column, queries = inverse[: len(rows)], self._pairs.query[rows]
+        """Take the known matches out of what is offered (P, C)."""
+        column, part = inverse[: len(rows)], self._part.rows(len(rows))
+        queries = self._pairs.query[rows[part]]
         hidden = offered & self._known.mask(queries, candidates)
-        masked = hidden.sum(axis=1) - hidden[np.arange(len(rows)), column]
-        batch = Batch(rows, candidates, column, offered & ~hidden, masked)
+        masked = hidden.sum(axis=1) - hidden[np.arange(len(queries)), column[part]]
+        batch = Batch(rows, candidates, column, offered & ~hidden, masked, None, part)
         if self._unclicked is None:
             return batch
         weights = self._unclicked.log_weights(queries, candidates)

@@ -24,6 +24,11 @@ class Dssm(nn.Module):
         self.towers = nn.ModuleDict({name: build_tower(config.tower, rows) for name in names})
         self.lexical = Lexical(config.lexical, rows) if config.lexical else None
 
+    @property
+    def device(self) -> torch.device:
+        """Return where the weights are."""
+        return next(self.parameters()).device
+
     def encode(self, block: TorchBlock, side: str) -> Tensor:
         """Return unit rows (B, D) of the texts of one side; zeros for a text without units."""
         semantic = self.semantic(block, side)
@@ -32,7 +37,7 @@ class Dssm(nn.Module):
     def semantic(self, block: TorchBlock, side: str) -> Tensor:
         """Return unit rows (B, D) from a tower alone."""
         tower = self.towers[side if side in self.towers else "tower"]
-        return unit_rows(tower(block), block.lengths)
+        return unit_rows(tower(block).float(), block.lengths)
 
     @torch.no_grad()
     def weigh_features(self, factors: Tensor) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dssmcli.text.blocks import Block
 from dssmcli.text.vocab import PAD
+
+Device = torch.device | str
 
 
 class TorchBlock(NamedTuple):
@@ -35,9 +38,14 @@ class Texts(NamedTuple):
     lengths: Tensor
 
 
-def to_torch(block: Block, device: torch.device | str = "cpu") -> TorchBlock:
+def on_device(array: npt.NDArray[Any], device: Device) -> Tensor:
+    """Return an array as a tensor on a device; on the processor, the array's own memory."""
+    return torch.from_numpy(array).to(device)
+
+
+def to_torch(block: Block, device: Device = "cpu") -> TorchBlock:
     """Return a text block as tensors on a device."""
-    return TorchBlock(*(torch.from_numpy(array).to(device) for array in block))
+    return TorchBlock(*(on_device(array, device) for array in block))
 
 
 class FeatureRows(nn.Module):
@@ -92,7 +100,7 @@ def bags(units: Tensor, texts: Texts) -> Tensor:
     place = torch.arange(texts.units.shape[1], device=texts.units.device)
     members = texts.units[place < texts.lengths[:, None]]
     starts = texts.lengths.cumsum(0) - texts.lengths
-    sums: Tensor = _Sums.apply(units, members, starts, None)  # type: ignore[no-untyped-call]
+    sums: Tensor = _Sums.apply(units.float(), members, starts, None)  # type: ignore[no-untyped-call]
     return sums
 
 
@@ -114,7 +122,7 @@ class _Sums(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         """Return the gradient (N, E); that of the silent row is zero."""
         members, starts = ctx.saved_tensors
-        sizes = torch.diff(starts, append=starts.new_tensor([len(members)]))
+        sizes = torch.diff(starts, append=starts.new_full((1,), len(members)))
         bag = torch.repeat_interleave(torch.arange(len(starts), device=starts.device), sizes)
         uses = torch.bincount(members, minlength=ctx.rows)
         found = F.embedding_bag(
@@ -222,7 +230,8 @@ def window_max(offsets: Tensor, units: Tensor, lengths: Tensor) -> Tensor:
     offsets: (K, U, F), the projections of the block's units for each offset of the window.
     units: (B, T) and lengths: (B,) as in a block.
     """
-    best: Tensor = _WindowMax.apply(offsets, units, lengths)  # type: ignore[no-untyped-call]
+    # Sums, and above all those of gradients, in 32 bits, whatever the products were taken in.
+    best: Tensor = _WindowMax.apply(offsets.float(), units, lengths)  # type: ignore[no-untyped-call]
     return best
 
 
@@ -236,7 +245,7 @@ def window_mean(offsets: Tensor, units: Tensor, lengths: Tensor) -> Tensor:
     inside = torch.arange(longest, device=units.device) < lengths[:, None]  # (B, T)
     windows = F.pad(units, (side, side)).unfold(1, window, 1)[:, :longest][inside]  # (N, K)
     members = windows + count * torch.arange(window, device=units.device)
-    rows, starts = offsets.reshape(window * count, filters), lengths.cumsum(0) - lengths
+    rows, starts = offsets.float().reshape(window * count, filters), lengths.cumsum(0) - lengths
     sums: Tensor = _Sums.apply(rows, members.flatten(), window * starts, None)  # type: ignore[no-untyped-call]
     return sums / lengths.clamp(min=1).to(sums.dtype)[:, None]
 

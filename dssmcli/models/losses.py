@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.distributed
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ def softmax_loss(
     weight: Tensor,
     log_q: Tensor | None = None,
     log_weight: Tensor | None = None,
+    total: Tensor | None = None,
 ) -> Tensor:
     """Return -log P(clicked | query) with P = softmax(gamma cos) (Huang et al. 2013, eq. 4 and 5).
 
@@ -25,7 +25,8 @@ def softmax_loss(
     that a candidate was drawn; subtracted after gamma, it makes the sampled softmax learn
     log p(title | query); without it the loss learns the pointwise mutual information, which
     suits relevance (Yi et al., RecSys 2019). log_weight: (B, C), added to the logits of negatives:
-    one of weight w counts as w negatives would.
+    one of weight w counts as w negatives would. total: what all weigh together, where these rows
+    are a part: the losses of the parts then add up to that of the whole.
     """
     logits = gamma * cosines
     if log_weight is not None:
@@ -35,7 +36,8 @@ def softmax_loss(
     logits = logits.masked_fill(~allowed, -torch.inf)
     logits = logits.scatter(1, clicked[:, None], _own_logit(gamma * cosines, clicked, log_q))
     losses = F.cross_entropy(logits, clicked, reduction="none")
-    return (losses * weight).sum() / weight.sum().clamp(min=1e-12)
+    total = weight.sum() if total is None else total
+    return (losses * weight).sum() / total.clamp(min=1e-12)
 
 
 def _own_logit(logits: Tensor, clicked: Tensor, log_q: Tensor | None) -> Tensor:
@@ -85,30 +87,3 @@ def cosent_loss(cosines: Tensor, grades: Tensor, gamma: float) -> Tensor:
     differences = gamma * (cosines[:, None] - cosines[None, :])
     chosen = differences[lower]
     return torch.logsumexp(torch.cat([chosen, chosen.new_zeros(1)]), dim=0)
-
-
-def gathered(vectors: Tensor) -> Tensor:
-    """Return the vectors of all processes, (world * B, D), own gradient included; rank order.
-
-    With averaged gradients, a loss over gathered candidates equals that of one process with the
-    whole batch. Without torch.distributed the vectors are returned as they are.
-    """
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return vectors
-    return torch.cat(_AllGather.apply(vectors))  # type: ignore[no-untyped-call]
-
-
-class _AllGather(torch.autograd.Function):
-    """all_gather whose backward adds up what every process's loss says of this one's vectors."""
-
-    @staticmethod
-    def forward(ctx: object, vectors: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG004
-        parts = [torch.empty_like(vectors) for _ in range(torch.distributed.get_world_size())]
-        torch.distributed.all_gather(parts, vectors.contiguous())
-        return tuple(parts)
-
-    @staticmethod
-    def backward(ctx: object, *gradients: Tensor) -> Tensor:  # noqa: ARG004
-        total = torch.stack(gradients)
-        torch.distributed.all_reduce(total)
-        return total[torch.distributed.get_rank()]

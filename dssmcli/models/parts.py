@@ -32,7 +32,7 @@ def in_parts(
     As many parts as torch has threads. `weights` are all else that the function learns.
     """
     count = min(torch.get_num_threads(), len(texts.lengths) // _FEWEST)
-    if count < 2:
+    if count < 2 or texts.lengths.device.type != "cpu":
         return function(tables, texts)
     return _Parts.apply(function, texts, count, len(tables), *tables, *weights)  # type: ignore[no-any-return, no-untyped-call]
 

@@ -56,7 +56,7 @@ class Encoder:
 
     `config` is the run's config.json, `model` the part of it that says how texts become vectors,
     `lookup` turns a text into ids. Encodes large inputs on `threads` processor threads; one Encoder
-    is for one thread of the caller at a time.
+    is for one thread of the caller at a time. It can be copied, and sent to other processes.
     """
 
     def __init__(
@@ -91,6 +91,12 @@ class Encoder:
         self._features = UnitFeatures(self.lookup)
         self._index = UnitIndex(self.lookup, self._features)
         self._truncated = 0
+        arguments = (model, vocabulary, dict(weights), self.config, threads, processes)
+        self._made_of = (*arguments, digest, words)
+
+    def __reduce__(self) -> tuple[type[Encoder], tuple[Any, ...]]:
+        """Say how to make it anew, where another process wants a copy: with tables of its own."""
+        return Encoder, self._made_of
 
     @property
     def dim(self) -> int:

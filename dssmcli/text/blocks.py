@@ -41,18 +41,20 @@ class Block(NamedTuple):
 
 
 class UnitDropout(NamedTuple):
-    """Leaves out each unit of a text with probability `share`, but never the whole text."""
+    """Leaves out each unit of a text with probability `share`, but never the whole text.
+
+    draws: (F,), a random number from 0 to 1 for each unit of the texts, one after the other.
+    """
 
     share: float
-    random: np.random.Generator
+    draws: npt.NDArray[np.float64]
 
     def thinned(self, flat: Ints, lengths: Ints) -> tuple[Ints, Ints]:
         """Return what remains of texts that stand one after the other, and their lengths."""
-        draws = self.random.random(len(flat))
         text = np.repeat(np.arange(len(lengths)), lengths)
         highest = np.zeros(len(lengths))
-        np.maximum.at(highest, text, draws)
-        kept = (draws >= self.share) | (draws == highest[text])
+        np.maximum.at(highest, text, self.draws)
+        kept = (self.draws >= self.share) | (self.draws == highest[text])
         return flat[kept], np.bincount(text[kept], minlength=len(lengths))
 
 

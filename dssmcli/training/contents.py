@@ -38,7 +38,7 @@ def contents_of(
         "validation": {name: value for name, value in best.items() if name != "best"},
         "made_with": {"torch": torch.__version__, "python": platform.python_version()},
     }
-    stored = {name: tensor.contiguous() for name, tensor in weights.items()}
+    stored = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     return {
         CONFIG: to_json(config).encode(),
         WEIGHTS: safetensors.torch.save(stored),

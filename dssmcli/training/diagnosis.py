@@ -27,12 +27,15 @@ _SHARES = {"masked": "others", "solved": "judged"}
 """What is counted in steps, and what it is a share of."""
 
 
-def solved_counts(cosines: Tensor, clicked: Tensor, allowed: Tensor) -> dict[str, float]:
+def solved_counts(
+    cosines: Tensor, clicked: Tensor, allowed: Tensor, before: int = 0
+) -> dict[str, float]:
     """Count rows that are solved: none of the negatives has a higher cosine than their own title.
 
-    cosines: (M, C); clicked: (M,), each row's own column; allowed: (M, C), its negatives.
+    cosines: (M, C); clicked: (M,), each row's own column; allowed: (M, C), its negatives; before:
+    how many rows of the batch are other processes' and stand before these.
     """
-    few = slice(_ROWS_JUDGED)
+    few = slice(max(0, _ROWS_JUDGED - before))
     with torch.no_grad():
         negatives = cosines[few].masked_fill(~allowed[few], -torch.inf)
         own = cosines[few].gather(1, clicked[few, None])
@@ -43,9 +46,9 @@ def solved_counts(cosines: Tensor, clicked: Tensor, allowed: Tensor) -> dict[str
 
 def masked_counts(batch: Batch) -> dict[str, float]:
     """Count the candidates that rows lose because they are known matches, or their own text."""
-    rows = np.arange(len(batch.rows))
+    rows, column = np.arange(len(batch.allowed)), batch.column[batch.part]
     masked = int(batch.masked.sum())
-    left = np.count_nonzero(batch.allowed) - np.count_nonzero(batch.allowed[rows, batch.column])
+    left = np.count_nonzero(batch.allowed) - np.count_nonzero(batch.allowed[rows, column])
     return {"masked": float(masked), "others": float(masked + left)}
 
 
@@ -84,11 +87,12 @@ def _parts(
     task: TextTask, model: Dssm, texts: npt.NDArray[np.integer[Any]], side: str
 ) -> list[Floats32]:
     """Return the vectors (N, D) of texts and, where they have a lexical part, the semantic one."""
-    block = to_torch(task.index.block(texts))
+    block = to_torch(task.index.block(texts), model.device)
     semantic = model.semantic(block, side)
     if model.lexical is None:
-        return [semantic.numpy()]
-    return [model.lexical.joined(semantic, block, side).numpy(), semantic.numpy()]
+        return [semantic.cpu().numpy()]
+    joined = model.lexical.joined(semantic, block, side)
+    return [joined.cpu().numpy(), semantic.cpu().numpy()]
 
 
 def mean_cosine(vectors: Floats32) -> float | None:

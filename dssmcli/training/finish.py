@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from dssmcli import calibration, metrics
-from dssmcli.config import to_dict
+from dssmcli.config import DEVICE_SETTINGS, to_dict
 from dssmcli.errors import ConfigError
 from dssmcli.run import TEXT, VOCABULARY, WORDS
 from dssmcli.training.checkpoint import check_same, from_bytes, to_pieces
@@ -71,6 +72,20 @@ def _settings(task: TextTask) -> dict[str, Any]:
     }
 
 
+def fingerprint(task: TextTask) -> bytes:
+    """Return what must be the same where several processes train one model."""
+    words = None if task.words is None else task.words.digest
+    return json.dumps([_decisive(task), task.vocabulary.digest, words], sort_keys=True).encode()
+
+
+def _decisive(task: TextTask) -> dict[str, Any]:
+    """Return the settings that a training cannot be resumed without."""
+    settings = _settings(task)
+    for name in DEVICE_SETTINGS:
+        del settings["train"][name]
+    return settings
+
+
 def _threshold(task: TextTask, scores: Scores) -> dict[str, Any] | None:
     """Choose the cosine from which a pair is a match; None where nothing can be told apart."""
     if not scores.can_be_told_apart:
@@ -120,7 +135,7 @@ def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
     """Return the state a checkpoint holds; ConfigError when the task is not the one it was of."""
     groups, saved = from_bytes(content, where)
     with restoring(where):
-        check_same(saved["settings"], _settings(task))
+        check_same(saved["settings"], _decisive(task))
         if saved["vocabulary"] != task.vocabulary.digest:
             raise ConfigError("--resume: the vocabulary is another than before.")
         if task.words is not None and saved["words"] != task.words.digest:

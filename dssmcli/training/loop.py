@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from dssmcli.config import DecayConfig, OptimConfig
 from dssmcli.errors import DivergedError
 
+AddUp = Callable[[Sequence[nn.Parameter]], None]
+
 
 class Step(NamedTuple):
     """What one step did: `number` counts from 1, `parts` has each loss and count by name."""
@@ -82,10 +84,12 @@ def train(
     next_loss: Callable[[], StepLoss],
     start: int,
     steps: int,
+    add_up: AddUp | None = None,
 ) -> Iterator[Step]:
     """Take steps `start` to `steps`, yielding after each; the consumer evaluates, saves and stops.
 
-    `next_loss` is called once a step, in their order.
+    `next_loss` is called once a step, in their order. `add_up` completes the gradients where the
+    loss is a part of what several processes go down on together.
     Each step's random numbers depend on the seed and the step alone, so that a resumed training
     is the same as one never interrupted. Raises DivergedError when the loss is no longer finite.
     """
@@ -102,6 +106,8 @@ def train(
                 f"The loss became {total} at step {number + 1}. Try a lower --learning-rate."
             )
         loss.total.backward()  # type: ignore[no-untyped-call]
+        if add_up is not None:
+            add_up(parameters)
         if config.clip_norm:
             nn.utils.clip_grad_norm_(parameters, config.clip_norm)
         optimizer.step()

@@ -7,14 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
+from dssmcli.config import SIDES
 from dssmcli.data.batching import Batch, Batches
+from dssmcli.data.part import WHOLE, Part
 from dssmcli.data.pipeline import in_threads
 from dssmcli.models.dssm import Dssm
-from dssmcli.models.layers import TorchBlock, to_torch
+from dssmcli.models.layers import TorchBlock, on_device, to_torch
 from dssmcli.text.blocks import UnitDropout
+from dssmcli.text.ragged import spans
+from dssmcli.training.processes import ALONE, Processes
 from dssmcli.training.task import TextTask
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -33,48 +36,64 @@ class Prepared(NamedTuple):
 
 
 class Side(NamedTuple):
-    """Distinct texts, the longest first, and the place among them of each text that is wanted."""
+    """Distinct texts, the longest first, and the place among them of each text that is wanted.
+
+    Where processes share a batch, each has its part of these texts, and the places are among all.
+    """
 
     block: TorchBlock | None
     place: Tensor
 
 
-def prepared(task: TextTask, batches: Batches, start: int, steps: int) -> Iterator[Prepared]:
-    """Yield batches `start` to `steps`, one being prepared ahead in another thread."""
+def prepared(
+    task: TextTask, batches: Batches, start: int, steps: int, part: Part = WHOLE
+) -> Iterator[Prepared]:
+    """Yield batches `start` to `steps`, one being prepared ahead in another thread.
+
+    part: whose texts of each batch are to be encoded here.
+    """
 
     def prepare(number: int) -> Prepared:
-        return _prepared(task, batches.batch(number), number)
+        return _prepared(task, batches.batch(number), number, part)
 
     return in_threads(prepare, range(start, steps), threads=1)
 
 
-def encoded(model: Dssm, given: Prepared) -> tuple[Tensor, Tensor]:
+def encoded(model: Dssm, given: Prepared, processes: Processes = ALONE) -> tuple[Tensor, Tensor]:
     """Return the vectors of the queries, (R, D), and of the candidates, (C, D)."""
-    assert given.query.block is not None
-    query = model.encode(given.query.block, "query")
-    title = query if given.title.block is None else model.encode(given.title.block, "title")
+    sides = zip(SIDES, (given.query.block, given.title.block), strict=True)
+    own = [model.encode(block, side) for side, block in sides if block is not None]
+    query, *others = processes.gathered(own)
+    title = others[0] if others else query
     # Not by brackets, whose gradient is three times as slow.
     return query.index_select(0, given.query.place), title.index_select(0, given.title.place)
 
 
-def _prepared(task: TextTask, batch: Batch, number: int) -> Prepared:
-    config = task.config
-    dropout = None
-    if config.unit_dropout:
-        dropout = UnitDropout(config.unit_dropout, np.random.default_rng([config.seed, 3, number]))
+def _prepared(task: TextTask, batch: Batch, number: int, part: Part) -> Prepared:
+    random = np.random.default_rng([task.config.seed, 3, number])
     queries = task.train.query[batch.rows]
     if task.model.separate_towers:
-        query, title = (_side(task, texts, dropout) for texts in (queries, batch.candidates))
+        query, title = (_side(task, texts, random, part) for texts in (queries, batch.candidates))
         return Prepared(batch, query, title)
-    both = _side(task, np.concatenate((queries, batch.candidates)), dropout)
+    both = _side(task, np.concatenate((queries, batch.candidates)), random, part)
     count = len(queries)
     return Prepared(batch, both._replace(place=both.place[:count]), Side(None, both.place[count:]))
 
 
-def _side(task: TextTask, texts: Ints, dropout: UnitDropout | None) -> Side:
+def _side(task: TextTask, texts: Ints, random: np.random.Generator, part: Part) -> Side:
     distinct, place = np.unique(texts, return_inverse=True)
-    order = np.argsort(-task.index.lengths(distinct), kind="stable")
+    lengths = task.index.lengths(distinct)
+    order = np.argsort(-lengths, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    block = task.index.block(distinct[order], dropout)
-    return Side(to_torch(block), torch.from_numpy(rank[place]))
+    chosen = part.turns(len(order))
+    dropout = None
+    if task.config.unit_dropout:
+        # Drawn for all texts, whoever encodes them.
+        limits = np.concatenate(([0], lengths[order].cumsum()))
+        draws = random.random(limits[-1])
+        units = spans(limits[chosen], lengths[order[chosen]])
+        dropout = UnitDropout(task.config.unit_dropout, draws[units])
+    block = task.index.block(distinct[order[chosen]], dropout)
+    device = task.config.device
+    return Side(to_torch(block, device), on_device(rank[place], device))

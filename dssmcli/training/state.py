@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from dssmcli.config import OptimConfig
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.checkpoint import optimizer_tensors, restore_optimizer
-from dssmcli.training.loop import Step, StepLoss, train
+from dssmcli.training.loop import AddUp, Step, StepLoss, train
 
 E = TypeVar("E")
 
@@ -102,13 +102,14 @@ def steps_and_evaluations(
     steps: int,
     every: int,
     evaluate: Callable[[], E],
+    add_up: AddUp | None = None,
 ) -> Iterator[Step | E]:
     """Train from where the state stands, yielding each step and, every so many, an evaluation.
 
     Ends after so many steps in all, or when `patience` evaluations in a row brought nothing better.
-    The state is whole after an evaluation.
+    The state is whole after an evaluation. `add_up` is as in `train`.
     """
-    for step in train(state.optimizer, config, next_loss, state.step, steps):
+    for step in train(state.optimizer, config, next_loss, state.step, steps, add_up):
         state.take(step)
         yield step
         if step.number % every == 0 or step.number == steps:

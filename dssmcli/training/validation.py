@@ -14,7 +14,7 @@ from dssmcli import metrics, rankings
 from dssmcli.data.batching import KnownPositives
 from dssmcli.data.pairs import Pairs, positive_rows
 from dssmcli.models.dssm import Dssm
-from dssmcli.models.layers import TorchBlock, to_torch
+from dssmcli.models.layers import Device, TorchBlock, to_torch
 from dssmcli.models.lexical import USUAL_SHARE
 from dssmcli.training.task import TextTask
 
@@ -176,12 +176,17 @@ def _cosines(task: TextTask, model: Dssm, queries: Ints, titles: Ints) -> Floats
 
 def encode_texts(task: TextTask, model: Dssm, texts: Ints, side: str) -> Floats32:
     """Return the vectors (N, D) of texts given by number."""
-    return rows_of_texts(task, texts, task.model.dim, lambda block: model.encode(block, side))
+    dim, device = task.model.dim, model.device
+    return rows_of_texts(task, texts, dim, lambda block: model.encode(block, side), device)
 
 
 @torch.no_grad()
 def rows_of_texts(
-    task: TextTask, texts: Ints, width: int, rows_of: Callable[[TorchBlock], Tensor]
+    task: TextTask,
+    texts: Ints,
+    width: int,
+    rows_of: Callable[[TorchBlock], Tensor],
+    device: Device = "cpu",
 ) -> Floats32:
     """Return the rows (N, width) of texts given by number; `rows_of` makes those of a block."""
     distinct, inverse = np.unique(texts, return_inverse=True)
@@ -190,5 +195,5 @@ def rows_of_texts(
     rows = np.empty((len(distinct), width), np.float32)
     for start in range(0, len(order), _ENCODE_AT_ONCE):
         part = order[start : start + _ENCODE_AT_ONCE]
-        rows[part] = rows_of(to_torch(task.index.block(distinct[part]))).numpy()
+        rows[part] = rows_of(to_torch(task.index.block(distinct[part]), device)).cpu().numpy()
     return np.asarray(rows[inverse])
