@@ -15,12 +15,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from knock_disks import disks
 from knock_kills import kills
 from knocking import Knock, table
 
 Section = Callable[[Path, int], Iterator[Knock]]
 
-SECTIONS: Mapping[str, Section] = {"kills": kills}
+SECTIONS: Mapping[str, Section] = {"kills": kills, "disks": disks}
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ BELOW = {
     "calibration": {"metrics"},
     "run": {"errors"},
     "workplace": {"errors", "atomic", "run"},
-    "text": {"errors", "config", "run", "metrics"},
+    "text": {"errors", "atomic", "config", "run", "metrics"},
     "data": {"errors", "atomic", "config", "run", "metrics", "text"},
     "models": {"errors", "config", "rec_config", "youtube_config", "text"},
     "serving": {

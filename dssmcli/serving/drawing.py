@@ -6,6 +6,7 @@ The only file that knows matplotlib, which is imported when a figure is asked fo
 from __future__ import annotations
 
 import io
+import logging
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -82,6 +83,8 @@ class Drawn(NamedTuple):
 def figure(chart: Chart, sheet: Sheet) -> Drawn:
     """Draw a chart; MissingExtra without matplotlib."""
     try:
+        # It tells of a folder for its own settings that it cannot write to, and does without.
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError as error:

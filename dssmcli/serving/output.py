@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -41,7 +42,14 @@ def write_stream(stream: BinaryIO, blocks: Iterable[Block], form: Format) -> int
             rows += len(vectors)
         return rows
     with tempfile.TemporaryFile() as spool:
-        rows = write_in_place(spool, blocks, form)
+        try:
+            rows = write_in_place(spool, blocks, form)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise OutputError(
+                f"{tempfile.gettempdir()}: cannot be written ({error.strerror})."
+            ) from error
         spool.seek(0)
         shutil.copyfileobj(spool, stream, 1 << 20)
     stream.flush()

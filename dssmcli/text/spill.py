@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.atomic import writing
 from dssmcli.text.ragged import taken
 
 Ints = npt.NDArray[np.int64]
@@ -22,12 +24,20 @@ _LARGE = 64 << 20
 
 
 class RaggedFile:
-    """A list of rows of int32 that only grows, in unnamed files that vanish with the process."""
+    """A list of rows of int32 that only grows, in unnamed files that vanish with the process.
+
+    Raises OutputError, naming the folder, when these cannot be written.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._files = [tempfile.TemporaryFile(dir=folder) for _ in range(2)]  # noqa: SIM115
+        self._folder = folder or Path(tempfile.gettempdir())
+        with writing(self._folder):
+            self._files = [
+                tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed with this object)
+                for _ in range(2)
+            ]
         for file in self._files:
-            weakref.finalize(self, file.close)
+            weakref.finalize(self, _close, file)
         self._values, self._limits = np.zeros(0, np.int32), np.zeros(1, np.int64)
         self._maps: list[mmap.mmap] = []
         self._rows, self._end, self._taken = 0, 0, 0
@@ -39,8 +49,9 @@ class RaggedFile:
     def extend(self, values: Ints, lengths: Ints) -> None:
         """Add rows at the end: their values (F,) one after the other, and each one's length."""
         limits = self._end + np.cumsum(lengths, dtype=np.int64)
-        self._files[0].write(values.astype(np.int32).tobytes())
-        self._files[1].write(limits.tobytes())
+        with writing(self._folder):
+            self._files[0].write(values.astype(np.int32).tobytes())
+            self._files[1].write(limits.tobytes())
         self._rows += len(lengths)
         self._end += len(values)
 
@@ -73,8 +84,9 @@ class RaggedFile:
         if len(self._limits) == self._rows + 1 and len(self._values) == self._end:
             return
         self._maps = []
-        for file in self._files:
-            file.flush()
+        with writing(self._folder):
+            for file in self._files:
+                file.flush()
         if self._end:
             self._values = self._mapped(0, np.int32)
         self._limits = self._mapped(1, np.int64)
@@ -82,3 +94,8 @@ class RaggedFile:
     def _mapped(self, which: int, dtype: type[np.integer[Any]]) -> npt.NDArray[Any]:
         self._maps.append(mmap.mmap(self._files[which].fileno(), 0, access=mmap.ACCESS_READ))
         return np.frombuffer(self._maps[-1], dtype)
+
+
+def _close(file: IO[bytes]) -> None:
+    with contextlib.suppress(OSError):  # what is in it is of no use any more
+        file.close()
