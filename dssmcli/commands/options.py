@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class FileName(click.ParamType):
+class FileName(click.types.StringParamType):
     """The name of a file, or of a folder: a shell completes it, the command says if it is there."""
 
     def __init__(self, name: Literal["file", "dir"]) -> None:
