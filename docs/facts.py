@@ -41,6 +41,6 @@ FILES = {
     f"./{search.DEFAULT_NAME}": "The index that is written and searched where none is named.",
     "RUN.partial/": "Beside a run: the state of its training, for `--resume`. Goes when it ends.",
     "RUN.trials.tsv": "Beside a run: what `dssm train --tune` tried.",
-    ".NAME.partial, .NAME.partial.json": "Beside an output of `dssm encode -o`: what it has so far, "
-    "for `--resume`.",
+    ".NAME.partial, .NAME.partial.json": "Beside an output of `dssm encode -o`: what it has so "
+    "far, for `--resume`.",
 }

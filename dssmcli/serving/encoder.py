@@ -55,8 +55,8 @@ class Encoder:
     """A run that is ready to answer.
 
     `config` is the run's config.json, `model` the part of it that says how texts become vectors,
-    `lookup` turns a text into ids. Encodes large inputs on `threads` processor threads; one Encoder
-    is for one thread of the caller at a time.
+    `lookup` turns a text into ids. Encodes large inputs on `threads` processor threads; one of
+    these is for one thread of the caller at a time.
     """
 
     def __init__(
