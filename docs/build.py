@@ -1,40 +1,20 @@
-"""Write docs/commands.md: the help of every command, as a terminal of 96 columns shows it."""
+"""Writes the pages that are made from the code: docs/commands.md, docs/api.md and docs/dssm.1."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import click
+import api_page
+import commands_page
+import man_page
 
-from dssmcli.cli import dssm
-
-WIDTH = {"terminal_width": 96, "max_content_width": 96}
-PAGE = Path(__file__).with_name("commands.md")
-
-
-def page() -> str:
-    """Return the page."""
-    parts = ["# Commands\n\nWritten by `python docs/build.py` from `dssm COMMAND --help`.\n"]
-    for context in contexts(dssm, None):
-        shown = context.command.get_help(context)
-        parts.append(f"## {context.command_path}\n\n```text\n{shown}\n```\n")
-    return "\n".join(parts)
-
-
-def contexts(
-    command: click.Command, parent: click.Context | None, name: str = "dssm"
-) -> Iterator[click.Context]:
-    """Yield a context of a command and then, if it is a group, of all commands below it."""
-    settings = {**command.context_settings, **WIDTH}
-    context = click.Context(command, parent, info_name=name, **settings)
-    yield context
-    if isinstance(command, click.Group):
-        for each in command.list_commands(context):
-            below = command.get_command(context, each)
-            assert below is not None
-            yield from contexts(below, context, each)
-
+DOCS = Path(__file__).parent
+PAGES = {
+    "commands.md": commands_page.page,
+    "api.md": api_page.page,
+    "dssm.1": man_page.page,
+}
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), "utf-8")

@@ -50,7 +50,8 @@ _COMPLETE = "_DSSM_COMPLETE"
 _EPILOG = """\b
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad data (a file or a run), 130 interrupted,
 143 terminated.
-Completion: eval "$(_DSSM_COMPLETE=bash_source dssm)"   (or zsh_source, fish_source)
+Completion: eval "$(_DSSM_COMPLETE=bash_source dssm)"   (or zsh_source)
+  fish:     _DSSM_COMPLETE=fish_source dssm | source
 
 \b
 Example:

@@ -381,6 +381,10 @@ def test_the_python_api_is_the_commands_own(run: Path, dssm: Dssm) -> None:
     )
     with pytest.raises(AttributeError):
         _ = dssmcli.nothing
+    with pytest.raises(TypeError, match="got one str"):
+        model.encode("couch")
+    with pytest.raises(ValueError, match="2 queries and 1 titles, expected N of each"):
+        model.score_pairs(["couch", "tap"], ["sofa bed"])
 
 
 def in_bash(run: Path, line: str) -> subprocess.CompletedProcess[str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import dssmcli
 from dssmcli.cli import COMMANDS
 from dssmcli.rec_config import ARCHS
 
@@ -111,14 +113,30 @@ def test_a_training_on_a_page_is_made_short_whatever_it_trains() -> None:
     )
 
 
-def test_the_page_of_commands_is_the_help() -> None:
-    spec = importlib.util.spec_from_file_location("build", ROOT / "docs" / "build.py")
-    assert spec and spec.loader
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
+@pytest.mark.parametrize("page", ["commands.md", "api.md", "dssm.1"])
+def test_a_page_made_from_the_code_is_current(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    build = importlib.import_module("build")
+    assert page in build.PAGES and len(build.PAGES) == 3
     # Where lines break is up to the version of click.
-    written = (ROOT / "docs" / "commands.md").read_text("utf-8").split()
-    assert written == build.page().split(), "run: python docs/build.py"
+    written = (ROOT / "docs" / page).read_text("utf-8").split()
+    assert written == build.PAGES[page]().split(), "run: python docs/build.py"
+
+
+def test_the_page_of_the_python_api_has_every_public_name() -> None:
+    written = (ROOT / "docs" / "api.md").read_text("utf-8")
+    for name in set(dssmcli.__all__) - {"__version__"}:
+        assert f"\n### dssmcli.{name}\n" in written
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="no groff here")
+def test_the_manual_page_is_without_a_warning_and_says_how_commands_end() -> None:
+    line = ["groff", "-man", "-ww", "-Tutf8", "-P-c", ROOT / "docs" / "dssm.1"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    shown = " ".join(re.sub(".\b", "", done.stdout).split())
+    assert done.stderr == "" and "EXIT STATUS" in shown and "$DSSM_MODEL" in shown
+    for said in ("zcat log.tsv.gz | dssm train --value clicks -o my-run -", "130 Interrupted"):
+        assert said in shown
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh.md"])

@@ -293,6 +293,8 @@ def test_who_else_is_asked_for_changes_no_one_s_ranking(
 def test_the_python_api_says_the_same(recommend: Recommend, made: dict[str, Path]) -> None:
     recommender = dssmcli.load_recommender(made["candidates"])
     [items, none] = recommender.items_for([["i1", "i2", "i3"], []], 4)
+    with pytest.raises(TypeError, match="got one str"):
+        recommender.items_for(["i1 i2"], 4)
     done = recommend("-k", "4", stdin="user\thistory\nu\ti1 i2 i3\nv\t\n")
     found = read_recommended(done.out)
     assert [item for item, _ in items] == found["u"] and [item for item, _ in none] == found["v"]

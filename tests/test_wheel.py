@@ -36,6 +36,7 @@ def test_the_wheel_holds_vocabularies_licence_types_and_the_command(wheel: Path)
     assert "dssmcli/py.typed" in names and any("LICENSE" in name for name in names)
     for name in ("letter-trigrams.txt", "zh-chars.txt", "symbols.txt"):
         assert f"dssmcli/vocab/{name}" in names
+    assert [name for name in names if name.endswith(".data/data/share/man/man1/dssm.1")]
     assert not [name for name in names if name.startswith(("tests", "examples", "benchmarks"))]
 
 

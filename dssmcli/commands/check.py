@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from dssmcli.commands.options import CONTEXT, json_option, pairs_options, quiet_option
+from dssmcli.commands.options import CONTEXT, FILE, FOLDER, json_option, pairs_options, quiet_option
 from dssmcli.config import TOKENIZERS, TextConfig
 from dssmcli.errors import EXIT_BAD_DATA
 
@@ -28,11 +28,12 @@ Example:
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-")
+@click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-", type=FILE)
 @click.option(
     "--valid",
     multiple=True,
     metavar="FILE",
+    type=FILE,
     help="Pairs to measure on: what they share with PAIRS makes figures too good.",
 )
 @pairs_options
@@ -46,7 +47,9 @@ Example:
     type=click.IntRange(1, 10_000),
     help="Units of a text that are read.  [default: the run's, else 128]",
 )
-@click.option("-m", "--model", metavar="DIR", help="Count what this run does not know.")
+@click.option(
+    "-m", "--model", metavar="DIR", type=FOLDER, help="Count what this run does not know."
+)
 @json_option
 @quiet_option
 def command(

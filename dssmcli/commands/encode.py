@@ -11,6 +11,7 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
     model_option,
     parallel,
     quiet_option,
@@ -53,7 +54,7 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.command(
     "encode", short_help="Turn texts into vectors.", context_settings=CONTEXT, epilog=_EPILOG
 )
-@click.argument("files", nargs=-1, metavar="[FILE...|-]")
+@click.argument("files", nargs=-1, metavar="[FILE...|-]", type=FILE)
 @click.option(
     "-o",
     "--output",

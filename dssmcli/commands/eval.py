@@ -10,6 +10,8 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
+    FOLDER,
     bad_rows_options,
     checked_rejects,
     family_of,
@@ -82,7 +84,7 @@ Tasks are compared by name.
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("files", nargs=-1, required=True, metavar="PAIRS|TABLE|LOG...|-")
+@click.argument("files", nargs=-1, required=True, metavar="PAIRS|TABLE|LOG...|-", type=FILE)
 @pairs_options
 @json_option
 @click.option(
@@ -91,6 +93,7 @@ Tasks are compared by name.
     "models",
     multiple=True,
     metavar="DIR",
+    type=FOLDER,
     help="The run to use. Given again: one to compare with the first.  "
     "[default: $DSSM_MODEL, else ./dssm-model]",
 )
@@ -112,6 +115,7 @@ Tasks are compared by name.
     "--history",
     multiple=True,
     metavar="WATCHES",
+    type=FILE,
     help="Of a recommender: what users had watched before.",
 )
 @bad_rows_options

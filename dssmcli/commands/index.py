@@ -11,6 +11,8 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
+    FOLDER,
     available_threads,
     bad_rows_options,
     checked_rejects,
@@ -42,7 +44,7 @@ Example:
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("files", nargs=-1, metavar="[TITLES...|-]")
+@click.argument("files", nargs=-1, metavar="[TITLES...|-]", type=FILE)
 @click.option(
     "-o",
     "--output",
@@ -79,6 +81,7 @@ Example:
 @click.option(
     "--queries",
     metavar="FILE",
+    type=FILE,
     help="Measure that on these queries, one a line, instead of on titles.",
 )
 @click.option(
@@ -91,6 +94,7 @@ Example:
     "-m",
     "--model",
     metavar="DIR",
+    type=FOLDER,
     help="The run to encode with, which the index then carries.  "
     "[default: $DSSM_MODEL, else ./dssm-model]",
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dssmcli.commands.options import CONTEXT, json_option, model_option
+from dssmcli.commands.options import CONTEXT, FILE, json_option
 
 if TYPE_CHECKING:
     from dssmcli.run import Run
@@ -28,7 +28,13 @@ Example:
     epilog=_EPILOG,
 )
 @json_option
-@model_option
+@click.option(
+    "-m",
+    "--model",
+    metavar="DIR",
+    type=FILE,  # an index is one
+    help="The run to use.  [default: $DSSM_MODEL, else ./dssm-model]",
+)
 def command(as_json: bool, model: str | None) -> None:
     """Print a run's settings, its data and its figures on validation rows.
 

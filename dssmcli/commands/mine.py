@@ -10,6 +10,7 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
     available_threads,
     bad_rows_options,
     checked_rejects,
@@ -48,7 +49,7 @@ def _ranks(_context: click.Context, _option: click.Parameter, value: str) -> tup
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-")
+@click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-", type=FILE)
 @click.option(
     "-o",
     "--output",

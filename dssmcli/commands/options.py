@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import click
 
@@ -13,9 +13,33 @@ from dssmcli.config import DECAYS, OPTIMIZERS
 from dssmcli.errors import DataError, shown
 from dssmcli.presets import as_option
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class FileName(click.types.StringParamType):
+    """The name of a file, or of a folder: a shell completes it, the command says if it is there."""
+
+    def __init__(self, name: Literal["file", "dir"]) -> None:
+        self.name = name
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Return what has the shell look for names itself."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type=self.name)]
+
+
+FILE, FOLDER = FileName("file"), FileName("dir")
 
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
@@ -34,6 +58,7 @@ model_option = click.option(
     "-m",
     "--model",
     metavar="DIR",
+    type=FOLDER,
     help="The run to use.  [default: $DSSM_MODEL, else ./dssm-model]",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")

@@ -10,6 +10,7 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
     answer_options,
     checked_rejects,
     processes_for,
@@ -35,7 +36,7 @@ Example:
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("table", metavar="TABLE|-")
+@click.argument("table", metavar="TABLE|-", type=FILE)
 @click.option(
     "-o",
     "--output",

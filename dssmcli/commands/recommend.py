@@ -11,6 +11,8 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
+    FOLDER,
     available_threads,
     bad_rows_options,
     checked_rejects,
@@ -39,9 +41,11 @@ Example:
     context_settings=CONTEXT,
     epilog=_EPILOG,
 )
-@click.argument("histories", metavar="[HISTORIES|-]", default="-")
+@click.argument("histories", metavar="[HISTORIES|-]", default="-", type=FILE)
 @click.option("-k", "count", type=click.IntRange(1), default=10, help="Items for each user.")
-@click.option("--ranker", metavar="DIR", help="Rank the candidates by this run of ranking.")
+@click.option(
+    "--ranker", metavar="DIR", type=FOLDER, help="Rank the candidates by this run of ranking."
+)
 @click.option(
     "--candidates",
     "considered",

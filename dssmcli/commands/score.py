@@ -11,6 +11,7 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
     answer_options,
     checked_rejects,
     checked_text,
@@ -35,7 +36,9 @@ Example:
     "score", short_help="Score pairs of texts.", context_settings=CONTEXT, epilog=_EPILOG
 )
 @click.argument("texts", nargs=-1, metavar="[QUERY TITLE]")
-@click.option("--pairs", metavar="FILE|-", help="Score every row of a TSV file of query and title.")
+@click.option(
+    "--pairs", metavar="FILE|-", type=FILE, help="Score every row of a TSV file of query and title."
+)
 @click.option("--columns", metavar="NAMES", help="With --pairs: what the columns hold.")
 @click.option("--match", is_flag=True, help="Add yes or no: is the score at the run's threshold?")
 @click.option(

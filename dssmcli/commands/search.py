@@ -12,6 +12,7 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
     available_threads,
     checked_text,
     json_option,
@@ -45,6 +46,7 @@ Example:
     "-i",
     "--index",
     metavar="FILE",
+    type=FILE,
     help="The index to search.  [default: $DSSM_INDEX, else ./dssm-index]",
 )
 @click.option("-k", "count", type=click.IntRange(1), default=10, help="Titles for each query.")

@@ -12,6 +12,7 @@ from dssmcli.commands.fit import Way, calm_idle_threads
 from dssmcli.commands.fit_pairs import fit_pairs, tune_pairs
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
     bad_rows_options,
     checked_rejects,
     checked_way,
@@ -81,6 +82,7 @@ _text_options = together(
         "--vocab",
         default="log",
         metavar="log|shipped|FILE",
+        type=FILE,
         help="Features with a row of their own: those of the training rows, the shipped lists "
         "(49,284 letter trigrams, 8,836 Chinese characters), or a file's.",
     ),
@@ -177,13 +179,14 @@ _train_options = together(
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-")
+@click.argument("files", nargs=-1, required=True, metavar="PAIRS...|-", type=FILE)
 @run_options
 @pairs_options
 @click.option(
     "--valid",
     multiple=True,
     metavar="FILE",
+    type=FILE,
     help="Validate on these pairs instead of a share of the queries.",
 )
 @_setting(

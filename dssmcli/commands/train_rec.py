@@ -16,6 +16,7 @@ from dssmcli.commands.fit import (
 )
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
     F,
     available_threads,
     bad_rows_options,
@@ -87,7 +88,7 @@ def _bottom_option(what: str) -> Callable[[F], F]:
 
 
 _table_options = together(
-    click.argument("files", nargs=-1, required=True, metavar="TABLE...|-"),
+    click.argument("files", nargs=-1, required=True, metavar="TABLE...|-", type=FILE),
     click.option(
         "--task",
         "tasks",
@@ -112,6 +113,7 @@ _table_options = together(
         "--valid",
         multiple=True,
         metavar="FILE",
+        type=FILE,
         help="Validate on these rows instead of a share of the others.",
     ),
     _setting(

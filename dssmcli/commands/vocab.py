@@ -11,6 +11,8 @@ import click
 
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
+    FOLDER,
     bad_rows_options,
     checked_rejects,
     json_option,
@@ -40,7 +42,7 @@ Example:
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("files", nargs=-1, metavar="[TEXTS...|-]")
+@click.argument("files", nargs=-1, metavar="[TEXTS...|-]", type=FILE)
 @click.option("--pairs", is_flag=True, help="TEXTS are files of pairs, as `dssm train` reads them.")
 @click.option("--columns", metavar="NAMES", help="With --pairs: what the columns hold.")
 @click.option(
@@ -66,7 +68,9 @@ Example:
     help="Only features that stand in the texts so often at least.",
 )
 @click.option("--words", is_flag=True, help="The list of words instead (jieba, sentencepiece).")
-@click.option("-m", "--model", metavar="DIR", help="Show this run's vocabulary; no TEXTS then.")
+@click.option(
+    "-m", "--model", metavar="DIR", type=FOLDER, help="Show this run's vocabulary; no TEXTS then."
+)
 @click.option(
     "-o",
     "--output",

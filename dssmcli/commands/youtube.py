@@ -16,6 +16,7 @@ from dssmcli.commands.fit import (
 )
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
     available_threads,
     bad_rows_options,
     checked_rejects,
@@ -67,7 +68,7 @@ _FEW = f"where users have under {LONG} watches"
 _WIDTH = "[default: 128, less for over 50,000 items]"
 _setting = setting_of(CandidatesConfig(), CandidatesTrainConfig())
 _log_options = together(
-    click.argument("files", nargs=-1, required=True, metavar="WATCHES...|-"),
+    click.argument("files", nargs=-1, required=True, metavar="WATCHES...|-", type=FILE),
     log_options,
     click.option(
         "--context",
@@ -88,6 +89,7 @@ _log_options = together(
         "--valid",
         multiple=True,
         metavar="FILE",
+        type=FILE,
         help="Validate on these watches, which follow the others, instead.",
     ),
     _setting(

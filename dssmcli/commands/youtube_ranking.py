@@ -15,6 +15,7 @@ from dssmcli.commands.fit import (
 )
 from dssmcli.commands.options import (
     CONTEXT,
+    FILE,
     available_threads,
     bad_rows_options,
     checked_rejects,
@@ -46,7 +47,7 @@ def _heads(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 
 _setting = setting_of(RankingConfig(), RankingTrainConfig())
 _log_options = together(
-    click.argument("files", nargs=-1, required=True, metavar="IMPRESSIONS...|-"),
+    click.argument("files", nargs=-1, required=True, metavar="IMPRESSIONS...|-", type=FILE),
     log_options,
     role_option("clicked", "clicked, click or is_click", "The column of clicks, 0 and 1."),
     role_option("watch-time", "watch_time, or seconds", "The column of watch times."),
@@ -70,6 +71,7 @@ _log_options = together(
         "--valid",
         multiple=True,
         metavar="FILE",
+        type=FILE,
         help="Validate on these impressions, which follow the others, instead.",
     ),
     _setting("--valid-share", float, "Share of the impressions, the last ones, to validate on."),

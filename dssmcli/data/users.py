@@ -39,9 +39,17 @@ class Users(NamedTuple):
 
 
 def users_of(histories: Iterable[Iterable[str]], columns: WatchColumns) -> Users:
-    """Return nameless users, given the ids of the items that each watched, the oldest first."""
-    block = [_User("", [*map(str, items)], [], {}, np.nan) for items in histories]
-    return _joined(block, columns)
+    """Return nameless users, given the ids of the items that each watched, the oldest first.
+
+    Raises TypeError for a history that is one str, which would be read letter by letter.
+    """
+    return _joined([_nameless(items) for items in histories], columns)
+
+
+def _nameless(items: Iterable[str]) -> _User:
+    if isinstance(items, str):
+        raise TypeError(f"a history is a list of ids, got one str: {shown(items)}")
+    return _User("", [*map(str, items)], [], {}, np.nan)
 
 
 class Placed(NamedTuple):

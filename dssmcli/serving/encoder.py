@@ -55,8 +55,8 @@ class Encoder:
     """A run that is ready to answer.
 
     `config` is the run's config.json, `model` the part of it that says how texts become vectors,
-    `lookup` turns a text into ids. Encodes large inputs on `threads` processor threads; one Encoder
-    is for one thread of the caller at a time. It can be copied, and sent to other processes.
+    `lookup` turns a text into ids. Encodes large inputs on `threads` processor threads; one of
+    these is for one thread of the caller at a time. It can be copied, and sent to other processes.
     """
 
     def __init__(
@@ -110,7 +110,8 @@ class Encoder:
 
     @property
     def threshold(self) -> float | None:
-        """Return the cosine from which a pair is a match, chosen on validation rows."""
+        """Return the cosine from which a pair is a match, chosen on validation rows; None for a run
+        that has none."""
         return stored_number(self.config, "threshold", "value")
 
     @property
@@ -121,10 +122,12 @@ class Encoder:
         return None if scale is None or shift is None or scale < 0 else Calibration(scale, shift)
 
     def probability(self, cosines: ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the calibrated probability of a match for cosines of any shape.
+        """Return the calibrated probability of a match, float64, for cosines of any shape.
 
-        Raises RunError when the run has no calibration: what its config.json says cannot be used,
-        or it was trained without pairs of both kinds, or by a version that fitted none.
+        What a match is set against, the run says (`config["calibration"]["against"]`): other rows,
+        or titles drawn at random. Raises RunError when the run has no calibration: what its
+        config.json says cannot be used, or it was trained without pairs of both kinds, or by a
+        version that fitted none.
         """
         if self.calibration is None:
             raise RunError(
@@ -136,8 +139,10 @@ class Encoder:
     def encode(self, texts: Sequence[str], side: str = "query") -> Floats:
         """Return unit rows (N, D) float32, in the order of the texts.
 
-        A text without letters, digits or symbols is a row of zeros. `side` matters only for a
-        model with separate towers. Raises ConfigError for another side than query and title.
+        A text without letters, digits or symbols is a row of zeros. What is longer than the model
+        reads is cut, and counted in `truncated`. `side`, query or title, says which tower encodes
+        and how a text's length counts. Raises ConfigError for another side, TypeError for one str
+        instead of a list, RunError when a vector is not finite.
         """
         if isinstance(texts, str):
             raise TypeError("encode takes a list of texts, got one str")
@@ -149,7 +154,10 @@ class Encoder:
     def encode_blocks(
         self, blocks: Iterable[Sequence[str]], side: str = "query"
     ) -> Iterator[tuple[Sequence[str], Floats]]:
-        """Yield each block of texts with its rows (n, D), in order, as `encode` makes them."""
+        """Yield each block of texts with its rows (n, D) float32, in order, as `encode` makes them.
+
+        Blocks are drawn as they are needed, so that memory does not grow with their number.
+        """
         drawn: deque[Sequence[str]] = deque()
 
         def noted() -> Iterator[Sequence[str]]:
@@ -170,11 +178,19 @@ class Encoder:
         return self.parallel(lambda texts: self._block(texts, side), blocks)
 
     def score(self, query: str, title: str) -> float:
-        """Return the cosine of a query and a title, from -1 to 1; 0 when one says nothing."""
+        """Return the cosine of a query and a title, a float from -1 to 1; 0 when one says nothing.
+
+        Raises RunError when a vector is not finite.
+        """
         return float(self.score_pairs([query], [title])[0])
 
     def score_pairs(self, queries: Sequence[str], titles: Sequence[str]) -> Floats:
-        """Return the cosines (N,) of queries with titles, row by row."""
+        """Return the cosines (N,) float32 of N queries with N titles, row by row.
+
+        Raises ValueError when there are not as many titles as queries; else as `encode`.
+        """
+        if len(queries) != len(titles):
+            raise ValueError(f"{len(queries)} queries and {len(titles)} titles, expected N of each")
         rows = self.encode(queries, "query"), self.encode(titles, "title")
         return _cosines(*rows)
 

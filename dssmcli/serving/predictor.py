@@ -51,7 +51,7 @@ class Predictor:
 
     @property
     def columns(self) -> list[str]:
-        """Return the columns a table needs."""
+        """Return the names of the columns a table needs, those the run was trained on."""
         return self.schema.names
 
     @property
@@ -120,7 +120,8 @@ def _joined(parts: Iterable[Answers]) -> Floats | None:
 
 
 def load_predictor(path: str | Path | None = None) -> Predictor:
-    """Load a multi-task run: the folder named, else $DSSM_MODEL, else ./dssm-model.
+    """Load a multi-task run (`dssm train-rec mmoe` and its like): the folder named, else
+    $DSSM_MODEL, else ./dssm-model.
 
     Raises RunError when it is missing, damaged, newer than this program or no such run.
     """

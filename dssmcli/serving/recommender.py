@@ -69,7 +69,13 @@ class Recommender:
     def items_for(
         self, histories: Iterable[Iterable[str]], count: int = 10
     ) -> list[list[tuple[str, float]]]:
-        """Return for each history, ids the oldest first, the best items with their scores."""
+        """Return for each history, ids the oldest first, the `count` best items with their scores.
+
+        Items of the history are left out, and those that the run does not know are ignored, and
+        counted in `unknown`; a history without a known item gets what is most watched. A score is
+        the candidates' inner product, or with a ranker what that ranks by. Raises TypeError for a
+        history that is one str.
+        """
         found = self.recommend(users_of(histories, self.candidates.columns), count)
         items, scores = self.candidates.catalogue.items, next(iter(found.figures.values()))
         return [
@@ -147,7 +153,8 @@ def _reranked(
 def load_recommender(
     candidates: str | Path | None = None, ranker: str | Path | None = None
 ) -> Recommender:
-    """Load a run of candidates (None: $DSSM_MODEL, else ./dssm-model), and one of ranking if named.
+    """Load a run of candidates (`dssm train-rec youtube-candidates`; None: $DSSM_MODEL, else
+    ./dssm-model), and one of ranking (`youtube-ranking`) if named.
 
     Raises RunError when one is missing, damaged, newer than this program or no such run.
     """

@@ -54,13 +54,19 @@ class Index:
     ) -> list[list[Hit]]:
         """Return for each query the `count` titles with the highest cosines, the best first.
 
-        Of many titles only some lists are looked into, unless `whole`. A query without letters,
-        digits or symbols finds nothing. Raises RunError when the index is damaged.
+        Of many titles only some lists are looked into, unless `whole`. Fewer are returned where
+        there are fewer titles; a query without letters, digits or symbols finds nothing. Raises
+        TypeError for one str instead of a list, RunError when the index is damaged.
         """
         return self.hits(self.nearest(self.encoder.encode(queries, "query"), count, whole))
 
     def nearest(self, queries: Floats, count: int, whole: bool = False) -> Found:
-        """Return the `count` best vectors for queries (n, D): scores, -inf where there is none."""
+        """Return the `count` best titles for vectors of queries, (n, D) float32 unit rows.
+
+        Found.scores (n, K) float32 are cosines, the best first, -inf where there is none;
+        Found.places (n, K) int64 are places in the index, which `hits` reads. Raises RunError when
+        the index is damaged.
+        """
         if self._lists is None or whole:
             found = exact(self._vectors, queries, count)
         else:
@@ -71,7 +77,7 @@ class Index:
         return found
 
     def hits(self, found: Found) -> list[list[Hit]]:
-        """Return the titles of what `nearest` found, (n, K)."""
+        """Return the titles of what `nearest` found, a list for each of its n rows."""
         scores = np.where(np.isfinite(found.scores), found.scores.clip(-1, 1), np.nan)
         return [
             [
@@ -112,6 +118,9 @@ def find_index(index: str | None) -> Path:
 
 def load_index(path: str | Path | None = None, threads: int = 1) -> Index:
     """Load an index: the file named, else $DSSM_INDEX, else ./dssm-index.
+
+    The run it carries comes with it, and encodes large numbers of queries on `threads` processor
+    threads. The file is read as it is needed: to change an index, replace it and load it anew.
 
     Raises RunError when it is missing, damaged, newer than this program or not an index.
     """
