@@ -7,6 +7,7 @@ from dssmcli.errors import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
     EXIT_USAGE,
 )
 from dssmcli.run import DEFAULT_NAME, ENVIRONMENT_VARIABLE
@@ -24,6 +25,7 @@ EXIT_CODES = {
     ): "Bad data: an input that is missing or malformed, or a run or index that is "
     "missing, damaged, or newer than the program. Of `dssm check`: an error among its findings.",
     str(EXIT_INTERRUPTED): "Interrupted (Ctrl-C).",
+    str(EXIT_TERMINATED): "Terminated (SIGTERM).",
 }
 ENVIRONMENT = {
     ENVIRONMENT_VARIABLE: "The run to use where `-m` names none.",

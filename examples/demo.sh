@@ -1,5 +1,5 @@
 #!/bin/sh
-# Trains on the examples, then evaluates, encodes, scores, predicts and recommends: demo.sh FOLDER.
+# Trains on the examples, then evaluates, encodes, scores, searches, predicts and recommends: demo.sh FOLDER.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -20,11 +20,15 @@ for language in en zh; do
     show "dssm eval -m $language heldout-$language.tsv"
     echo "# shared characters alone: auc $(python "$here/overlap.py" "heldout-$language.tsv")"
     show "dssm encode -m $language --side title titles-$language.txt > titles-$language.npy"
+    show "sort -u titles-$language.txt | dssm index - -m $language -o $language.index --overwrite"
 done
 show 'dssm score -m en "cheap settee for two" "Two Seat Sofa, Grey"'
 show 'dssm score -m en "cheap settee for two" "Cordless Lawn Mower"'
 show 'dssm score -m zh "灰色健身垫" "水泥色瑜伽毯 加宽"'
 show 'dssm score -m zh "灰色健身垫" "曜石黑移动电源 大容量"'
+show 'dssm search -i en.index -k 3 "cheap settee for two"'
+show 'dssm search -i zh.index -k 3 "灰色健身垫"'
+show 'dssm report en --data heldout-en.tsv -o report.html'
 show 'dssm tokenize -m zh "type-c 充电宝"'
 cp "$here/multitask/visits.csv" "$here/multitask/heldout.csv" .
 show "dssm train-rec mmoe visits.csv -o shop --overwrite --ignore day --task bought --task minutes:regression"
