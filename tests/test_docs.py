@@ -18,7 +18,9 @@ from dssmcli.cli import COMMANDS
 from dssmcli.rec_config import ARCHS
 
 ROOT = Path(__file__).parent.parent
-TWINS = [("README.md", "README.zh.md"), ("docs/guide.md", "docs/guide.zh.md")]
+TUTORIAL = ("docs/tutorial.md", "docs/tutorial.zh.md")
+TWINS = [("README.md", "README.zh.md"), ("docs/guide.md", "docs/guide.zh.md"), TUTORIAL]
+API = ("docs/api.md", "docs/api.md")
 VECTORS = ("docs/vectors.md", "docs/vectors.zh.md")
 
 
@@ -44,29 +46,34 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_text("".join(table.splitlines(keepends=True)[:401]), "utf-8")
     for path in sorted((ROOT / "examples" / "recommend").glob("*.tsv")):
         (folder / path.name).write_text(path.read_text("utf-8"), "utf-8")
+    shutil.copy(ROOT / "examples" / "tutorial" / "make_log.py", folder)
     return folder
 
 
 def short(line: str) -> str:
     """Return a command line, with its training made a short one; what stands there may go."""
-    line = re.sub(r"dssm (export|index)(?= (?!--append))", r"\g<0> --overwrite", line)
+    grows = r" --(append|update|remove)"
+    line = re.sub(rf"dssm (export|index)(?= )(?!{grows})", r"\g<0> --overwrite", line)
     return re.sub(r"dssm train(-rec \S+)?(?= )", r"\g<0> --epochs 1 --overwrite", line)
 
 
 def lines_to_run(page: str) -> list[str]:
-    """Return the command lines of a page, and its Python programs as command lines."""
-    return [
-        line
-        for language, content in blocks(page)
-        for line in (
-            [shlex.join([sys.executable, "-c", content])]
-            if language == "python"
-            else [short(line) for line in content.splitlines() if "dssm " in line]
-        )
-    ]
+    """Return the command lines of a page, and its Python programs as command lines.
+
+    What blocks of the tutorial say is all run; elsewhere a line may speak of what is not there.
+    """
+    found = []
+    for language, content in blocks(page):
+        if language == "python":
+            found.append(shlex.join([sys.executable, "-c", content]))
+        elif page in TUTORIAL and not language:
+            found.append("set -e\n" + "\n".join(map(short, content.splitlines())))
+        elif language != "text":
+            found += [short(line) for line in content.splitlines() if "dssm " in line]
+    return found
 
 
-@pytest.mark.parametrize("twins", TWINS)
+@pytest.mark.parametrize("twins", [*TWINS, API])
 def test_every_command_and_program_of_a_page_and_its_twin_runs(
     twins: tuple[str, str], desk: Path
 ) -> None:
@@ -83,7 +90,7 @@ def test_every_command_and_program_of_a_page_and_its_twin_runs(
             check=False,
         )
         assert done.returncode == 0, f"{line}\n{done.stderr.decode()}"
-    assert min(len(english), len(chinese)) >= 5
+    assert min(len(english), len(chinese)) >= (5 if twins in TWINS else 3)
 
 
 @pytest.mark.parametrize(("english", "chinese"), [*TWINS, VECTORS])
@@ -110,6 +117,9 @@ def test_the_page_of_commands_has_every_subcommand() -> None:
 def test_a_training_on_a_page_is_made_short_whatever_it_trains() -> None:
     assert short("dssm train x && dssm train-rec mmoe y") == (
         "dssm train --epochs 1 --overwrite x && dssm train-rec mmoe --epochs 1 --overwrite y"
+    )
+    assert short("dssm index x && dssm index --remove y") == (
+        "dssm index --overwrite x && dssm index --remove y"
     )
 
 

@@ -136,3 +136,33 @@ def test_a_model_of_the_visits_stands_between_linear_ones_and_the_ceiling(
     told = table_of((VISITS / "README.md").read_text("utf-8"))
     assert reached == pytest.approx(told[arch], abs=0.025)  # of one seed, not the mean of three
     assert reached[0] > told["linear"][0] and reached[2] > told["linear"][2]
+
+
+def test_the_tutorial_reaches_what_it_says(tmp_path: Path) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    def ran(line: str) -> str:
+        environment = {**os.environ, "PATH": path}
+        shell = {"shell": True, "cwd": tmp_path, "env": environment, "text": True}
+        return subprocess.run(line, check=True, capture_output=True, **shell).stdout
+
+    page = (EXAMPLES.parent / "docs" / "tutorial.md").read_text("utf-8")
+    ran(f"{sys.executable} {EXAMPLES / 'tutorial' / 'make_log.py'}")
+    (tmp_path / "to_pairs.py").write_text(page.split("```python\n")[1].split("```")[0], "utf-8")
+    ran(f"{sys.executable} to_pairs.py")
+    rows = [len((tmp_path / name).read_text("utf-8").splitlines()) - 1 for name in
+            ("clicks.tsv", "later.tsv")]  # fmt: skip
+    assert f"{rows[0]:,} rows to learn from and {rows[1]} to judge on" in page
+    for line in (tmp_path / "log.tsv").read_text("utf-8").splitlines()[:2]:
+        assert line.split(" | ")[0] in page
+    checked = [
+        json.loads(line) for line in ran("dssm check --json clicks.tsv later.tsv").split("\n")[:2]
+    ]
+    floors = [f"{each['baseline']['value']:.3f}".lstrip("0") for each in checked]
+    assert f"AUC {floors[0]}, of `later.tsv` {floors[1]}" in page
+    ran("dssm train -o first clicks.tsv")
+    figures = json.loads(ran("dssm eval -m first --json later.tsv"))
+    for name in ("auc", "ndcg@5", "ece"):
+        said = re.search(rf"^\| `{name}` \| (\.\d+)", page, re.M)
+        assert said and figures[name] == pytest.approx(float(said[1]), abs=0.02)
+    assert figures["auc"] > checked[1]["baseline"]["value"] + 0.1
