@@ -283,6 +283,20 @@ def test_an_index_is_never_overwritten_unasked(index: Path, run: Path, dssm: Dss
     assert index.read_bytes() == before  # one input, the same bytes
 
 
+def test_what_is_no_index_is_never_overwritten(
+    run: Path, tmp_path: Path, dssm: Dssm, index: Path
+) -> None:
+    titles = tmp_path / "titles.tsv"
+    before = titles.read_bytes(), index.read_bytes()
+    over = dssm("index", titles, "-m", run, "-o", titles, "--overwrite")
+    assert over.code == 1 and "is not an index, so it is not overwritten" in over.err
+    found = dssm("search", "couch", "-i", index, "-o", index)
+    assert found.code == 2 and str(index) in found.err
+    rejects = ("--bad-rows", "skip", "--rejects", index)
+    assert dssm("index", "--append", titles, "-o", index, *rejects).code == 2
+    assert (titles.read_bytes(), index.read_bytes()) == before
+
+
 def test_one_process_at_a_time_writes_an_index(index: Path, dssm: Dssm) -> None:
     from dssmcli.atomic import replacing_alone
 

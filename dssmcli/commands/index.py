@@ -131,7 +131,7 @@ def command(
     The index needs nothing else: copy it, and `dssm search` works. Every byte has a hash, which is
     checked when it is used.
     """
-    checked_rejects(bad_rows, rejects, *files)
+    checked_rejects(bad_rows, rejects, *files, str(output))
     grows = append or update or remove is not None
     if not files and (append or update or not grows):
         raise click.UsageError("no TITLES. Name a file, or - for standard input.")
@@ -191,11 +191,7 @@ class _Asked(NamedTuple):
         from dssmcli.data.titles import TitleReader
         from dssmcli.serving.indexing import make, pack
 
-        if self.output.exists() and not overwrite:
-            raise DssmError(
-                f"{self.output} exists. Write to another place with -o, add to it with --append, "
-                "or give --overwrite."
-            )
+        self._check_place(overwrite)
         plan = self._plan(dtype, _RECALL)
         packed = pack(model, **parallel(self.threads))
         reader = TitleReader(self.columns, skipped)
@@ -219,6 +215,22 @@ class _Asked(NamedTuple):
             told,
             **parallel(self.threads),
         )
+
+    def _check_place(self, overwrite: bool) -> None:
+        """Raise DssmError where something stands that is not to be overwritten."""
+        from dssmcli.serving.index_file import is_index
+
+        if not self.output.exists():
+            return
+        if not overwrite:
+            raise DssmError(
+                f"{self.output} exists. Write to another place with -o, add to it with --append, "
+                "or give --overwrite."
+            )
+        if not is_index(self.output):
+            raise DssmError(
+                f"{self.output} is not an index, so it is not overwritten. Write elsewhere with -o."
+            )
 
     def _plan(self, dtype: str, recall: float) -> Plan:
         from dssmcli.serving.index_lists import Plan

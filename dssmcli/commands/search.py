@@ -17,6 +17,7 @@ from dssmcli.commands.options import (
     checked_text,
     json_option,
     quiet_option,
+    refuse_input,
     threads_option,
 )
 
@@ -97,8 +98,9 @@ def command(
         raise click.UsageError("--recall compares: it does not go with --exact or --min-score.")
     from dssmcli.commands.output import talk, writing
     from dssmcli.data.tsv import BadRows
-    from dssmcli.serving.search import load_index
+    from dssmcli.serving.search import find_index, load_index
 
+    refuse_input(output, [str(find_index(index))])
     found = load_index(index)
     skipped = BadRows(bad_rows == "skip")
     if query is None or query == "-":

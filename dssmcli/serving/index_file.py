@@ -170,6 +170,14 @@ class Vectors:
         return np.asarray(self._checked(self._stored[rows]), np.float32)
 
 
+def is_index(path: Path) -> bool:
+    """Tell whether a file looks like an index, whole or not."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as stream:
+        return f'"{SETTINGS}"'.encode() in stream.read(HEADER_LIMIT)
+
+
 def _mapped(path: Path) -> mmap.mmap:
     """Return the content of a plain file, of which nothing is read so far."""
     try:
