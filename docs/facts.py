@@ -15,15 +15,15 @@ from dssmcli.serving import search
 
 EXIT_CODES = {
     str(EXIT_DONE): "Done; also when a pipe is closed by its reader (`| head`).",
-    str(
-        EXIT_FAILED
-    ): "Failed: an output that cannot be written or is there already, a package that "
-    "is missing, a loss that is no longer a number, too little memory.",
+    str(EXIT_FAILED): (
+        "Failed: an output that cannot be written or is there already, a package that is missing, "
+        "a loss that is no longer a number, too little memory."
+    ),
     str(EXIT_USAGE): "Wrong usage: an option, or a setting with a value that cannot be used.",
-    str(
-        EXIT_BAD_DATA
-    ): "Bad data: an input that is missing or malformed, or a run or index that is "
-    "missing, damaged, or newer than the program. Of `dssm check`: an error among its findings.",
+    str(EXIT_BAD_DATA): (
+        "Bad data: an input that is missing or malformed, or a run or index that is missing, "
+        "damaged, or newer than the program. Of `dssm check`: an error among its findings."
+    ),
     str(EXIT_INTERRUPTED): "Interrupted (Ctrl-C).",
     str(EXIT_TERMINATED): "Terminated (SIGTERM).",
 }

@@ -74,16 +74,15 @@ def test_what_a_word_may_become(words: list[str], expected: list[str]) -> None:
 
 
 def test_every_argument_and_option_that_names_a_file_or_folder_completes_its_name() -> None:
-    expected = {"FILE": "file", "DIR": "dir", "WATCHES": "file"}
+    expected = {"FILE": "file", "DIR": "dir", "RUN": "dir", "WATCHES": "file"}
     for path, command in commands(dssm):
         for parameter in command.params:
             context = click.Context(command)
             words = re.findall(r"[A-Z]+", str(parameter.metavar))
-            # Arguments are all files, but for the texts themselves.
-            own = isinstance(parameter, click.Argument) and parameter.metavar not in (
-                *("TEXT...|-", "[QUERY TITLE]", "[QUERY|-]"),
-            )
-            kinds = {"file"} if own else {expected[w] for w in words if w in expected}
+            kinds = {expected[word] for word in words if word in expected}
+            # Arguments are files or runs, but for the texts themselves.
+            if isinstance(parameter, click.Argument) and not {"TEXT", "QUERY"} & set(words):
+                kinds = kinds or {"file"}
             if path == "dssm info" and kinds:
                 kinds = {"file"}  # -m: a run, or an index
             found = {item.type for item in parameter.shell_complete(context, "x")}

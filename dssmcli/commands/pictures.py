@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from dssmcli.commands.options import (
+    FILE,
     bad_rows_options,
     checked_rejects,
     family_of,
@@ -58,6 +59,7 @@ picture_options = together(
         "--data",
         multiple=True,
         metavar="FILE",
+        type=FILE,
         help="Rows whose answer is known: PAIRS (given again, several are read as one), a TABLE, "
         "or a LOG, as for `dssm eval`.",
     ),
@@ -65,6 +67,7 @@ picture_options = together(
         "--history",
         multiple=True,
         metavar="WATCHES",
+        type=FILE,
         help="Of a recommender: what users had watched before.",
     ),
     pairs_options,

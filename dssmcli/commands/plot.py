@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dssmcli.commands.options import CONTEXT, refuse_input
+from dssmcli.commands.options import CONTEXT, FOLDER, refuse_input
 from dssmcli.commands.pictures import DATA, KINDS, asked, picture_options, shown
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Example:
     epilog=_EPILOG,
     no_args_is_help=True,
 )
-@click.argument("runs", nargs=-1, metavar="[RUN...]")
+@click.argument("runs", nargs=-1, metavar="[RUN...]", type=FOLDER)
 @click.option(
     "--kind",
     "picture",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dssmcli.commands.options import CONTEXT, refuse_input
+from dssmcli.commands.options import CONTEXT, FOLDER, refuse_input
 from dssmcli.commands.pictures import DATA, Asked, asked, picture_options, shown
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Example:
     context_settings=CONTEXT,
     epilog=_EPILOG,
 )
-@click.argument("runs", nargs=-1, metavar="[RUN...]")
+@click.argument("runs", nargs=-1, metavar="[RUN...]", type=FOLDER)
 @click.option(
     "-o",
     "--output",
