@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from knock_disks import disks
-from knock_kills import kills
+from knock_kills import encodings, outputs, trainings
 from knock_rivals import rivals
 from knock_runs import runs
 from knock_signals import signals
@@ -26,7 +26,9 @@ from knocking import Knock, table
 Section = Callable[[Path, int], Iterator[Knock]]
 
 SECTIONS: Mapping[str, Section] = {
-    "kills": kills,
+    "trainings": trainings,
+    "encodings": encodings,
+    "outputs": outputs,
     "disks": disks,
     "runs": runs,
     "signals": signals,
