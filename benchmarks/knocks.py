@@ -16,12 +16,25 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from knock_disks import disks
-from knock_kills import kills
+from knock_kills import encodings, outputs, trainings
+from knock_rivals import rivals
+from knock_runs import runs
+from knock_signals import signals
+from knock_sizes import sizes
 from knocking import Knock, table
 
 Section = Callable[[Path, int], Iterator[Knock]]
 
-SECTIONS: Mapping[str, Section] = {"kills": kills, "disks": disks}
+SECTIONS: Mapping[str, Section] = {
+    "trainings": trainings,
+    "encodings": encodings,
+    "outputs": outputs,
+    "disks": disks,
+    "runs": runs,
+    "signals": signals,
+    "rivals": rivals,
+    "sizes": sizes,
+}
 
 
 def main() -> None:

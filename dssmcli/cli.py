@@ -134,16 +134,24 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _close_stdout()
         return EXIT_DONE
-    except (KeyboardInterrupt, click.Abort):
-        _say("Interrupted.")
-        return EXIT_INTERRUPTED
-    except Terminated:
-        _say("Terminated.")
-        return EXIT_TERMINATED
+    except (KeyboardInterrupt, Terminated, click.Abort) as error:
+        return _stopped(error)
+    except RuntimeError as error:
+        # What a signal raises while a class is being made comes out so before Python 3.12.
+        if not isinstance(error.__cause__, (KeyboardInterrupt, Terminated)):
+            raise
+        return _stopped(error.__cause__)
     except (click.ClickException, DssmError, OSError, MemoryError) as error:
         if "--debug" in arguments:
             traceback.print_exc()
         return _report(error)
+
+
+def _stopped(error: BaseException) -> int:
+    """Say that a signal ended this, and return its exit code."""
+    terminated = isinstance(error, Terminated)
+    _say("Terminated." if terminated else "Interrupted.")
+    return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
 
 
 def _report(error: click.ClickException | DssmError | OSError | MemoryError) -> int:
