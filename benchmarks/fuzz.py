@@ -44,10 +44,11 @@ def names() -> list[str]:
 
 def _targets() -> dict[str, tuple[Target, Sequence[bytes]]]:
     import fuzz_commands
+    import fuzz_index
     import fuzz_runs
     import fuzz_text
 
-    return {**fuzz_text.TARGETS, **fuzz_runs.TARGETS, **fuzz_commands.TARGETS}
+    return {**fuzz_text.TARGETS, **fuzz_runs.TARGETS, **fuzz_index.TARGETS, **fuzz_commands.TARGETS}
 
 
 class Trial:

@@ -127,7 +127,7 @@ def loading(data: bytes, folder: Path) -> None:
     if file.suffix == ".json" and choices.below(4):
         content = _changed_json(content, choices)
     else:
-        content = _changed_bytes(content, choices)
+        content = changed_bytes(content, choices)
     file.write_bytes(content)
     if file.name != MANIFEST and choices.below(8):
         seal(run)
@@ -138,7 +138,8 @@ def loading(data: bytes, folder: Path) -> None:
         assert code in (0, 3), code
 
 
-def _changed_bytes(content: bytes, choices: Choices) -> bytes:
+def changed_bytes(content: bytes, choices: Choices) -> bytes:
+    """Return bytes of which a few are others, gone or new."""
     changed = bytearray(content)
     for _ in range(1 + choices.below(4)):
         # Most of what is read of weights stands at their beginning.
