@@ -31,17 +31,16 @@ def titles(data: bytes, folder: Path) -> None:
     choices = Choices(data)
     columns = choices.of([None, None, "title", "id,title", "-,title,id", "title,-"])
     path = folder / "titles"
-    path.write_bytes(choices.rest())
-    reader = TitleReader(columns, BadRows(skip=bool(choices.below(2))))
+    skipped, content = BadRows(skip=bool(choices.below(2))), choices.rest()
+    path.write_bytes(content)
+    reader = TitleReader(columns, skipped)
     try:
         found = [pair for block in reader.read([str(path)]) for pair in zip(*block, strict=True)]
     except DssmError:
         return
     for own, title in found:
         assert own.strip() and "\t" not in own + title and "\n" not in own + title
-        assert title.encode() in choices.rest() and (
-            own.encode() in choices.rest() or own.isdigit()
-        )
+        assert title.encode() in content and (own.encode() in choices.rest() or own.isdigit())
     if reader.own_ids:
         assert len({own for own, _ in found}) == len(found)
 
