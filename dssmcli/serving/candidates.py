@@ -30,7 +30,7 @@ from dssmcli.run import (
     read_ahead,
     using_run,
 )
-from dssmcli.serving.weights import Shape, tensors_in
+from dssmcli.serving.weights import JUDGED_LATER, Shape, tensors_in
 from dssmcli.youtube_config import (
     CONTEXT_EMBEDDING,
     CandidatesConfig,
@@ -77,15 +77,20 @@ class CandidateTower:
     def __init__(self, config: CandidatesConfig, weights: Weights) -> None:
         self._config, self._weights = config, weights
         targets = weights["targets"]
-        self._vectors = _unit_table(targets) if config.gamma else targets
+        with np.errstate(**JUDGED_LATER):
+            self._vectors = _unit_table(targets) if config.gamma else targets
 
     def users(self, moments: Moments) -> Floats:
         """Return u (n, D) float32, unit rows if the run has a gamma."""
-        parts = [
-            self._some(_part(moments, slice(first, first + _AT_ONCE)))
-            for first in range(0, len(moments.history), _AT_ONCE)
-        ]
-        return np.concatenate([np.zeros((0, self._config.width), np.float32), *parts])
+        with np.errstate(**JUDGED_LATER):
+            parts = [
+                self._some(_part(moments, slice(first, first + _AT_ONCE)))
+                for first in range(0, len(moments.history), _AT_ONCE)
+            ]
+            found = np.concatenate([np.zeros((0, self._config.width), np.float32), *parts])
+            if not np.isfinite(found.sum()):
+                raise RunError("The run's weights are so large that a vector is not finite.")
+        return found
 
     def items(self) -> Floats:
         """Return v (V, D) float32: unit rows if the run has a gamma, and what `seen` adds."""

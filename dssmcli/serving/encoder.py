@@ -18,7 +18,7 @@ from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import CONFIG, TEXT, VOCABULARY, WEIGHTS, WORDS, Run
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
-from dssmcli.serving.weights import tensors_in, under
+from dssmcli.serving.weights import JUDGED_LATER, tensors_in, under
 from dssmcli.serving.workers import Encode, Encoded, in_processes
 from dssmcli.text.numbering import UnitFeatures, UnitIndex
 from dssmcli.text.tokenizers import Lookup
@@ -38,9 +38,6 @@ _UNITS_KEPT = 50_000
 """Distinct units met, after which the later ones are forgotten, so that memory stays flat."""
 
 _LARGEST = float(np.finfo(np.float64).max)
-
-_JUDGED_LATER: dict[str, Any] = {"over": "ignore", "invalid": "ignore"}
-"""Numbers that grow too large show in the vectors, where they are an error."""
 
 
 class Prepared(NamedTuple):
@@ -223,7 +220,7 @@ class Encoder:
         if len(self._index) > _UNITS_KEPT:
             self._index.forget_after(min(each.kept for each in tables))
         found = self._index.number(texts)
-        with np.errstate(**_JUDGED_LATER):
+        with np.errstate(**JUDGED_LATER):
             semantic = self._tower(side).tables.look_up(self._features, found)
             lexical = None
             if self._lexical is not None:
@@ -231,7 +228,7 @@ class Encoder:
             return Prepared(semantic, lexical, found.truncated)
 
     def _rows(self, found: Prepared, side: str) -> Encoded:
-        with np.errstate(**_JUDGED_LATER):
+        with np.errstate(**JUDGED_LATER):
             rows = unit_rows(self._tower(side)(found.semantic))
             if self._lexical is not None and found.lexical is not None:
                 rows = self._lexical.joined(found.lexical, rows, side)

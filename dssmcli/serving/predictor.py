@@ -15,7 +15,7 @@ from dssmcli.errors import ConfigError, DataError, RunError, counted, shown
 from dssmcli.rec_config import MultitaskConfig, Sizes, multitask_from_dict
 from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, read_ahead, using_run
 from dssmcli.serving.multitask import AT_ONCE, Answers, build_network, weight_shapes
-from dssmcli.serving.weights import tensors_in
+from dssmcli.serving.weights import JUDGED_LATER, tensors_in
 
 Floats = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -84,13 +84,14 @@ class Predictor:
     def predicted(self, columns: Sequence[Sequence[str]]) -> Predicted:
         """Return predictions and gates, given the texts (n,) of `columns` in their order."""
         rows = self.reader.rows(columns)
-        parts = [self._network(part) for part in _parts(rows)]
-        outputs = np.concatenate([part.outputs for part in parts])
+        with np.errstate(**JUDGED_LATER):
+            parts = [self._network(part) for part in _parts(rows)]
+            outputs = np.concatenate([part.outputs for part in parts])
+            if not np.isfinite(outputs.sum()):
+                raise RunError("The run's weights are so large that a prediction is not finite.")
         return Predicted(self._values(outputs), _joined(parts))
 
     def _values(self, outputs: Floats) -> Values:
-        if not np.isfinite(outputs.sum()):
-            raise RunError("The run's weights are so large that a prediction is not finite.")
         # Numbers may be far from 0, and near to one another.
         values = outputs.astype(np.float64)
         for k, target in enumerate(self.targets):

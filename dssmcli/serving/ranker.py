@@ -39,7 +39,7 @@ from dssmcli.run import (
     using_run,
 )
 from dssmcli.serving.candidates import equal_shares
-from dssmcli.serving.weights import Shape, doubles_in, lengths_in, tensors_in
+from dssmcli.serving.weights import JUDGED_LATER, Shape, doubles_in, lengths_in, tensors_in
 from dssmcli.text.ragged import spans
 from dssmcli.youtube_config import (
     RankingConfig,
@@ -87,7 +87,8 @@ class RankingTower:
         parts = []
         for first in range(0, len(item), _AT_ONCE):
             rows = slice(first, first + _AT_ONCE)
-            parts.append(self._some(item[rows], history[rows], codes[rows], numbers[rows]))
+            with np.errstate(**JUDGED_LATER):
+                parts.append(self._some(item[rows], history[rows], codes[rows], numbers[rows]))
         none = np.zeros((0, len(self._config.heads)), np.float32)
         return np.concatenate([none, *parts])
 

@@ -14,6 +14,7 @@ from dssmcli.data.users import Placed, Users, placed, users_of
 from dssmcli.neighbours import Found, taken
 from dssmcli.serving.candidates import Candidates, load_candidates
 from dssmcli.serving.ranker import Ranker, load_ranker
+from dssmcli.serving.weights import JUDGED_LATER
 
 Floats = npt.NDArray[np.float32]
 
@@ -56,7 +57,8 @@ class Recommender:
         self.unknown += watched.unknown
         vectors = self.candidates.tower.users(self._moments(users, watched))
         wanted = count if self.ranker is None else max(count, self._considered)
-        found = self._nearest(vectors, watched, wanted)
+        with np.errstate(**JUDGED_LATER):
+            found = self._nearest(vectors, watched, wanted)
         self._popular(found, np.diff(watched.ends) == 0)
         places = np.where(np.isfinite(found.scores), found.places, -1)
         if self.ranker is None:

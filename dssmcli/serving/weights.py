@@ -23,6 +23,8 @@ Doubles = npt.NDArray[np.float64]
 Shape = tuple[int, ...]
 
 _LENGTH = 8
+JUDGED_LATER: dict[str, Any] = {"over": "ignore", "invalid": "ignore"}
+"""For np.errstate: numbers that grow too large show in what comes out, where they are an error."""
 
 
 def tensors_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dict[str, Floats]:
