@@ -185,6 +185,8 @@ def _places(value: object, above: tuple[object, ...] = ()) -> Iterator[tuple[obj
 
 def _indexes(home: Path, place: Path) -> Iterator[Knock]:
     for name, damage in {**_damages(), **_hostile_bytes()}.items():
+        if name == "a link":  # an index is a file like any other
+            continue
         _copied(home / "index", place)
         damage(place)
         # Each part is checked when it is used: a search that does not use it is right.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,7 +95,10 @@ class Copy:
             try:
                 code = run([*map(str, words)])
                 sys.stdout.flush()
+            except BaseException:
+                traceback.print_exc()
             finally:
+                sys.stderr.flush()
                 os._exit(code)
 
     def end(self, number: int) -> Ended:

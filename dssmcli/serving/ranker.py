@@ -285,6 +285,10 @@ def _columns_from(plain: Any, where: str) -> ImpressionColumns:
     return ImpressionColumns(**{**plain, "outcomes": tuple(outcomes)})
 
 
+_LARGEST = 1e30
+"""No unit of seconds, and no share or mean of them, is larger."""
+
+
 def _scales(config: Mapping[str, Any], where: str) -> tuple[float, Values]:
     """Return the unit of watch times, and the means of what becomes of impressions."""
     unit, means = config.get("unit"), config.get("means")
@@ -292,8 +296,8 @@ def _scales(config: Mapping[str, Any], where: str) -> tuple[float, Values]:
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise RunError(f"{where}: unit and means, expected numbers.")
-        if not np.isfinite(number):
-            raise RunError(f"{where}: unit and means, expected finite numbers.")
+        if not abs(number) <= _LARGEST:
+            raise RunError(f"{where}: unit and means, expected numbers of at most {_LARGEST:g}.")
     return float(numbers[0]), np.array(numbers[1:], np.float64)
 
 
