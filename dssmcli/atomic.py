@@ -43,6 +43,7 @@ def replacing_alone(path: Path) -> Iterator[BinaryIO]:
     if path.exists() and not path.is_file():
         raise OutputError(f"{path}: not a plain file, so nothing can take its place.")
     target = path.resolve()
+    refuse_part_of_run(target)
     beside = target.with_name(f".{target.name}.new")
     with writing(path), opened_alone(path, beside) as stream:
         try:
@@ -52,6 +53,12 @@ def replacing_alone(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+
+
+def refuse_part_of_run(path: Path) -> None:
+    """Raise OutputError where a file of a run stands: what a run holds goes with its hashes."""
+    if path.exists() and (path.parent / "MANIFEST.json").exists():
+        raise OutputError(f"{path}: part of a run, so nothing takes its place. Write elsewhere.")
 
 
 def put_in_place(stream: BinaryIO, beside: Path, target: Path) -> None:

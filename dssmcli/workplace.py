@@ -26,6 +26,8 @@ from dssmcli.run import (
     to_json,
 )
 
+_NAMES = {MANIFEST, WORDS}.union(*KINDS)
+
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = "lock"
 NEW = "new"
@@ -142,6 +144,11 @@ def refuse_other_than_run(path: Path) -> None:
     """Raise DssmError when something stands at a path that is not a run."""
     if os.path.lexists(path) and not is_run(path):
         raise DssmError(f"{path} is not a run, so it is not overwritten. Write elsewhere with -o.")
+    strange = sorted(set(os.listdir(path)) - _NAMES) if path.is_dir() else []
+    if strange:
+        raise DssmError(
+            f"{path} holds {strange[0]}, no file of a run: it would be lost. Move it first."
+        )
 
 
 def has_checkpoint(path: Path) -> bool:

@@ -201,6 +201,34 @@ def test_an_id_that_is_there_is_refused_replaced_or_removed(index: Path, dssm: D
     assert left == set(titles) - {"t7", "t8"}
 
 
+def test_what_cannot_be_replaced_or_removed_is_told(
+    index: Path, run: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    before = index.read_bytes()
+    (tmp_path / "ids").write_text("".join(f"t{i}\n" for i in range(300)))
+    gone = dssm("index", "--remove", tmp_path / "ids", "-o", index)
+    assert gone.code == 3 and "no title would be left" in gone.err
+    assert index.read_bytes() == before
+    (tmp_path / "ids").write_text("t1\nt999\n")
+    gone = dssm("index", "--remove", tmp_path / "ids", "-o", index)
+    assert gone.code == 0 and "Not there, so not removed: 1 id." in gone.err
+    plain = tmp_path / "plain"
+    assert dssm("index", "-", "-m", run, "-o", plain, stdin=b"sofa\nbed\n").code == 0
+    found = dssm("index", "--update", "-", "-o", plain, stdin=b"sofa\n")
+    assert found.code == 3 and "known by their lines" in found.err
+
+
+def test_a_file_of_a_run_is_never_overwritten(index: Path, run: Path, dssm: Dssm) -> None:
+    before = (run / "vocab.txt").read_bytes()
+    for command in (
+        ("search", "couch", "-i", index, "-o", run / "vocab.txt"),
+        ("encode", "-m", run, index.parent / "titles.tsv", "-o", run / "vocab.txt"),
+    ):
+        found = dssm(*command)
+        assert found.code == 1 and "part of a run" in found.err
+    assert (run / "vocab.txt").read_bytes() == before
+
+
 def test_titles_with_ids_and_without_do_not_mix(index: Path, dssm: Dssm) -> None:
     before = index.read_bytes()
     bad = dssm("index", "--append", "-", "-o", index, stdin=b"no id here\n")
@@ -240,6 +268,32 @@ def test_bad_titles_can_be_skipped_and_kept(run: Path, tmp_path: Path, dssm: Dss
     assert {hit.id for hit in dssmcli.load_index(tmp_path / "i").search(["rug"])[0]} == {"1", "2"}
 
 
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [("title", None), ("title\tid", None), ("id\ttitle\tprice", "id,title,-")],
+)
+def test_a_header_is_no_title(
+    run: Path, tmp_path: Path, dssm: Dssm, header: str, columns: str | None
+) -> None:
+    row = {"title": "sofa bed", "id": "x9", "price": "3"}
+    line = "\t".join(row[name] for name in header.split("\t"))
+    options = ("--columns", columns) if columns else ()
+    made = dssm(
+        *("index", "-", "-m", run, "-o", tmp_path / "i", *options),
+        stdin=f"{header}\n{line}\n".encode(),
+    )
+    assert made.code == 0, made.err
+    (hit,) = dssmcli.load_index(tmp_path / "i").search(["sofa"])[0]
+    assert (hit.title, hit.id) == ("sofa bed", "x9" if "id" in header else "1")
+
+
+def test_rows_that_are_all_bad_are_kept_and_told(run: Path, tmp_path: Path, dssm: Dssm) -> None:
+    options = ("--columns", "id,title", "--bad-rows", "skip", "--rejects", tmp_path / "rejects")
+    made = dssm("index", "-", "-m", run, "-o", tmp_path / "i", *options, stdin=b"one\ntwo\n")
+    assert made.code == 3 and "Skipped 2 bad rows" in made.err
+    assert (tmp_path / "rejects").read_bytes() == b"one\ntwo\n"
+
+
 @pytest.mark.parametrize("columns", ["title,id,-", "-,-,title", "id,title"])
 def test_columns_say_where_the_title_stands(
     run: Path, tmp_path: Path, dssm: Dssm, columns: str
@@ -265,6 +319,11 @@ def test_columns_say_where_the_title_stands(
         (("--append",), "no TITLES"),
         (("--columns", "id,name", "x"), 'a column is "name"'),
         (("--rejects", "r", "x"), "--rejects goes with"),
+        (("--rejects", "i", "--bad-rows", "skip", "-o", "i", "x"), "--rejects i has another use"),
+        (("--rejects", "q", "--bad-rows", "skip", "--queries", "q", "x"), "has another use"),
+        (("--remove", "r", "--bad-rows", "skip", "--rejects", "./r"), "has another use"),
+        (("--recall", "nan", "x"), "--recall is nan"),
+        (("-o", "-", "x"), "an index is a file"),
     ],
 )
 def test_options_that_contradict_each_other_are_a_usage_error(
@@ -370,6 +429,19 @@ def test_every_changed_byte_is_noticed_before_it_matters(index: Path) -> None:
             assert dssmcli.load_index(index).search(["couch", "手机"], 300) == whole
         except RunError as error:
             assert str(index) in str(error)
+
+
+def test_a_byte_more_is_noticed(index: Path, dssm: Dssm) -> None:
+    index.write_bytes(index.read_bytes() + b"x")
+    found = dssm("search", "couch", "-i", index)
+    assert found.code == 3 and "damaged" in found.err
+
+
+def test_standard_input_stands_once(index: Path, run: Path, dssm: Dssm) -> None:
+    found = dssm("index", "-", "-", "-m", run, "-o", index.parent / "i", stdin=b"sofa\n")
+    assert found.code == 3 and "can stand once" in found.err
+    found = dssm("search", "-", "--min-score", "nan", "-i", index, stdin=b"x\n")
+    assert found.code == 2 and "--min-score is nan" in found.err
 
 
 @pytest.mark.parametrize("kept", [0, 1, 8, 15, 5000, -1, -32, -33])

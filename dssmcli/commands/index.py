@@ -15,6 +15,7 @@ from dssmcli.commands.options import (
     FOLDER,
     available_threads,
     bad_rows_options,
+    checked_number,
     checked_rejects,
     parallel,
     quiet_option,
@@ -33,7 +34,7 @@ Example:
   dssm index titles.txt
   dssm search "cheap flights"
   dssm index -m my-run --columns id,title,- catalogue.tsv -o catalogue.index
-  dssm index --append new.tsv -o catalogue.index
+  dssm index --append --columns id,title,- new.tsv -o catalogue.index
 """
 
 
@@ -131,26 +132,32 @@ def command(
     The index needs nothing else: copy it, and `dssm search` works. Every byte has a hash, which is
     checked when it is used.
     """
-    checked_rejects(bad_rows, rejects, *files, str(output))
+    checked_rejects(bad_rows, rejects, *files, str(output), queries, str(remove or ""))
     grows = append or update or remove is not None
     if not files and (append or update or not grows):
         raise click.UsageError("no TITLES. Name a file, or - for standard input.")
+    if str(output) == "-":
+        raise click.UsageError("an index is a file: name one with -o, standard output is none.")
     _check_way(grows, overwrite, append and update, model, dtype)
     if exact and recall is not None:
         raise click.UsageError("--exact has no lists, so no --recall: give one of them.")
+    checked_number("--recall", recall)
     wanted = 0.0 if exact else recall
     from dssmcli.commands.output import talk
     from dssmcli.data.tsv import BadRows
 
     skipped = BadRows(bad_rows == "skip", rejects)
     asked = _Asked(files, output, columns, wanted, queries, threads or available_threads())
-    with _telling(quiet) as told:
-        if grows:
-            made = asked.grown(update, _ids(remove), skipped, told)
-        else:
-            made = asked.made(overwrite, model, dtype or "float32", skipped, told)
-    skipped.write_rejects()
-    talk(quiet, skipped.summary, *_summary(made, output))
+    try:
+        with _telling(quiet) as told:
+            if grows:
+                made = asked.grown(update, _ids(remove), skipped, told)
+            else:
+                made = asked.made(overwrite, model, dtype or "float32", skipped, told)
+    finally:
+        skipped.write_rejects()
+        talk(quiet, skipped.summary)
+    talk(quiet, *_summary(made, output))
 
 
 def _check_way(
@@ -271,6 +278,8 @@ def _summary(made: Made, output: Path) -> Iterator[str]:
     settings = made.settings
     if made.removed:
         yield f"Removed {counted(made.removed, 'title')}."
+    if made.missing:
+        yield f"Not there, so not removed: {counted(made.missing, 'id')}."
     if made.replaced:
         yield f"Replaced {counted(made.replaced, 'title')}."
     if settings.left_out:

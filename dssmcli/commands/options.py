@@ -227,11 +227,15 @@ def checked_rejects(bad_rows: str, rejects: Path | None, *sources: str | None) -
         return
     if bad_rows != "skip":
         raise click.UsageError("--rejects goes with --bad-rows skip.")
-    if rejects.exists() and any(
-        source and os.path.exists(source) and os.path.samefile(source, rejects)
-        for source in sources
-    ):
-        raise click.UsageError(f"--rejects {rejects} is a file that is read: name another.")
+    if any(source and source != "-" and _same(source, rejects) for source in sources):
+        raise click.UsageError(f"--rejects {rejects} has another use here: name another file.")
+
+
+def _same(name: str, path: Path) -> bool:
+    """Tell whether a name and a path are of one file, be it there or not."""
+    if os.path.exists(name) and path.exists():
+        return os.path.samefile(name, path)
+    return os.path.realpath(name) == os.path.realpath(path)
 
 
 def refuse_input(output: Path | None, files: Iterable[str]) -> None:
@@ -240,6 +244,12 @@ def refuse_input(output: Path | None, files: Iterable[str]) -> None:
         for file in files:
             if os.path.exists(file) and os.path.samefile(file, output):
                 raise click.UsageError(f"{output} is read: write elsewhere with -o.")
+
+
+def checked_number(option: str, value: float | None) -> None:
+    """Raise a usage error for what is no number."""
+    if value is not None and value != value:  # noqa: PLR0124 (nan alone is not itself)
+        raise click.UsageError(f"{option} is nan, expected a number.")
 
 
 def checked_text(name: str, text: str) -> str:

@@ -83,7 +83,8 @@ def command(
     what.bad_rows.write_rejects()
     with writing(output) as write:
         write(text)
-    talk(quiet, *found.notes, what.bad_rows.summary)
+    wrote = f"Wrote {output}." if output else ""
+    talk(quiet, *found.notes, what.bad_rows.summary, wrote)
 
 
 def _introduction(what: Asked, found: Shown) -> Iterator[str]:

@@ -14,6 +14,7 @@ from dssmcli.commands.options import (
     CONTEXT,
     FILE,
     available_threads,
+    checked_number,
     checked_text,
     json_option,
     quiet_option,
@@ -100,6 +101,9 @@ def command(
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.search import find_index, load_index
 
+    checked_number("--min-score", min_score)
+
+    output = None if output == Path("-") else output
     refuse_input(output, [str(find_index(index))])
     found = load_index(index)
     skipped = BadRows(bad_rows == "skip")

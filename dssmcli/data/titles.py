@@ -71,8 +71,9 @@ class TitleReader:
 
     def _row(self, line: Line) -> tuple[str, str] | None:
         fields = line.decode().split("\t")
-        if line.number == 1 and sorted(fields) == [*_NAMES]:
-            self._layout = _layout_of(fields)
+        named = self._named(fields) if line.number == 1 else None
+        if named is not None:
+            self._layout = named
             self.lines -= 1
             return None
         if self._layout is None:
@@ -86,6 +87,15 @@ class TitleReader:
         if layout.id is None:
             return str(self.lines), fields[layout.title]
         return self._new_id(line, fields[layout.id]), fields[layout.title]
+
+    def _named(self, fields: list[str]) -> _Layout | None:
+        """Return where ids and titles stand when a first line names the columns."""
+        layout = self._layout
+        if sorted(fields) == [*_NAMES] or (layout is None and fields == ["title"]):
+            return _layout_of(fields)
+        if layout is None or len(fields) != layout.width or fields[layout.title] != "title":
+            return None
+        return layout if layout.id is None or fields[layout.id] == "id" else None
 
     def _new_id(self, line: Line, own: str) -> str:
         if not own.strip():

@@ -149,7 +149,10 @@ def opened(source: str) -> Iterator[BinaryIO]:
         if sys.stdin is None or sys.stdin.closed:
             raise DataError("<stdin>: closed, or read already: `-` can stand once in a command.")
         # Its own buffer would wait until it is full before it hands anything on.
-        yield _plain(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+        try:
+            yield _plain(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+        finally:
+            sys.stdin.close()
         return
     try:
         stream = open(source, "rb")  # noqa: SIM115 (closed below)

@@ -47,8 +47,8 @@ class IndexFile:
         self._content = _mapped(path)
         self._memory = np.frombuffer(self._content, np.uint8)
         self._begin = 8 + int.from_bytes(self._content[:8], "little")
-        if self._begin > HEADER_LIMIT:
-            raise RunError(f"{path}: not an index (make one with `dssm index`).")
+        if self._begin > min(HEADER_LIMIT, len(self._content)):
+            raise RunError(f"{path}: not an index, or a damaged one (make one: `dssm index`).")
         self._header, metadata = header_in(self._content, str(path))
         self._hashes, self._hashed = self._sealed()
         self._seen = bytearray(len(self._hashes))
@@ -136,7 +136,8 @@ class IndexFile:
         seal = self._tensor("seal", "U8", (DIGEST,))
         hashed = hashes.ctypes.data - self._memory.ctypes.data
         sealed = hashlib.sha256(hashes.data).digest() == seal.tobytes()
-        if not sealed or blocks != -(-hashed // BLOCK):
+        whole = seal.ctypes.data - self._memory.ctypes.data + DIGEST
+        if not sealed or blocks != -(-hashed // BLOCK) or whole != len(self._content):
             raise RunError(f"{self.path}: damaged. Copy the index again or make it anew.")
         return hashes, hashed
 

@@ -60,11 +60,13 @@ class Change(NamedTuple):
 
 
 class Made(NamedTuple):
-    """An index that was written, and how many titles of the one before went."""
+    """An index that was written; how many titles of the one before went, and how many were to go
+    that were not there."""
 
     settings: Settings
     removed: int
     replaced: int
+    missing: int = 0
 
 
 def make(
@@ -97,14 +99,22 @@ def grow(
         packed = _packed(before.run(), parallel)
         with gathering(output, packed.encoder.dim) as gathered:
             there = ids_of(before)
+            if change.replaces and not before.settings.own_ids:
+                raise DataError(
+                    f"{output}: its titles are known by their lines, so none can be replaced. "
+                    "Give --append."
+                )
             removed = change.removed & there
+            if removed == there and not change.sources:
+                raise DataError(f"{output}: no title would be left, so nothing was changed.")
             reader = _reader(change, before.settings, there - removed)
             _gather(reader.read(change.sources), packed.encoder, gathered, told)
             _check_ids(reader, before)
             replaced = reader.seen & there if change.replaces else set()
             gathered.take_over(before, removed | replaced)
             settings = _write(stream, packed, gathered, reader, plan(before.settings), before)
-            return Made(settings, len(removed), len(replaced - removed))
+            missing = len(change.removed) - len(removed)
+            return Made(settings, len(removed), len(replaced - removed), missing)
 
 
 def _reader(change: Change, before: Settings, there: set[str]) -> TitleReader:

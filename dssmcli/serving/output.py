@@ -17,7 +17,13 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.atomic import opened_alone, put_in_place, write_atomically, writing
+from dssmcli.atomic import (
+    opened_alone,
+    put_in_place,
+    refuse_part_of_run,
+    write_atomically,
+    writing,
+)
 from dssmcli.errors import DssmError, OutputError, counted
 from dssmcli.serving.formats import Format
 
@@ -232,6 +238,7 @@ def growing(path: Path, origin: str) -> Iterator[Growing]:
     when it cannot be written, or another process is writing it.
     """
     path = path.resolve()
+    refuse_part_of_run(path)
     partial = path.with_name(f".{path.name}.partial")
     with writing(path), opened_alone(path, partial) as stream:
         file = Growing(path, partial, stream, origin)
