@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -70,6 +71,7 @@ def index(data: bytes, folder: Path) -> None:
             assert all(np.isfinite(hit.score) for hit in hits)
     except DssmError:
         pass
+    gc.collect()  # an encoder holds much, and waits for this
 
 
 def _rewrite(path: Path, choices: Choices) -> None:

@@ -100,7 +100,7 @@ def test_those_go_on_whom_training_has_brought_highest(tmp_path: Path) -> None:
 def test_the_best_third_goes_on_and_ends_as_a_training_of_its_own(
     dssm: Dssm, tmp_path: Path
 ) -> None:
-    task = make_task(tmp_path)
+    task = make_task(tmp_path, precision="float32")  # what a command has found out of `auto`
     search = searched(task, tmp_path, 180)
     assert search.trials[0].finished and search.trials[0].options == ""
     assert len(search.trials) > 9, "there was time for more"

@@ -44,7 +44,9 @@ def command(as_json: bool, model: str | None) -> None:
     from dssmcli.serving.told import flat
 
     path = find_run(model)
-    config = _index(path) if path.is_file() else _run(path)
+    from dssmcli.serving.index_file import is_index
+
+    config = _index(path) if is_index(path) else _run(path)
     if as_json:
         click.echo(json.dumps(config, ensure_ascii=False))
         return

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dssmcli.config import ModelConfig
-from dssmcli.models.layers import TorchBlock, unit_rows
+from dssmcli.models.layers import TorchBlock, unit_rows, wide
 from dssmcli.models.lexical import Lexical
 from dssmcli.models.towers import Tower, build_tower
 
@@ -37,7 +37,7 @@ class Dssm(nn.Module):
     def semantic(self, block: TorchBlock, side: str) -> Tensor:
         """Return unit rows (B, D) from a tower alone."""
         tower = self.towers[side if side in self.towers else "tower"]
-        return unit_rows(tower(block).float(), block.lengths)
+        return unit_rows(wide(tower(block)), block.lengths)
 
     @torch.no_grad()
     def weigh_features(self, factors: Tensor) -> None:

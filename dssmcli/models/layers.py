@@ -17,6 +17,11 @@ from dssmcli.text.vocab import PAD
 Device = torch.device | str
 
 
+def wide(values: Tensor) -> Tensor:
+    """Return numbers of 16 bits as float32, others as they are: what is added up needs the room."""
+    return values.float() if values.element_size() < 4 else values
+
+
 class TorchBlock(NamedTuple):
     """A text block as tensors; see dssmcli.text.blocks.Block for the shapes."""
 
@@ -100,7 +105,7 @@ def bags(units: Tensor, texts: Texts) -> Tensor:
     place = torch.arange(texts.units.shape[1], device=texts.units.device)
     members = texts.units[place < texts.lengths[:, None]]
     starts = texts.lengths.cumsum(0) - texts.lengths
-    sums: Tensor = _Sums.apply(units.float(), members, starts, None)  # type: ignore[no-untyped-call]
+    sums: Tensor = _Sums.apply(wide(units), members, starts, None)  # type: ignore[no-untyped-call]
     return sums
 
 
@@ -231,7 +236,7 @@ def window_max(offsets: Tensor, units: Tensor, lengths: Tensor) -> Tensor:
     units: (B, T) and lengths: (B,) as in a block.
     """
     # Sums, and above all those of gradients, in 32 bits, whatever the products were taken in.
-    best: Tensor = _WindowMax.apply(offsets.float(), units, lengths)  # type: ignore[no-untyped-call]
+    best: Tensor = _WindowMax.apply(wide(offsets), units, lengths)  # type: ignore[no-untyped-call]
     return best
 
 
@@ -245,7 +250,7 @@ def window_mean(offsets: Tensor, units: Tensor, lengths: Tensor) -> Tensor:
     inside = torch.arange(longest, device=units.device) < lengths[:, None]  # (B, T)
     windows = F.pad(units, (side, side)).unfold(1, window, 1)[:, :longest][inside]  # (N, K)
     members = windows + count * torch.arange(window, device=units.device)
-    rows, starts = offsets.float().reshape(window * count, filters), lengths.cumsum(0) - lengths
+    rows, starts = wide(offsets).reshape(window * count, filters), lengths.cumsum(0) - lengths
     sums: Tensor = _Sums.apply(rows, members.flatten(), window * starts, None)  # type: ignore[no-untyped-call]
     return sums / lengths.clamp(min=1).to(sums.dtype)[:, None]
 

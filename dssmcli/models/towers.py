@@ -22,6 +22,7 @@ from dssmcli.models.layers import (
     glorot,
     linear,
     scaled,
+    wide,
     window_max,
     window_mean,
 )
@@ -196,7 +197,7 @@ class LstmCell(nn.Module):
 
         Texts go longest first, so that those still running are a prefix and padding costs nothing.
         """
-        gates = gates.float()  # what is added up over many steps
+        gates = wide(gates)  # what is added up over many steps
         order, lengths = texts
         by_length = torch.argsort(lengths, descending=True, stable=True)
         reached = torch.arange(order.shape[1], device=order.device)[:, None] < lengths[by_length]
