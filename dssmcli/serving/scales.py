@@ -92,13 +92,19 @@ def _powers(found: Range) -> Iterator[float]:
 
 
 def shortened(text: str, limit: int = LONGEST_NAME) -> str:
-    """Return a text of at most so many columns, of which a Chinese character takes two."""
+    """Return a text of at most so many columns, of which a Chinese character takes two.
+
+    What is too long loses its middle: names in one folder begin alike, and end differently.
+    """
     if width_of(text) <= limit:
         return text
-    kept = text
-    while width_of(kept) > limit - 1:
-        kept = kept[: -max(1, (len(kept) - limit) // 2)]
-    return kept + "…"
+    head, tail = text[: len(text) // 2], text[len(text) // 2 :]
+    while width_of(head) + width_of(tail) > limit - 1:
+        if width_of(head) > limit // 3:
+            head = head[:-1]
+        else:
+            tail = tail[1:]
+    return f"{head}…{tail}"
 
 
 def width_of(text: str) -> int:
