@@ -96,17 +96,11 @@ def grow(
     """Write an index anew with a change. plan: returns how, given what it says of itself."""
     with replacing_alone(output) as stream:
         before = IndexFile(output)
+        there = ids_of(before)
+        removed = change.removed & there
+        _check_change(change, before, all_removed=removed == there)
         packed = _packed(before.run(), parallel)
         with gathering(output, packed.encoder.dim) as gathered:
-            there = ids_of(before)
-            if change.replaces and not before.settings.own_ids:
-                raise DataError(
-                    f"{output}: its titles are known by their lines, so none can be replaced. "
-                    "Give --append."
-                )
-            removed = change.removed & there
-            if removed == there and not change.sources:
-                raise DataError(f"{output}: no title would be left, so nothing was changed.")
             reader = _reader(change, before.settings, there - removed)
             _gather(reader.read(change.sources), packed.encoder, gathered, told)
             _check_ids(reader, before)
@@ -115,6 +109,17 @@ def grow(
             settings = _write(stream, packed, gathered, reader, plan(before.settings), before)
             missing = len(change.removed) - len(removed)
             return Made(settings, len(removed), len(replaced - removed), missing)
+
+
+def _check_change(change: Change, before: IndexFile, all_removed: bool) -> None:
+    """Raise DataError where an index cannot be changed so, before its run is loaded."""
+    if change.replaces and not before.settings.own_ids:
+        raise DataError(
+            f"{before.path}: its titles are known by their lines, so none can be replaced. "
+            "Give --append."
+        )
+    if all_removed and not change.sources:
+        raise DataError(f"{before.path}: no title would be left, so nothing was changed.")
 
 
 def _reader(change: Change, before: Settings, there: set[str]) -> TitleReader:
