@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dssmcli.data import records
+from dssmcli.data.located_table import read_located
 from dssmcli.data.records import open_table
 from dssmcli.data.table import read_table
 from dssmcli.data.tsv import BadRows
@@ -180,6 +181,21 @@ def test_the_header_says_the_delimiter_and_names_every_column(
     file.write_bytes(header + b"\n")
     for piece in (1, 3, 1000):
         assert read(file, piece=piece) == (names, [])
+
+
+def test_every_row_is_found_on_its_line_however_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ["a,b", "1,x", "", "2,y", '3,"two', 'lines"', "4,z", "bad", "5,x", '"6","q"', "", "7,x"]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(rows) + "\n\n")
+    for size in (1, 8, 20, 1 << 18):
+        monkeypatch.setattr(records, "PIECE_BYTES", size)
+        located = read_located([str(path)], BadRows(skip=True), lambda _: None)
+        firsts = located.table.columns["a"]
+        found = {firsts.values[c]: n for c, n in zip(firsts.codes, located.line, strict=True)}
+        assert found == {"1": 2, "2": 4, "3": 5, "4": 7, "5": 9, "6": 10, "7": 12}, size
+        assert located.place(2) == f"{path}:5" and located.files[0].bad == 1
 
 
 def test_a_blank_line_is_no_row_even_of_one_column(tmp_path: Path) -> None:

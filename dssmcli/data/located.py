@@ -23,15 +23,21 @@ SHOWN = 5
 
 
 class Faults(BadRows):
-    """Counts the rows that cannot be used, and keeps the first few errors."""
+    """Counts the rows that cannot be used, and keeps the first few errors.
 
-    def __init__(self) -> None:
+    rejects: gets the rows, too.
+    """
+
+    def __init__(self, rejects: BadRows | None = None) -> None:
         super().__init__(skip=True)
         self.messages: list[str] = []
+        self._rejects_to = rejects
 
     def take(self, raw: bytes, error: DataError) -> None:
         """Count the row."""
         super().take(raw, error)
+        if self._rejects_to is not None:
+            self._rejects_to.take(raw, error)
         if len(self.messages) < SHOWN:
             self.messages.append(str(error))
 

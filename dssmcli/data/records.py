@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dssmcli.data.fields import Fields, fields_in
 from dssmcli.data.tsv import SKIP, BadRows, Line, Piece, name_of, opened, read_pieces
@@ -83,17 +83,25 @@ class Bad(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Some rows: lines in which no quote stands, still to be split, or else their columns."""
+    """Some rows: lines in which no quote stands, still to be split, or else their columns.
+
+    lines: of those whose columns are known, the number of the line on which each begins.
+    """
 
     piece: Piece | None
     columns: Columns
     bad: Sequence[Bad] = ()
+    lines: Sequence[int] = ()
 
 
 class TableFile:
-    """An opened file whose header has been read."""
+    """An opened file whose header has been read.
+
+    lines: the numbers of the lines on which the rows begin that `columns` returned last.
+    """
 
     def __init__(self, source: str, pieces: Iterator[Piece], bad_rows: BadRows) -> None:
+        self.lines: Sequence[int] = ()
         self._pieces, self._bad_rows = pieces, bad_rows
         self._queue: deque[Line] = deque()
         self._taken: list[Line] = []
@@ -146,12 +154,15 @@ class TableFile:
         if block.piece is not None:
             columns = self.sheet.plain(block.piece.content, picked)
             if columns is not None:
+                first = block.piece.first
+                self.lines = range(first, first + block.piece.content.count(b"\n") + 1)
                 return columns
             assert not self._queue
             self._queue.extend(block.piece.lines())
             block = self._read(picked, borrow=False)
         for row in block.bad:
             self._bad_rows.take(row.raw, row.error)
+        self.lines = block.lines
         return block.columns
 
     def fields(self, block: Block, picked: Sequence[int]) -> Columns:
@@ -163,38 +174,57 @@ class TableFile:
     def _block(self, piece: Piece, picked: Sequence[int]) -> Block:
         if _QUOTE not in piece.content:
             return Block(piece, [])
-        columns = self._quoted(piece, picked)
-        if columns is not None:
-            return Block(None, columns)
+        block = self._quoted(piece, picked)
+        if block is not None:
+            return block
         self._queue.extend(piece.lines())
         return self._read(picked, borrow=True)
 
     def _read(self, picked: Sequence[int], borrow: bool) -> Block:
         """Return the queued rows, each read by itself."""
         rows: list[list[str]] = []
+        lines: list[int] = []
         bad: list[Bad] = []
         for row in self._records(borrow):
             if isinstance(row, Bad):
                 bad.append(row)
             else:
                 rows.append(row)
-        return Block(None, _picked(rows, picked), bad)
+                lines.append(self._taken[0].number)
+        return Block(None, _picked(rows, picked), bad, lines)
 
-    def _quoted(self, piece: Piece, picked: Sequence[int]) -> Columns | None:
+    def _quoted(self, piece: Piece, picked: Sequence[int]) -> Block | None:
         """Return the columns of a piece of whole rows; None if there is anything odd about it."""
         content = _without_returns(piece.content)
         if b"\r" in content:
             return None
         try:
             text = io.StringIO(content.decode("utf-8"), newline="\n")
-            rows = [row for row in self._reader(text) if row]
+            reader = self._reader(text)
+            rows = [row for row in reader if row]
         except (UnicodeDecodeError, csv.Error):
             return None
         if any(len(row) != len(self.sheet.names) for row in rows):
             return None
-        return _picked(rows, picked)
+        lines: Sequence[int]
+        if reader.line_num == len(rows):
+            lines = range(piece.first, piece.first + len(rows))
+        else:
+            lines = self._begun_on(text, piece.first)
+        return Block(None, _picked(rows, picked), lines=lines)
 
-    def _reader(self, lines: Iterator[str] | io.StringIO) -> Iterator[list[str]]:
+    def _begun_on(self, text: io.StringIO, first: int) -> list[int]:
+        """Return the numbers of the lines on which rows begin: fields have lines, or some are
+        blank."""
+        text.seek(0)
+        lines, reader, before = [], self._reader(text), 0
+        for row in reader:
+            if row:
+                lines.append(first + before)
+            before = reader.line_num
+        return lines
+
+    def _reader(self, lines: Iterator[str] | io.StringIO) -> Any:
         return csv.reader(lines, delimiter=self.sheet.delimiter, strict=True)
 
     def _records(self, borrow: bool) -> Iterator[list[str] | Bad]:
