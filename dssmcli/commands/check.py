@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from dssmcli.commands.options import CONTEXT, FILE, FOLDER, json_option, pairs_options, quiet_option
+from dssmcli.commands.options import (
+    CONTEXT,
+    FILE,
+    FOLDER,
+    json_option,
+    pairs_options,
+    quiet_option,
+    row_options,
+)
 from dssmcli.config import TOKENIZERS, TextConfig
 from dssmcli.errors import EXIT_BAD_DATA
 
@@ -57,6 +65,8 @@ def command(
     valid: tuple[str, ...],
     columns: str | None,
     kind: str | None,
+    header: bool | None,
+    null_texts: str,
     tokenizer: str | None,
     max_units: int | None,
     model: str | None,
@@ -77,7 +87,7 @@ def command(
     from dssmcli.pace import Pace
 
     pace = Pace(quiet)
-    request = Request(files, valid, columns, kind, *cutter)
+    request = Request(files, valid, columns, kind, *cutter, row_options(header, null_texts))
     checkup = examine(request, lambda rows: pace.lines(rows, None))
     pace.clear()
     findings = findings_of(checkup)

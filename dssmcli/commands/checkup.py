@@ -78,7 +78,10 @@ def report_lines(checkup: Checkup, findings: list[Finding]) -> Iterator[str]:
         yield f"  {'':<8} {finding.todo}"
 
 
-_WHOLE = ("unreadable", "no_rows", "values_unclear", "one_row")
+_WHOLE = (
+    *("unreadable", "no_rows", "values_unclear", "one_row", "other_format", "impressions_unclear"),
+    *("header_like", "header_names", "values_spelled"),
+)
 """Findings that are not of so many things, but of one."""
 
 

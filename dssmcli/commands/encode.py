@@ -148,6 +148,8 @@ def command(
             rows = _to_file(work, form, output, origin, resume)
     finally:
         work.pace.clear()
+    for doubt in reader.doubts:
+        click.echo(f"Warning: {doubt}", err=True)
     if not quiet:
         _summary(work, rows, skipped)
 

@@ -21,12 +21,14 @@ from dssmcli.commands.options import (
     processes_for,
     quiet_option,
     refuse_pairs_options,
+    row_options,
     threads_option,
 )
 
 if TYPE_CHECKING:
     from dssmcli.bootstrap import Plan
     from dssmcli.commands.tables import Evaluated
+    from dssmcli.data.rows import RowOptions
     from dssmcli.data.tsv import BadRows
 
 _EPILOG = """\b
@@ -125,6 +127,8 @@ def command(
     files: tuple[str, ...],
     columns: str | None,
     kind: str | None,
+    header: bool | None,
+    null_texts: str,
     as_json: bool,
     models: tuple[str, ...],
     draws: int,
@@ -145,11 +149,11 @@ def command(
     asked = _Asked(chosen, files, draws, seed, skipped, threads, quiet)
     family = family_of(chosen)
     if family != TEXT:
-        refuse_pairs_options(columns, kind)
+        refuse_pairs_options(columns, kind, header, null_texts)
     if history and family != CANDIDATES:
         raise click.UsageError("--history is for runs of `dssm train-rec youtube-candidates`.")
     if family == TEXT:
-        found = _on_pairs(asked, columns, kind)
+        found = _on_pairs(asked, columns, kind, row_options(header, null_texts))
     elif family == CANDIDATES:
         found, chosen = _on_watches(asked, history)
     elif family == RANKING:
@@ -203,7 +207,9 @@ class _Asked(NamedTuple):
         return lambda line: click.echo(f"{name}: {line}", err=True)
 
 
-def _on_pairs(asked: _Asked, columns: str | None, kind: str | None) -> list[Evaluated]:
+def _on_pairs(
+    asked: _Asked, columns: str | None, kind: str | None, options: RowOptions
+) -> list[Evaluated]:
     from dssmcli.serving.loading import load
 
     encoders = [load(run, **parallel(asked.threads)) for run in asked.runs]
@@ -214,7 +220,7 @@ def _on_pairs(asked: _Asked, columns: str | None, kind: str | None) -> list[Eval
 
     def evaluated(file: str) -> Evaluated:
         texts = KeptTexts()
-        reader = PairsReader([file], columns, kind, asked.bad_rows, texts.numbers)
+        reader = PairsReader([file], columns, kind, asked.bad_rows, texts.numbers, options)
         reports = evaluate(encoders, reader, texts, asked.plan(), asked.say(file))
         return Evaluated(name_of(file), reports)
 

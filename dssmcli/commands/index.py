@@ -24,6 +24,8 @@ from dssmcli.commands.options import (
 from dssmcli.errors import DataError, DssmError, counted
 
 if TYPE_CHECKING:
+    from dssmcli.data.reading import Reading
+    from dssmcli.data.titles import TitleOptions, TitleReader
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.index_lists import Plan
     from dssmcli.serving.indexing import Made
@@ -72,6 +74,20 @@ Example:
     help="What the columns hold: id, title, - for one to ignore.  "
     "[default: title, or id,title, as the first line has one column or two]",
 )
+@click.option(
+    "--header/--no-header",
+    "header",
+    default=None,
+    help="The first line of each file names its columns, or is a title.  [default: as its names "
+    "tell]",
+)
+@click.option(
+    "--null-texts",
+    type=click.Choice(["keep", "skip"]),
+    default="keep",
+    help="Titles that are only NULL, nan, None or the like: kept as any other, and counted, or "
+    "left out.",
+)
 @click.option("--exact", is_flag=True, help="No lists: every search goes through all titles.")
 @click.option(
     "--recall",
@@ -110,6 +126,8 @@ def command(
     update: bool,
     remove: Path | None,
     columns: str | None,
+    header: bool | None,
+    null_texts: str,
     exact: bool,
     recall: float | None,
     queries: str | None,
@@ -134,20 +152,20 @@ def command(
     """
     checked_rejects(bad_rows, rejects, *files, str(output), queries, str(remove or ""))
     grows = append or update or remove is not None
-    if not files and (append or update or not grows):
-        raise click.UsageError("no TITLES. Name a file, or - for standard input.")
-    if str(output) == "-":
-        raise click.UsageError("an index is a file: name one with -o, standard output is none.")
+    _check_files(files, output, append or update or not grows)
     _check_way(grows, overwrite, append and update, model, dtype)
     if exact and recall is not None:
         raise click.UsageError("--exact has no lists, so no --recall: give one of them.")
     checked_number("--recall", recall)
     wanted = 0.0 if exact else recall
     from dssmcli.commands.output import talk
+    from dssmcli.data.titles import TitleOptions
     from dssmcli.data.tsv import BadRows
 
     skipped = BadRows(bad_rows == "skip", rejects)
-    asked = _Asked(files, output, columns, wanted, queries, threads or available_threads())
+    options = TitleOptions(header, null_texts == "skip")
+    threads = threads or available_threads()
+    asked = _Asked(files, output, columns, wanted, queries, threads, options, [])
     try:
         with _telling(quiet) as told:
             if grows:
@@ -156,8 +174,15 @@ def command(
                 made = asked.made(overwrite, model, dtype or "float32", skipped, told)
     finally:
         skipped.write_rejects()
-        talk(quiet, skipped.summary)
+        talk(quiet, *(line for each in asked.readings for line in each.lines()), skipped.summary)
     talk(quiet, *_summary(made, output))
+
+
+def _check_files(files: tuple[str, ...], output: Path, needed: bool) -> None:
+    if not files and needed:
+        raise click.UsageError("no TITLES. Name a file, or - for standard input.")
+    if str(output) == "-":
+        raise click.UsageError("an index is a file: name one with -o, standard output is none.")
 
 
 def _check_way(
@@ -185,6 +210,8 @@ class _Asked(NamedTuple):
     recall: float | None
     queries: str | None
     threads: int
+    options: TitleOptions
+    readings: list[Reading]
 
     def made(
         self,
@@ -195,24 +222,22 @@ class _Asked(NamedTuple):
         told: Callable[[int], None],
     ) -> Made:
         """Write a new index."""
-        from dssmcli.data.titles import TitleReader
         from dssmcli.serving.indexing import make, pack
 
         self._check_place(overwrite)
         plan = self._plan(dtype, _RECALL)
         packed = pack(model, **parallel(self.threads))
-        reader = TitleReader(self.columns, skipped)
+        reader = self._reader(skipped, self.columns)
         return make(self.output, packed, reader, self.files, plan, told)
 
     def grown(
         self, replaces: bool, removed: set[str], skipped: BadRows, told: Callable[[int], None]
     ) -> Made:
         """Write an index anew, with more titles or without some."""
-        from dssmcli.data.titles import TitleReader
         from dssmcli.serving.indexing import Change, grow
 
         def reader(columns: str | None, first: int, seen: set[str]) -> TitleReader:
-            return TitleReader(columns, skipped, first, seen)
+            return self._reader(skipped, columns, first, seen)
 
         change = Change(self.files, self.columns, reader, replaces, removed)
         return grow(
@@ -222,6 +247,20 @@ class _Asked(NamedTuple):
             told,
             **parallel(self.threads),
         )
+
+    def _reader(
+        self,
+        skipped: BadRows,
+        columns: str | None,
+        first: int = 1,
+        seen: set[str] | None = None,
+    ) -> TitleReader:
+        """Return what reads titles; what it has to say of them is kept."""
+        from dssmcli.data.titles import TitleReader
+
+        reader = TitleReader(columns, skipped, first, seen, self.options)
+        self.readings.append(reader.reading)
+        return reader
 
     def _check_place(self, overwrite: bool) -> None:
         """Raise DssmError where something stands that is not to be overwritten."""

@@ -19,6 +19,7 @@ from dssmcli.commands.options import (
     pairs_options,
     quiet_option,
     refuse_input,
+    row_options,
     threads_option,
 )
 from dssmcli.commands.output import writing
@@ -85,6 +86,8 @@ def command(
     seed: int,
     columns: str | None,
     kind: str | None,
+    header: bool | None,
+    null_texts: str,
     as_json: bool,
     model: str | None,
     bad_rows: str,
@@ -112,8 +115,9 @@ def command(
 
     window = Window(*ranks, margin, per_query)
     texts: list[str] = []
+    options = row_options(header, null_texts)
     skipped = BadRows(bad_rows == "skip", rejects)
-    reader = PairsReader(files, columns, kind, skipped, Texts(texts.extend))
+    reader = PairsReader(files, columns, kind, skipped, Texts(texts.extend), options)
     for _ in reader.blocks():
         pass
     pairs = reader.pairs()
@@ -129,7 +133,8 @@ def command(
             write(form(mined, texts, rows))
             counts = counts.plus(mined)
     if not quiet:
-        said = [f"Read {interpretation(pairs)}.", skipped.summary, *_summary(counts, miner, window)]
+        said = [f"Read {interpretation(pairs)}.", *pairs.notes, skipped.summary]
+        said += _summary(counts, miner, window)
         click.echo("\n".join(filter(None, said)), err=True)
 
 

@@ -16,6 +16,8 @@ from dssmcli.presets import as_option
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from dssmcli.data.rows import RowOptions
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 CONTEXT = {"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -75,6 +77,20 @@ pairs_options = together(
         metavar="NAMES",
         help="What the columns hold, for files without a header line: query,title and one of "
         "clicks, label, grade, value; impressions; - for a column to ignore.",
+    ),
+    click.option(
+        "--header/--no-header",
+        "header",
+        default=None,
+        help="The first line of each file names its columns, or is a row like others.  "
+        "[default: as its names tell]",
+    ),
+    click.option(
+        "--null-texts",
+        type=click.Choice(["keep", "skip"]),
+        default="keep",
+        help="Rows whose query or title is only NULL, nan, None or the like: kept as any other, "
+        "and counted, or skipped.",
     ),
     click.option(
         "--value",
@@ -277,9 +293,20 @@ def family_of(runs: Sequence[str]) -> str:
     return families[0]
 
 
-def refuse_pairs_options(columns: str | None, kind: str | None) -> None:
+def row_options(header: bool | None, null_texts: str) -> RowOptions:
+    """Return how lines of pairs are taken, as options say it."""
+    from dssmcli.data.rows import RowOptions
+
+    return RowOptions(header, null_texts == "skip")
+
+
+def refuse_pairs_options(
+    columns: str | None, kind: str | None, header: bool | None, null_texts: str
+) -> None:
     """Raise a usage error for options that say how pairs are read, where there are none."""
-    for option, value in (("--columns", columns), ("--value", kind)):
+    skip = null_texts if null_texts != "keep" else None
+    given = {"--columns": columns, "--value": kind, "--header": header, "--null-texts": skip}
+    for option, value in given.items():
         if value is not None:
             raise click.UsageError(
                 f"{option} is for PAIRS, but the run is of tables or logs, which have names in "

@@ -18,12 +18,14 @@ from dssmcli.commands.options import (
     processes_for,
     quiet_option,
     refuse_pairs_options,
+    row_options,
     threads_option,
     together,
 )
 
 if TYPE_CHECKING:
     from dssmcli.bootstrap import Plan
+    from dssmcli.data.rows import RowOptions
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.gates import GateReport
     from dssmcli.serving.page import Section
@@ -93,6 +95,7 @@ class Asked(NamedTuple):
     history: tuple[str, ...]
     columns: str | None
     kind: str | None
+    options: RowOptions
     rows: int
     seed: int
     bad_rows: BadRows
@@ -119,6 +122,8 @@ def asked(
     history: tuple[str, ...],
     columns: str | None,
     kind: str | None,
+    header: bool | None,
+    null_texts: str,
     rows: int,
     seed: int,
     bad_rows: str,
@@ -128,7 +133,8 @@ def asked(
     """Return what the options say; a usage error where they do not go together."""
     checked_rejects(bad_rows, rejects, *data, *history)
     if not data:
-        _refuse_alone(columns=columns, value=kind, rejects=rejects)
+        skip = null_texts if null_texts != "keep" else None
+        _refuse_alone(columns=columns, value=kind, header=header, null_texts=skip, rejects=rejects)
     from dssmcli.data.tsv import BadRows
     from dssmcli.run import find_run
 
@@ -137,14 +143,15 @@ def asked(
         if chosen.count(run) > 1:
             raise click.UsageError(f"{run} is named twice: a run can be compared with others.")
     skipped = BadRows(bad_rows == "skip", rejects)
-    return Asked(chosen, data, history, columns, kind, rows, seed, skipped, threads)
+    options = row_options(header, null_texts)
+    return Asked(chosen, data, history, columns, kind, options, rows, seed, skipped, threads)
 
 
 def _refuse_alone(**given: object) -> None:
     """Raise a usage error for an option that says how data are read, where there are none."""
     for name, value in given.items():
         if value is not None:
-            raise click.UsageError(f"--{name} goes with --data.")
+            raise click.UsageError(f"--{name.replace('_', '-')} goes with --data.")
 
 
 def shown(what: Asked) -> Shown:
@@ -155,7 +162,7 @@ def shown(what: Asked) -> Shown:
 
     family = family_of(what.runs)
     if family != TEXT:
-        refuse_pairs_options(what.columns, what.kind)
+        _refuse_pairs_options(what)
         if len(what.data) > 1:
             raise click.UsageError("--data stands once for runs of tables or logs.")
     if what.history and (family != CANDIDATES or not what.data):
@@ -174,6 +181,11 @@ def shown(what: Asked) -> Shown:
     return Shown(family, sections, found.notes)
 
 
+def _refuse_pairs_options(what: Asked) -> None:
+    header, skips = what.options
+    refuse_pairs_options(what.columns, what.kind, header, "skip" if skips else "keep")
+
+
 def _of_texts(what: Asked) -> Shown:
     from dssmcli.serving import text_charts
     from dssmcli.serving.comparison import figures
@@ -185,7 +197,8 @@ def _of_texts(what: Asked) -> Shown:
     encoders = [load(run, **parallel(what.threads)) for run in what.runs]
     limit = Limit(what.rows, what.seed)
     scored = scored_pairs(
-        encoders, what.runs, what.data, what.columns, what.kind, what.bad_rows, limit
+        *(encoders, what.runs, what.data, what.columns, what.kind, what.bad_rows, limit),
+        options=what.options,
     )
     plan = what.plan()
     sections: dict[str, Callable[[], list[Section]]] = {

@@ -63,6 +63,8 @@ def command(
     history: tuple[str, ...],
     columns: str | None,
     kind: str | None,
+    header: bool | None,
+    null_texts: str,
     rows: int,
     seed: int,
     bad_rows: str,
@@ -81,7 +83,10 @@ def command(
     if output.suffix.lower() not in _FORMATS:
         raise click.UsageError(f"{output}: expected a name that ends in {', '.join(_FORMATS)}.")
     refuse_input(output, [*data, *history])
-    what = asked(runs, data, history, columns, kind, rows, seed, bad_rows, rejects, threads)
+    what = asked(
+        *(runs, data, history, columns, kind, header, null_texts, rows, seed),
+        *(bad_rows, rejects, threads),
+    )
     from dssmcli.atomic import write_atomically
     from dssmcli.commands.output import talk
     from dssmcli.serving.drawing import Sheet, figure

@@ -47,6 +47,8 @@ def command(
     history: tuple[str, ...],
     columns: str | None,
     kind: str | None,
+    header: bool | None,
+    null_texts: str,
     rows: int,
     seed: int,
     bad_rows: str,
@@ -72,7 +74,10 @@ def command(
         raise click.UsageError("not writing a page to a terminal; add -o FILE or > FILE.")
     output = None if output == Path("-") else output
     refuse_input(output, [*data, *history])
-    what = asked(runs, data, history, columns, kind, rows, seed, bad_rows, rejects, threads)
+    what = asked(
+        *(runs, data, history, columns, kind, header, null_texts, rows, seed),
+        *(bad_rows, rejects, threads),
+    )
     from dssmcli.commands.output import talk, writing
     from dssmcli.serving.page import page
 

@@ -20,7 +20,8 @@ from dssmcli.commands.options import (
 from dssmcli.errors import RunError, counted
 
 if TYPE_CHECKING:
-    from dssmcli.data.rows import Row, RowReader
+    from dssmcli.data.one_row import Row
+    from dssmcli.data.rows import RowReader
     from dssmcli.serving.encoder import Encoder
 
 _ROWS_AT_ONCE = 4096
@@ -40,6 +41,13 @@ Example:
     "--pairs", metavar="FILE|-", type=FILE, help="Score every row of a TSV file of query and title."
 )
 @click.option("--columns", metavar="NAMES", help="With --pairs: what the columns hold.")
+@click.option(
+    "--header/--no-header",
+    "header",
+    default=None,
+    help="With --pairs: the first line names the columns, or is a row.  [default: as its names "
+    "tell]",
+)
 @click.option("--match", is_flag=True, help="Add yes or no: is the score at the run's threshold?")
 @click.option(
     "--prob",
@@ -52,6 +60,7 @@ def command(
     texts: tuple[str, ...],
     pairs: str | None,
     columns: str | None,
+    header: bool | None,
     match: bool,
     prob: bool,
     as_json: bool,
@@ -84,14 +93,15 @@ def command(
         return
     encoder = load(model, **parallel(threads))
     from dssmcli.commands.output import talk
-    from dssmcli.data.rows import RowReader
+    from dssmcli.data.rows import RowOptions, RowReader
     from dssmcli.data.tsv import BadRows
 
     scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
     skipped = BadRows(bad_rows == "skip", rejects)
-    _score_file(pairs, RowReader(columns, skipped), scorer)
+    reader = RowReader(columns, skipped, options=RowOptions(header))
+    _score_file(pairs, reader, scorer)
     skipped.write_rejects()
-    talk(quiet, skipped.summary)
+    talk(quiet, *reader.reading.headers_lines(), skipped.summary)
 
 
 class _Scorer(NamedTuple):

@@ -107,8 +107,9 @@ def command(
     refuse_input(output, [str(find_index(index))])
     found = load_index(index)
     skipped = BadRows(bad_rows == "skip")
+    doubts: list[str] = []
     if query is None or query == "-":
-        blocks = _read(skipped)
+        blocks, doubts = _read(skipped)
     else:
         blocks = iter([[checked_text("query", query)]])
     threads = threads or available_threads()
@@ -119,15 +120,17 @@ def command(
             form = _Form(found, count, min_score, exact, as_json)
             for lines in form.answers(blocks, threads):
                 write(lines)
-    talk(quiet, skipped.summary)
+    talk(quiet, *(f"Warning: {doubt}" for doubt in doubts), skipped.summary)
 
 
-def _read(skipped: BadRows) -> Iterator[list[str]]:
-    """Yield the lines of standard input, as many at a time as are there."""
+def _read(skipped: BadRows) -> tuple[Iterator[list[str]], list[str]]:
+    """Return the lines of standard input, as many at a time as are there; and what they look like
+    if not like queries, once they are read."""
     from dssmcli.data.texts import TextReader
     from dssmcli.data.tsv import STDIN
 
-    return TextReader([STDIN], skipped, eager=True).blocks()
+    reader = TextReader([STDIN], skipped, eager=True)
+    return reader.blocks(), reader.doubts
 
 
 class _Answer(NamedTuple):

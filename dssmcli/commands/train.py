@@ -19,6 +19,7 @@ from dssmcli.commands.options import (
     optim_options,
     pairs_options,
     quiet_option,
+    row_options,
     run_options,
     setting_of,
     together,
@@ -224,6 +225,8 @@ def command(
     resume: bool,
     columns: str | None,
     kind: str | None,
+    header: bool | None,
+    null_texts: str,
     valid: tuple[str, ...],
     match_grade: float | None,
     bad_rows: str,
@@ -258,7 +261,8 @@ def command(
             from dssmcli.training.task import PairsInput
 
             given = PairsInput(
-                files, valid, columns, kind, match_grade, vocab, min_count, dictionary, pieces
+                *(files, valid, columns, kind, match_grade, vocab, min_count, dictionary, pieces),
+                options=row_options(header, null_texts),
             )
             skipped = BadRows(bad_rows == "skip", rejects if launched.rank == 0 else None)
         with TrainingDisplay(quiet or launched.rank > 0) as display:

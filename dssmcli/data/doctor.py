@@ -13,8 +13,10 @@ from dssmcli.config import VALUE_KINDS, one_of
 from dssmcli.data.baseline import Baseline, baseline_of
 from dssmcli.data.located import Located, LocatedReader, joined
 from dssmcli.data.overlap import Overlap, overlap_of
-from dssmcli.data.pairs import Pairs, Texts, default_match_grade, kind_of, positive_rows
+from dssmcli.data.pair_values import kind_of, settled
+from dssmcli.data.pairs import Pairs, Texts, default_match_grade, positive_rows
 from dssmcli.data.repeats import Place, Repeats, repeats_of
+from dssmcli.data.rows import USUAL, RowOptions
 from dssmcli.data.survey import (
     Shape,
     Side,
@@ -45,7 +47,7 @@ class Request:
     """What to examine.
 
     lookup: what cuts the texts, tokenizer its name. vocabulary: that of a run, whose features are
-    known, or None.
+    known, or None. options: how lines are taken.
     """
 
     sources: Sequence[str]
@@ -55,6 +57,7 @@ class Request:
     tokenizer: str
     lookup: Lookup
     vocabulary: Vocabulary | None
+    options: RowOptions = USUAL
 
     def __post_init__(self) -> None:
         if self.kind is not None:
@@ -150,7 +153,9 @@ def examine(request: Request, tell: Callable[[int], None]) -> Checkup:
     read = {}
     for role, sources in roles:
         if sources:
-            reader = LocatedReader(request.columns, texts.numbers, tell)
+            reader = LocatedReader(
+                request.columns, texts.numbers, tell, request.kind, request.options
+            )
             read[role] = _settled([reader.read(each) for each in sources], reader, request.kind)
     examination = _Examination(request, texts)
     files, groups = [], []
@@ -170,16 +175,17 @@ def _settled(
     if not len(rows):
         return files, Meaning(kind or reader.kind, None)
     try:
-        meaning = Meaning(kind_of(rows.value, kind or reader.kind, rows.file), None)
+        known_kind = kind_of(rows.value, kind or reader.kind, rows.file, reader.words)
+        meaning = Meaning(known_kind, None)
     except DataError as error:
         meaning = Meaning(None, str(error))
     # As PairsReader has them: a row without a value is a click.
-    values = [
-        np.ones(len(each)) if meaning.kind == "click" else np.nan_to_num(each.value, nan=1.0)
-        for each in files
-    ]
-    settled = [replace(each, value=value) for each, value in zip(files, values, strict=True)]
-    return settled, meaning
+    for each in files:
+        if meaning.kind == "label":
+            each.reading.note_signed(each.value)
+    values = [settled(each.value, meaning.kind or "") for each in files]
+    known = [replace(each, value=value) for each, value in zip(files, values, strict=True)]
+    return known, meaning
 
 
 class _KnownTexts:

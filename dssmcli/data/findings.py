@@ -6,9 +6,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from dssmcli.data.damage import said
 from dssmcli.data.doctor import Checkup, Examined, Figures, Group
+from dssmcli.data.located import Located
 from dssmcli.data.overlap import Overlap
 from dssmcli.data.survey import TOP
+from dssmcli.errors import shown
 from dssmcli.text.units import MAX_UNIT_CHARS
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
@@ -26,6 +29,38 @@ _WORDS = {
     "bad_rows": (
         "Rows that cannot be used.",
         "Mend them, or train with --bad-rows skip; --rejects FILE keeps them.",
+    ),
+    "other_format": ("No row of columns. {problem}", "Then check what comes out."),
+    "impressions_unclear": ("{problem}", "Say what the column is, as above."),
+    "header_like": (
+        "The first line looks like a header and is read as a row.",
+        "If it is one, say --header; if not, --no-header.",
+    ),
+    "repeated_header": (
+        "The header stands again further down, {where}.",
+        "It is no row, and left out.",
+    ),
+    "header_names": ("{told}", "Say --columns if the columns hold something else."),
+    "values_spelled": ("{told}", "Nothing, if that is what they mean."),
+    "missing_texts": (
+        "texts that may mean that there is none: {told}.",
+        "They are texts like any other; train with --null-texts skip to leave the rows out.",
+    ),
+    "spreadsheet": (
+        "Lines with what a spreadsheet makes of long numbers or formulas: {example}.",
+        "Export the texts anew, as text.",
+    ),
+    "encoding": (
+        "Lines with characters of a wrong encoding: {example}.",
+        "Export the texts anew as UTF-8: such texts match nothing.",
+    ),
+    "html": (
+        "Lines with entities or tags of HTML: {example}.",
+        "They count as characters like others: take them out.",
+    ),
+    "quotes": (
+        "Lines with quotes around a whole field: {example}.",
+        "Nothing is quoted here, so they are part of the text: write the file without them.",
     ),
     "no_rows": ("No row can be used.", "Expected query<TAB>title[<TAB>value] on each line."),
     "values_unclear": ("{problem}", "Say what the values are, as above."),
@@ -191,6 +226,7 @@ def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
     rows = file.rows
     yield _found(ERROR, "unreadable", int(rows.broken is not None), problem=rows.broken)
     yield _found(ERROR, "bad_rows", rows.bad)
+    yield from _of_reading(rows)
     if file.figures is None:
         return
     yield from _of_repeats(file, file.figures)
@@ -205,6 +241,26 @@ def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
     if unknown is not None and unknown.share >= _SOME_UNKNOWN:
         level = WARNING if unknown.share >= _MANY_UNKNOWN else NOTE
         yield _found(level, "unknown_features", unknown.features, share=unknown.share)
+
+
+def _of_reading(rows: Located) -> Iterator[Finding]:
+    """Yield what was taken for what when the file was read, and what programs did to its texts."""
+    reading, damage = rows.reading, rows.damage
+    other, problem = reading.other_format, rows.problem
+    yield _found(ERROR, "other_format", int(other is not None), problem=other)
+    yield _found(ERROR, "impressions_unclear", int(problem is not None), problem=problem)
+    yield _found(WARNING, "header_like", len(reading.suspects))
+    for told in reading.headers:
+        yield _found(NOTE, "header_names", 1, told=told)
+    places = [f"line {place.rpartition(':')[2]}" for place in reading.repeated_places]
+    yield _found(NOTE, "repeated_header", reading.repeated, where=", ".join(places))
+    for told in reading.spellings.lines():
+        yield _found(NOTE, "values_spelled", 1, told=told)
+    listed = ", ".join(f"{shown(text)} ({n:,})" for text, n in reading.missing.most_common(5))
+    yield _found(WARNING, "missing_texts", reading.missing.total(), told=listed)
+    for name, found in damage.items():
+        level = WARNING if name in ("spreadsheet", "encoding") else NOTE
+        yield _found(level, name, found.lines, example=said(found))
 
 
 def _of_repeats(file: Examined, figures: Figures) -> Iterator[Finding]:

@@ -5,27 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dssmcli.config import one_of
+from dssmcli.data.column_names import is_canonical, named_role, role_of
+from dssmcli.data.pair_values import RELEVANCE
 from dssmcli.errors import ConfigError
 
-IGNORED = "-"
-_VALUE_NAMES = {"clicks": "clicks", "click": "clicks", "label": "label", "grade": "grade"}
-_ALIASES = {
-    "query": "query",
-    "text1": "query",
-    "sentence1": "query",
-    "title": "title",
-    "text2": "title",
-    "sentence2": "title",
-    "value": "value",
-    "clicks": "clicks",
-    "click": "clicks",
-    "label": "label",
-    "grade": "grade",
-    "score": "grade",
-    "impressions": "impressions",
-    IGNORED: IGNORED,
+VALUE_KINDS = {
+    **{"value": None, "clicks": "clicks", "label": "label", "grade": "grade"},
+    "relevance": RELEVANCE,
 }
+"""What the names of a value column say of its values."""
 HEADERLESS = ("query", "title", "value", "impressions")
 
 
@@ -45,23 +33,20 @@ class Layout(NamedTuple):
 
 def layout_of(names: Sequence[str]) -> Layout:
     """Return the layout that column names give; ConfigError when they make no sense."""
-    roles = []
-    for name in names:
-        one_of("column", name.strip().lower(), _ALIASES)
-        roles.append(_ALIASES[name.strip().lower()])
+    roles = [named_role(name) for name in names]
     for role in ("query", "title"):
         if roles.count(role) != 1:
             raise ConfigError(f"columns {','.join(names)}: expected {role} once.")
-    values = [i for i, role in enumerate(roles) if role in ("value", *_VALUE_NAMES)]
+    values = [i for i, role in enumerate(roles) if role in VALUE_KINDS]
     if len(values) > 1 or roles.count("impressions") > 1:
         raise ConfigError(f"columns {','.join(names)}: expected one value column at most.")
-    kind = _VALUE_NAMES.get(roles[values[0]]) if values else None
+    kind = VALUE_KINDS[roles[values[0]]] if values else None
     impressions = roles.index("impressions") if "impressions" in roles else None
     value = values[0] if values else None
     return Layout(roles.index("query"), roles.index("title"), value, impressions, kind, len(names))
 
 
 def is_header(fields: Sequence[str]) -> bool:
-    """Tell whether a file's first row names its columns: query, title and nothing unknown."""
-    roles = [_ALIASES.get(field.strip().lower()) for field in fields]
+    """Tell whether a row names columns, and can hardly be anything else."""
+    roles = [role_of(field) if is_canonical(field) else None for field in fields]
     return None not in roles and "query" in roles and "title" in roles

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.damage import Damage, added, damage_in
+from dssmcli.data.pair_values import impressions_problem
 from dssmcli.data.pairs import Texts
-from dssmcli.data.rows import RowReader
-from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.reading import Reading
+from dssmcli.data.rows import USUAL, RowOptions, RowReader
+from dssmcli.data.tsv import SKIP, BadRows, name_of
 from dssmcli.errors import DataError
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -39,7 +42,8 @@ class Faults(BadRows):
         if self._rejects_to is not None:
             self._rejects_to.take(raw, error)
         if len(self.messages) < SHOWN:
-            self.messages.append(str(error))
+            # There is no such option where nothing is lost.
+            self.messages.append(str(error).removesuffix(SKIP))
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Located:
     query, title: (N,) int32, numbers of distinct normalised texts. value: (N,) float64, nan where
     there is none. line: (N,) int32. raw: (N,) int64, a hash of each line's bytes. bad: how many
     rows cannot be used, and faults: what is wrong with the first of them. broken: what kept the
-    file from being read to its end, or None.
+    file from being read to its end, or None. reading: what was taken for what. damage: what
+    programs did to texts. problem: why its fourth column is no number of impressions, or None.
     """
 
     file: str
@@ -61,6 +66,9 @@ class Located:
     bad: int
     faults: tuple[str, ...]
     broken: str | None
+    reading: Reading = field(default_factory=Reading)
+    damage: dict[str, Damage] = field(default_factory=dict)
+    problem: str | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -69,12 +77,21 @@ class Located:
 class LocatedReader:
     """Reads files one after the other, as one `dssm train` would read them: in one layout.
 
-    `texts` numbers the texts, `tell` is told of every row that was read.
+    `texts` numbers the texts, `tell` is told of every row that was read. `kind` is what the user
+    says of the values. After reading, `words` tells whether some of them are words such as yes.
     """
 
-    def __init__(self, columns: str | None, texts: Texts, tell: Callable[[int], None]) -> None:
-        self._rows = RowReader(columns)
+    def __init__(
+        self,
+        columns: str | None,
+        texts: Texts,
+        tell: Callable[[int], None],
+        kind: str | None = None,
+        options: RowOptions = USUAL,
+    ) -> None:
+        self._rows = RowReader(columns, None, kind, options)
         self._texts, self._tell = texts, tell
+        self.words = False
 
     @property
     def kind(self) -> str | None:
@@ -84,20 +101,31 @@ class LocatedReader:
     def read(self, source: str) -> Located:
         """Return a file's rows; what is wrong with it is noted, and ends nothing."""
         self._rows.bad_rows = faults = Faults()
+        self._rows.reading = reading = Reading()
         numbers, lines, raws = array("i"), array("i"), array("q")
-        values, broken = array("d"), None
+        values, impressions, broken = array("d"), array("d"), None
+        damage: dict[str, Damage] = {}
         try:
             for columns, line in self._rows.located([source]):
                 number = self._texts.number(columns.normal)
                 numbers.frombytes(number.astype(np.int32).tobytes())
                 lines.frombytes(line.astype(np.int32).tobytes())
                 values.frombytes(columns.values.tobytes())
+                if columns.impressions is not None:
+                    impressions.frombytes(columns.impressions.tobytes())
+                if len(line):
+                    damage = added(damage, damage_in(columns.raw, int(line[0])))
                 # Python's own hash: keyed anew in each process, so nobody can provoke collisions.
                 raws.extend(map(hash, columns.raw.split(b"\n")[:-1]))
                 self._tell(len(line))
         except DataError as error:
             broken = str(error)
+        self.words = self.words or bool(reading.spellings.words)
         texts = _array(numbers, np.int32)
+        problem = None
+        if self._rows.by_place and len(impressions) == len(values):
+            shows = _array(impressions, np.float64)
+            problem = impressions_problem(name_of(source), texts[0::2], shows)
         return Located(
             name_of(source),
             texts[0::2],
@@ -108,6 +136,9 @@ class LocatedReader:
             faults.count,
             tuple(faults.messages),
             broken,
+            reading,
+            damage,
+            problem,
         )
 
 

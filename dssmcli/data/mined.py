@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dssmcli.data.layout import IGNORED, Layout
+from dssmcli.data.column_names import IGNORED
+from dssmcli.data.layout import Layout
 from dssmcli.data.pairs import Pairs
 from dssmcli.errors import DataError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from dssmcli.config import VALUE_KINDS, one_of
 from dssmcli.data.layout import Layout
-from dssmcli.data.rows import RowReader
+from dssmcli.data.pair_values import impressions_problem, kind_of, settled
+from dssmcli.data.rows import USUAL, RowOptions, RowReader
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
 from dssmcli.text.numbers import Numbers
-from dssmcli.text.ragged import distinct
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
@@ -41,6 +41,7 @@ class Pairs:
     kind: one of config.VALUE_KINDS.
     digest: SHA-256 of the rows as they were read.
     impressions: (N,) float64, how often each was shown; None where the file does not say.
+    notes: lines that say what was taken for what while the rows were read, and warnings.
     """
 
     texts: int
@@ -50,6 +51,7 @@ class Pairs:
     kind: str
     digest: str
     impressions: Floats | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.query)
@@ -63,14 +65,12 @@ class Pairs:
 
     def rows(self, chosen: npt.NDArray[np.bool_]) -> Pairs:
         """Return the chosen rows; texts keep their numbers."""
-        return Pairs(
-            self.texts,
-            self.query[chosen],
-            self.title[chosen],
-            self.value[chosen],
-            self.kind,
-            self.digest,
-            None if self.impressions is None else self.impressions[chosen],
+        return replace(
+            self,
+            query=self.query[chosen],
+            title=self.title[chosen],
+            value=self.value[chosen],
+            impressions=None if self.impressions is None else self.impressions[chosen],
         )
 
 
@@ -99,41 +99,11 @@ class Texts:
         return numbers
 
 
-def kind_of(value: Floats, kind: str | None, name: str) -> str:
-    """Return what values (N,) mean, nan where a row has none; DataError unless it is plain.
-
-    `kind` is what the user or a column's name says, `name` what the error calls the rows.
-    """
-    if np.isnan(value).all():
-        if kind not in (None, "click"):
-            raise DataError(f"{name}: two columns, but --value {kind} needs a third.")
-        return "click"
-    if kind == "click" and np.isnan(value).any():
-        raise DataError(
-            f"{name}: some rows have clicks and some none: leave out --value click, which takes "
-            "every row as a click."
-        )
-    several = distinct(value)
-    binary = set(several.tolist()) <= {0.0, 1.0}
-    if kind is None and binary:
-        return "label"
-    if kind is None:
-        found = ", ".join(f"{number:g}" for number in several[:6])
-        raise DataError(
-            f"{name}: the values are {found}{', …' if len(several) > 6 else ''}: clicks or grades?"
-            " Say --value clicks (a count, the pair's weight) or --value grade (graded similarity),"
-            " or name the column in a header line or with --columns query,title,clicks."
-        )
-    if kind == "label" and not binary:
-        wrong = several[~np.isin(several, (0.0, 1.0))][0]
-        raise DataError(f"{name}: a label is {wrong:g}, expected 0 or 1 (or --value grade).")
-    return kind
-
-
 class PairsReader:
     """Reads rows block by block, and keeps of them what Pairs keep.
 
-    `kind` is what the user says of the values, or None. `texts` numbers the texts.
+    `kind` is what the user says of the values, or None. `texts` numbers the texts. `options`: as
+    RowReader has them.
     """
 
     def __init__(
@@ -143,11 +113,12 @@ class PairsReader:
         kind: str | None,
         bad_rows: BadRows,
         texts: Texts | None = None,
+        options: RowOptions = USUAL,
     ) -> None:
         if kind is not None:
             one_of("--value", kind, VALUE_KINDS)
         self._sources, self._kind, self._bad_rows = sources, kind, bad_rows
-        self._rows = RowReader(columns, bad_rows, kind)
+        self._rows = RowReader(columns, bad_rows, kind, options)
         self._texts = Texts() if texts is None else texts
         self._query, self._title = array("i"), array("i")
         self._values, self._impressions = array("d"), array("d")
@@ -158,13 +129,13 @@ class PairsReader:
     def blocks(self) -> Iterator[tuple[list[str], list[str]]]:
         """Yield the normalised queries and titles of some thousand rows at a time."""
         texts: list[str] = []
-        for raw, normal, values, impressions in self._rows.columns(self._sources):
+        for raw, normal, values, impressions, _ in self._rows.columns(self._sources):
             self._digest.update(raw)
             if impressions is not None:
                 self._fill_impressions()
                 self._impressions.frombytes(impressions.tobytes())
             self._values.frombytes(values.tobytes())
-            self.zeros = self.zeros or not values.all()
+            self.zeros = self.zeros or bool((values <= 0).any())
             texts += normal
             # As many each time, whatever the pieces of the file: units are numbered by blocks.
             while len(texts) >= 2 * _ROWS_AT_ONCE:
@@ -194,17 +165,27 @@ class PairsReader:
             raise DataError(
                 f"{name}: no rows{skipped}, expected query<TAB>title[<TAB>value] on each line."
             )
-        value = np.frombuffer(self._values, np.float64)
-        layout = self._rows.layout
-        kind = kind_of(value, self._kind or (layout.kind if layout else None), name)
+        read = np.frombuffer(self._values, np.float64)
+        layout, reading = self._rows.layout, self._rows.reading
+        wanted = self._kind or (layout.kind if layout else None)
+        kind = kind_of(read, wanted, name, bool(reading.spellings.words))
         # The same bytes read otherwise are other data.
         self._digest.update(f"{kind} {layout}".encode())
-        if kind == "click":
-            value[:] = 1.0
-        value[np.isnan(value)] = 1.0
+        value = settled(read, kind)
         query, title = (np.frombuffer(each, np.int32) for each in (self._query, self._title))
-        digest, shown = self._digest.hexdigest(), self._shown(value)
-        return Pairs(len(self._texts), query, title, value, kind, digest, shown)
+        shown = self._shown(value)
+        if shown is not None and self._rows.by_place:
+            problem = impressions_problem(name, query, shown)
+            if problem is not None:
+                raise DataError(problem)
+        if kind == "label":
+            reading.note_signed(read)
+        if shown is not None and kind != "clicks":
+            reading.headers.append(
+                "How often a title was shown is not used: that goes with clicks (--value clicks)."
+            )
+        digest, notes = self._digest.hexdigest(), tuple(reading.lines())
+        return Pairs(len(self._texts), query, title, value, kind, digest, shown, notes)
 
     @property
     def layout(self) -> Layout | None:
@@ -227,9 +208,10 @@ def read_pairs(
     kind: str | None,
     bad_rows: BadRows,
     texts: Texts | None = None,
+    options: RowOptions = USUAL,
 ) -> Pairs:
     """Read all rows of all sources as Pairs; arguments and errors as PairsReader has them."""
-    reader = PairsReader(sources, columns, kind, bad_rows, texts)
+    reader = PairsReader(sources, columns, kind, bad_rows, texts, options)
     for _ in reader.blocks():
         pass
     return reader.pairs()
@@ -239,12 +221,14 @@ def interpretation(pairs: Pairs) -> str:
     """Return one line that says how the rows are understood."""
     said = f"{counted(len(pairs), 'row')}, {_MEANING[pairs.kind]}"
     if pairs.kind == "label":
-        said += f": {int(pairs.value.sum()):,} are 1"
+        ones = int(pairs.value.sum())
+        said += f": {ones:,} are 1, {len(pairs) - ones:,} are 0"
     elif pairs.kind == "clicks":
         said += f": {int((pairs.value > 0).sum()):,} with clicks"
         said += "" if pairs.impressions is None else ", and how often each was shown"
     elif pairs.kind == "grade":
         said += f": {pairs.value.min():g} to {pairs.value.max():g}"
+        said += ", NDCG counts from the lowest" if pairs.value.min() < 0 else ""
     return said
 
 

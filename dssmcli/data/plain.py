@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.layout import Layout
+from dssmcli.data.pair_values import Spellings, Values
 from dssmcli.text.folding import Folder
 
 Floats = npt.NDArray[np.float64]
@@ -19,20 +21,24 @@ class Columns(NamedTuple):
 
     raw: the lines as they stand in the file, without carriage returns, each with a line feed.
     normal: the 2 N normalised texts, query and title in turn. values: (N,) float64, nan where
-    there is none. impressions: (N,) float64, None where the rows have none.
+    there is none. impressions: (N,) float64, None where the rows have none. read: the fields
+    of both as they were read, where that is not counted yet.
     """
 
     raw: bytes
     normal: list[str]
     values: Floats
     impressions: Floats | None
+    read: Sequence[Values] = ()
 
 
-def plain_columns(content: bytes, layout: Layout, folder: Folder) -> Columns | None:
+def plain_columns(
+    content: bytes, layout: Layout, folder: Folder, kind: str | None, spellings: Spellings
+) -> Columns | None:
     """Return the rows of whole lines; None if there is anything that may be wrong with one.
 
-    Anything: not UTF-8, columns too many or too few, an empty text, a value that is no number of 0
-    or more, a row that was never shown, or clicked more often than that.
+    Anything: not UTF-8, columns too many or too few, an empty text, a value that is none, clicks or
+    impressions below 0, a row that was never shown, or clicked more often than that.
     """
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
@@ -42,11 +48,10 @@ def plain_columns(content: bytes, layout: Layout, folder: Folder) -> Columns | N
         fields = content.decode("utf-8").replace("\n", "\t").split("\t")
     except UnicodeDecodeError:
         return None
-    values = _numbers(fields, layout.value, layout.width)
-    impressions = _numbers(fields, layout.impressions, layout.width)
-    if values is None or impressions is None:
-        return None
-    if ((values == 0) & (impressions == 0)).any() or (values > impressions).any():
+    read = _read(fields, layout.value, layout.width, spellings)
+    times = _read(fields, layout.impressions, layout.width, spellings)
+    values, impressions = (_numbers(each, len(fields) // layout.width) for each in (read, times))
+    if values is None or impressions is None or _doubtful(values, impressions, kind):
         return None
     texts = [""] * (2 * len(values))
     texts[0::2] = fields[layout.query :: layout.width]
@@ -55,7 +60,8 @@ def plain_columns(content: bytes, layout: Layout, folder: Folder) -> Columns | N
     if not all(normal):
         return None
     shown = None if layout.impressions is None else impressions
-    return Columns(content + b"\n", normal, values, shown)
+    unusual = [each for each in (read, times) if each is not None]
+    return Columns(content + b"\n", normal, values, shown, unusual)
 
 
 def _has_width(content: bytes, width: int) -> bool:
@@ -68,20 +74,21 @@ def _has_width(content: bytes, width: int) -> bool:
     return bool(rows[:, -1].all() and not rows[:, :-1].any())
 
 
-def _numbers(fields: list[str], column: int | None, width: int) -> Floats | None:
-    """Return a column's numbers, (n,): nan if it is None. None when one is no number."""
-    if column is None:
-        return np.full(len(fields) // width, math.nan)
-    texts = fields[column::width]
-    known = {text: number_in(text) for text in set(texts)}
-    numbers = np.fromiter(map(known.__getitem__, texts), np.float64, len(texts))
-    return None if np.isnan(numbers).any() else numbers
+def _read(fields: list[str], column: int | None, width: int, spellings: Spellings) -> Values | None:
+    """Return the values of a column, None if there is none."""
+    return None if column is None else spellings.read(fields[column::width])
 
 
-def number_in(text: str) -> float:
-    """Return the number of 0 or more that a field holds, nan if it holds none."""
-    number = signed_number_in(text)
-    return number if number >= 0 else math.nan
+def _numbers(values: Values | None, rows: int) -> Floats | None:
+    """Return the numbers (rows,) of a column: nan if it is none. None when a field has none."""
+    return np.full(rows, math.nan) if values is None else values.numbers()
+
+
+def _doubtful(values: Floats, impressions: Floats, kind: str | None) -> bool:
+    """Tell whether a row cannot be as it says."""
+    below = (impressions < 0).any() or (kind == "clicks" and (values < 0).any())
+    never = ((values == 0) & (impressions == 0)).any()
+    return bool(below or never or (values > impressions).any())
 
 
 def signed_number_in(text: str) -> float:

@@ -1,38 +1,49 @@
-"""Rows of pairs as they stand in files, each with its place, and what is wrong with a bad one."""
+"""Rows of pairs as they stand in files: headers, layouts, and the rows of whole pieces at once."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.column_names import role_of
+from dssmcli.data.headers import (
+    layout_of_header,
+    names_columns,
+    rows_ahead,
+    said_of,
+    seems_header,
+)
 from dssmcli.data.layout import HEADERLESS, Layout, is_header, layout_of
-from dssmcli.data.plain import Columns, number_in, plain_columns
+from dssmcli.data.one_row import Row, check_width, parsed_row
+from dssmcli.data.other_formats import other_format
+from dssmcli.data.plain import Columns, plain_columns
+from dssmcli.data.reading import MISSING_TEXTS, Reading
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
-from dssmcli.errors import ConfigError, DataError, shown
+from dssmcli.errors import DataError, shown
 from dssmcli.text.folding import Folder
-from dssmcli.text.normalize import normalize
 
 Ints = npt.NDArray[np.int64]
 
 _PIECE_BYTES = 1 << 18
 
 
-class Row(NamedTuple):
-    """One row: the texts as they stand in the file, the numbers nan where there are none.
+class RowOptions(NamedTuple):
+    """How lines of pairs are taken.
 
-    normal: the query and the title, normalised.
+    header: whether the first line of each file names columns; None where its names tell.
+    skip_missing: rows whose query or title is only NULL, nan or the like are left out.
     """
 
-    line: Line
-    query: str
-    title: str
-    value: float
-    normal: tuple[str, str]
-    impressions: float
+    header: bool | None = None
+    skip_missing: bool = False
+
+
+USUAL = RowOptions()
 
 
 class RowReader:
@@ -41,9 +52,9 @@ class RowReader:
     But a file that names its columns may add clicks to the two columns of the files before it, as
     `dssm mine` does: a row without a value is a click. `kind` is what the user says of the values.
 
-    After reading, `layout` is the one in use, and `header` the fields of the first header or None.
-    Rows are read row by row, which alone knows what is wrong with one; but a piece of a file in
-    which nothing is unusual is read at once.
+    After reading, `layout` is the one in use, `header` the fields of the first header or None, and
+    `reading` says what was taken for what. Rows are read row by row, which alone knows what is
+    wrong with one; but a piece of a file in which nothing is unusual is read at once.
     """
 
     def __init__(
@@ -51,20 +62,33 @@ class RowReader:
         columns: str | None = None,
         bad_rows: BadRows | None = None,
         kind: str | None = None,
+        options: RowOptions = USUAL,
     ) -> None:
         self.layout = layout_of(columns.split(",")) if columns else None
         self.header: list[str] | None = None
         self.bad_rows = bad_rows or BadRows()
+        self.reading = Reading()
         self._named, self._kind = columns is not None, kind
+        self._told, self._skips_missing = options
         self._begun = False  # whether a file was read
         self._later = False  # whether this is not the first file
         self._folder = Folder()
         self._blank: list[Line] = []  # lines of this file after its last row so far
+        self._ahead = b""  # what follows the first line of this file
+        self._headers: set[bytes] = set()  # first lines that named columns
+
+    @property
+    def by_place(self) -> bool:
+        """Tell whether columns go by their place, as nobody named them."""
+        return not self._named and self.header is None
 
     def read(self, sources: Sequence[str]) -> Iterator[Row]:
         """Yield the good rows; DataError at file:line for the first bad one unless skipped."""
-        for piece, plain in self._pieces(sources):
-            yield from self._rows(piece) if plain is None else _rows_of(piece, plain, self.layout)
+        for piece, columns in self._pieces(sources):
+            if columns is None:
+                yield from self._rows(piece)
+            else:
+                yield from _rows_of(piece, columns, self.layout)
 
     def columns(self, sources: Sequence[str]) -> Iterator[Columns]:
         """Yield the same rows column by column, some thousand at a time."""
@@ -73,12 +97,12 @@ class RowReader:
 
     def located(self, sources: Sequence[str]) -> Iterator[tuple[Columns, Ints]]:
         """Yield the same columns, each with the numbers of its rows' lines, (N,)."""
-        for piece, plain in self._pieces(sources):
-            if plain is None:
+        for piece, columns in self._pieces(sources):
+            if columns is None:
                 rows = list(self._rows(piece))
                 yield _columns_of(rows), np.array([row.line.number for row in rows], np.int64)
             else:
-                yield plain, piece.first + np.arange(len(plain.values))
+                yield columns, piece.first + np.arange(len(columns.values))
 
     def _pieces(self, sources: Sequence[str]) -> Iterator[tuple[Piece, Columns | None]]:
         """Yield all pieces in order, with their rows where these could be read at once."""
@@ -86,18 +110,50 @@ class RowReader:
             self._later, self._begun = self._begun, True
             self._blank = []  # what stood at the end of the file before
             with opened(source) as stream:
-                pieces = _first_line_apart(read_pieces(name_of(source), stream, _PIECE_BYTES))
-                for piece in pieces:
-                    plain = self._plain(piece)
-                    if plain is not None:
+                pieces = read_pieces(name_of(source), stream, _PIECE_BYTES)
+                for piece in self._first_line_apart(pieces):
+                    columns = self._plain(piece)
+                    if columns is not None:
                         self._report_blanks()
-                    yield piece, plain
+                    yield piece, columns
+
+    def _first_line_apart(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
+        """Yield pieces, the first of which is one line: it decides how others are read."""
+        for piece in pieces:
+            line, end, rest = piece.content.partition(b"\n")
+            if piece.first > 1 or not end:
+                self._ahead = self._ahead if piece.first > 1 else b""
+                yield piece
+                continue
+            self._ahead = rest
+            yield piece._replace(content=line, size=len(line) + 1)
+            yield piece._replace(first=2, content=rest, size=piece.size - len(line) - 1)
 
     def _plain(self, piece: Piece) -> Columns | None:
         """Return a piece's rows; None where it must be read row by row."""
-        if piece.first == 1 or self.layout is None:
+        if piece.first == 1 or self.layout is None or self._may_repeat_header(piece.content):
             return None
-        return plain_columns(piece.content, self.layout, self._folder)
+        kind = self._kind or self.layout.kind
+        spellings = self.reading.spellings
+        columns = plain_columns(piece.content, self.layout, self._folder, kind, spellings)
+        if columns is None:
+            return None
+        if MISSING_TEXTS.intersection(columns.normal):
+            if self._skips_missing:
+                return None
+            self.reading.count_missing(columns.normal)
+        for values in columns.read:
+            spellings.count(values)
+        return columns
+
+    def _may_repeat_header(self, content: bytes) -> bool:
+        if self._told is False:
+            return False
+        if any(header in content for header in self._headers):
+            return True
+        # Beside values a header has no number, which is unusual anyway.
+        assert self.layout is not None
+        return self.layout.value is None and _LIKE_HEADER.search(content) is not None
 
     def _rows(self, piece: Piece) -> Iterator[Row]:
         """Yield the good rows of a piece, one by one."""
@@ -106,6 +162,8 @@ class RowReader:
                 self._blank.append(line)
                 continue
             self._report_blanks()
+            if self._takes_header(line):
+                continue
             try:
                 row = self._row(line)
             except DataError as error:
@@ -120,32 +178,112 @@ class RowReader:
         for line in blank:
             self.bad_rows.take(line.raw, DataError(f"{line.place}: empty line."))
 
-    def _row(self, line: Line) -> Row | None:
-        fields = line.decode().split("\t")
-        if line.number == 1 and is_header(fields):
-            self._use_header(line, fields)
-            return None
-        if self.layout is None:
-            self.layout = self._layout_of_first(line, fields)
-        return _parsed(line, fields, self.layout, self._kind or self.layout.kind)
+    def _takes_header(self, line: Line) -> bool:
+        """Take a line that names columns for what it is; tell whether it is one.
 
-    def _use_header(self, line: Line, fields: list[str]) -> None:
+        DataError for one that says something else than what is known.
+        """
+        if self._told is False:
+            return False
         try:
-            layout = layout_of(fields)
-        except ConfigError as error:
-            raise DataError(f"{line.place}: {error}") from error
+            fields = line.decode().split("\t")
+        except DataError:
+            return False
+        if line.number > 1:
+            return self._repeats_header(line, fields)
+        ahead = rows_ahead(self._ahead)
+        if not (self._told or is_header(fields) or self._is_named(fields, ahead)):
+            if seems_header(fields, ahead) and not self._named:
+                self.reading.suspect(line, fields)
+            return False
+        self._use_header(line, fields, ahead)
+        self._headers.add(line.raw)
+        return True
+
+    def _is_named(self, fields: list[str], ahead: list[list[str]]) -> bool:
+        """Tell whether a first line names columns, where it is not plain at once."""
+        layout = self.layout
+        if not self._named or layout is None or len(fields) != layout.width:
+            return names_columns(fields, ahead)
+        roles = [role_of(fields[place]) for place in (layout.query, layout.title)]
+        return roles in (["query", "title"], ["title", "query"]) and names_columns(
+            [fields[layout.query], fields[layout.title]],
+            [[row[layout.query], row[layout.title]] for row in ahead if len(row) == layout.width],
+        )
+
+    def _use_header(self, line: Line, fields: list[str], ahead: list[list[str]]) -> None:
+        if self._named and not is_header(fields):
+            self._compare(line, fields)
+            return
+        layout = layout_of_header(line.place, fields, ahead, bool(self._told))
         joins = self._later and self.layout is not None and _adds_clicks(self.layout, layout)
         if self._named and not joins:
+            self._compare(line, fields)
             return
         if not joins and self.layout is not None and self.layout[:4] != layout[:4]:
             raise DataError(f"{line.place}: other columns than the file before, expected the same.")
         self.layout = layout
         self.header = self.header or fields
+        said = None if self._told else said_of(line.place, fields)
+        self.reading.headers += [] if said is None else [said]
+
+    def _compare(self, line: Line, fields: list[str]) -> None:
+        """Keep a header beside --columns, and warn where it says otherwise."""
+        assert self.layout is not None
+        self.header = self.header or fields
+        if len(fields) != self.layout.width:
+            return
+        roles = [role_of(fields[place]) for place in self.layout[:2]]
+        if roles == ["title", "query"]:
+            self.reading.warnings.append(
+                f"{line.place}: a header ({shown(', '.join(fields))}) that says otherwise than "
+                "--columns, which counts. Without --columns the header does."
+            )
+
+    def _repeats_header(self, line: Line, fields: list[str]) -> bool:
+        """Tell whether a line further down names the columns once more."""
+        if line.raw in self._headers:
+            self.reading.repeat(line)
+            return True
+        layout = self.layout
+        if layout is None or len(fields) != layout.width or not is_header(fields):
+            return False
+        if not self._named and layout_of(fields)[:4] != layout[:4]:
+            raise DataError(
+                f"{line.place}: a header in the middle ({shown(' '.join(fields))}) with other "
+                "columns than above, expected the same. Put the columns in one order first."
+            )
+        self.reading.repeat(line)
+        return True
+
+    def _row(self, line: Line) -> Row | None:
+        """Return the row of a line, None where it is left out; DataError for a bad one."""
+        fields = line.decode().split("\t")
+        if line.number == 1 and len(fields) == 1:
+            self.reading.other_format = other_format(fields[0], "pairs.tsv")
+        if self.layout is None:
+            self.layout = self._layout_of_first(line, fields)
+        row = parsed_row(line, fields, self.layout, self._kind or self.layout.kind)
+        if MISSING_TEXTS.intersection(row.normal):
+            self.reading.count_missing(row.normal)
+            if self._skips_missing:
+                self.reading.skipped_missing += 1
+                return None
+        for column in (self.layout.value, self.layout.impressions):
+            if column is not None:
+                self.reading.spellings.count(self.reading.spellings.read([fields[column]]))
+        return row
 
     @staticmethod
     def _layout_of_first(line: Line, fields: list[str]) -> Layout:
-        _check_width(line, fields, 2, len(HEADERLESS))
+        check_width(line, fields, 2, len(HEADERLESS))
         return layout_of(HEADERLESS[: len(fields)])
+
+
+_LIKE_HEADER = re.compile(
+    rb"(?im)^ *(?:query|title|text[12]|sentence[12]|value|clicks?|label|grade|score|impressions|-)"
+    rb" *\t"
+)
 
 
 def _adds_clicks(before: Layout, layout: Layout) -> bool:
@@ -154,77 +292,24 @@ def _adds_clicks(before: Layout, layout: Layout) -> bool:
     return before.value is None and layout == added
 
 
-def _check_width(line: Line, fields: list[str], low: int, high: int) -> None:
-    if low <= len(fields) <= high:
-        return
-    found = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
-    expected = f"{low}" if low == high else f"{low} to {high}"
-    raise DataError(
-        f"{line.place}: {found}, expected {expected} separated by tabs "
-        f"(found {shown(line.decode())}). Skip such rows with --bad-rows skip."
-    )
-
-
-def _parsed(line: Line, fields: list[str], layout: Layout, kind: str | None) -> Row:
-    _check_width(line, fields, layout.width, layout.width)
-    query, title = fields[layout.query], fields[layout.title]
-    normal = normalize(query), normalize(title)
-    for name, text in zip(("query", "title"), normal, strict=True):
-        if not text:
-            raise DataError(f"{line.place}: empty {name}, expected a text.")
-    value = _number(line, fields, layout.value, "value")
-    impressions = _number(line, fields, layout.impressions, "impressions")
-    if value == 0 and impressions == 0:
-        raise DataError(f"{line.place}: never shown (0 impressions), so it says nothing.")
-    if kind == "clicks" and value > impressions:
-        raise DataError(
-            f"{line.place}: {value:g} clicks of {impressions:g} impressions, expected no more "
-            "clicks than impressions. Skip such rows with --bad-rows skip."
-        )
-    return Row(line, query, title, value, normal, impressions)
-
-
-def _number(line: Line, fields: list[str], column: int | None, name: str) -> float:
-    if column is None:
-        return math.nan
-    number = number_in(fields[column])
-    if math.isnan(number):
-        raise DataError(
-            f"{line.place}:{column + 1}: {name} is {shown(fields[column])}, "
-            "expected a number of 0 or more. Skip such rows with --bad-rows skip."
-        )
-    return number
-
-
-def _first_line_apart(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yield pieces, the first of which is one line: what it says decides how others are read."""
-    for piece in pieces:
-        line, end, rest = piece.content.partition(b"\n")
-        if piece.first > 1 or not end:
-            yield piece
-            continue
-        yield piece._replace(content=line, size=len(line) + 1)
-        yield piece._replace(first=2, content=rest, size=piece.size - len(line) - 1)
-
-
 def _columns_of(rows: list[Row]) -> Columns:
     raw = b"".join([row.line.raw + b"\n" for row in rows])
     normal = [text for row in rows for text in row.normal]
     values = np.array([row.value for row in rows], np.float64)
-    shown = np.array([row.impressions for row in rows], np.float64)
-    return Columns(raw, normal, values, None if np.isnan(shown).all() else shown)
+    times = np.array([row.impressions for row in rows], np.float64)
+    return Columns(raw, normal, values, None if np.isnan(times).all() else times)
 
 
 def _rows_of(piece: Piece, columns: Columns, layout: Layout | None) -> Iterator[Row]:
     """Yield the rows of a piece that was read at once."""
     assert layout is not None
     normal = zip(columns.normal[0::2], columns.normal[1::2], strict=True)
-    shown = columns.impressions
+    times = columns.impressions
     numbers = zip(
         columns.values.tolist(),
-        [math.nan] * len(columns.values) if shown is None else shown.tolist(),
+        [math.nan] * len(columns.values) if times is None else times.tolist(),
         strict=True,
     )
-    for line, (value, times), texts in zip(piece.lines(), numbers, normal, strict=True):
+    for line, (value, shows), texts in zip(piece.lines(), numbers, normal, strict=True):
         fields = line.decode().split("\t")
-        yield Row(line, fields[layout.query], fields[layout.title], value, texts, times)
+        yield Row(line, fields[layout.query], fields[layout.title], value, texts, shows)

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from dssmcli.data.column_names import is_header_word
+from dssmcli.data.other_formats import doubt_of
 from dssmcli.data.tsv import (
     STDIN,
     UTF8_MARK,
@@ -17,10 +19,11 @@ from dssmcli.data.tsv import (
     opened,
     read_pieces,
 )
-from dssmcli.errors import DataError
+from dssmcli.errors import DataError, shown
 
 _BLOCK_BYTES = 1 << 17
 _BLOCK_LINES = 8192
+_LOOKED_AT = 200
 
 
 class Shard(NamedTuple):
@@ -54,6 +57,9 @@ class TextReader:
         self._sources, self._bad_lines, self._eager = sources, bad_lines, eager
         #: Bytes read so far, and bytes to read in all, None where that is not known beforehand.
         self.done, self.total = 0, _plain_size(sources)
+        #: What the first lines look like, if not like texts.
+        self.doubts: list[str] = []
+        self._looked = False
         self._part: range | None = None
         if shard is not None:
             self._part = shard.of(sum(map(_content_size, sources)))
@@ -77,8 +83,26 @@ class TextReader:
         self.done += kept.size
         content = kept.content.removeprefix(UTF8_MARK) if kept.first == 1 else kept.content
         texts = _texts(kept.source, kept.first, content, self._bad_lines)
+        if not self._looked:
+            self._look(kept, texts)
         for first in range(0, len(texts), _BLOCK_LINES):
             yield texts[first : first + _BLOCK_LINES]
+
+    def _look(self, piece: Piece, texts: list[str]) -> None:
+        """Look at the first lines of all: are they texts?"""
+        self._looked = True
+        doubt = doubt_of(texts[:_LOOKED_AT], "texts.txt")
+        if doubt is not None:
+            self.doubts.append(f"{piece.source}: {doubt.told}")
+        elif piece.first == 1 and _is_header(texts):
+            self.doubts.append(
+                f"{piece.source}:1: {shown(texts[0])} looks like a header, and is taken as a text. "
+                "To leave it out: tail -n +2 FILE > texts.txt"
+            )
+
+
+def _is_header(texts: list[str]) -> bool:
+    return len(texts) > 1 and is_header_word(texts[0]) and texts[0] not in texts[1:_LOOKED_AT]
 
 
 def _within(piece: Piece, offset: int, part: range) -> Piece | None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from dssmcli.data.tsv import SKIP, BadRows, Line, name_of, opened, read_pieces
+from dssmcli.data.column_names import is_header_word, is_id_name, is_title_name, titles_named
+from dssmcli.data.headers import rows_ahead, seem_names, stands_again
+from dssmcli.data.other_formats import doubt_of
+from dssmcli.data.reading import MISSING_TEXTS, Reading
+from dssmcli.data.tsv import SKIP, BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import ConfigError, DataError, counted, shown
 
 _PIECE_BYTES = 1 << 18
@@ -19,14 +23,28 @@ class Titles(NamedTuple):
     texts: list[str]
 
 
+class TitleOptions(NamedTuple):
+    """How lines of titles are taken.
+
+    header: whether the first line of each file names columns; None where its names tell.
+    skip_missing: titles that are only NULL, nan or the like are left out.
+    """
+
+    header: bool | None = None
+    skip_missing: bool = False
+
+
+USUAL = TitleOptions()
+
+
 class TitleReader:
     """Reads titles from files of lines `title`, or `id <TAB> title`.
 
     How many columns there are is said by the first line, or by `columns`: their names in order,
     comma-separated: id, title, and - for one to ignore. A first line that names the columns is a
     header. Titles without ids are numbered by line through all files, from `first`. `seen` are ids
-    that are taken already. After reading, `own_ids` tells which of the two it was, and `lines` the
-    number of lines so far.
+    that are taken already. After reading, `own_ids` tells which of the two it was, `lines` the
+    number of lines so far, and `reading` what was taken for what.
     """
 
     def __init__(
@@ -35,10 +53,13 @@ class TitleReader:
         bad_rows: BadRows,
         first: int = 1,
         seen: set[str] | None = None,
+        options: TitleOptions = USUAL,
     ) -> None:
         self.bad_rows, self.lines = bad_rows, first - 1
         self._layout = None if columns is None else _layout_of(columns.split(","))
         self.seen = set() if seen is None else seen
+        self.reading = Reading()
+        self._options, self._header = options, b""
 
     @property
     def own_ids(self) -> bool:
@@ -50,32 +71,87 @@ class TitleReader:
         for source in sources:
             with opened(source) as stream:
                 for piece in read_pieces(name_of(source), stream, _PIECE_BYTES):
+                    if piece.first == 1:
+                        self._begin(piece)
                     found = Titles([], [])
                     for line in piece.lines():
                         self.lines += 1
                         self._add(line, found)
                     yield found
 
+    def _begin(self, piece: Piece) -> None:
+        """Look at the first line of a file: does it name columns, is it of another format?"""
+        self._header = b""
+        first = next(piece.lines())
+        try:
+            fields = first.decode().split("\t")
+        except DataError:
+            return
+        ahead = rows_ahead(piece.content.partition(b"\n")[2])
+        if self._options.header is not False:
+            layout = self._header_of(first, fields, ahead)
+            if layout is not None:
+                self._layout, self._header = layout, first.raw
+        self._refuse_other_formats(first, fields, ahead)
+
+    def _header_of(self, line: Line, fields: list[str], ahead: list[list[str]]) -> _Layout | None:
+        """Return where ids and titles stand if a first line names columns, None if it does not."""
+        layout = self._layout
+        if self._options.header:
+            told = titles_named(fields) or _NAMES[-len(fields) :]
+            return layout or _layout_of(_checked(line, fields, told))
+        if layout is not None and len(fields) == layout.width:
+            title = fields[layout.title]
+            if layout.id is None:
+                return layout if is_header_word(title) else None
+            return layout if is_title_name(title) and is_id_name(fields[layout.id]) else None
+        names = titles_named(fields)
+        if layout is not None or names is None or _as_texts(fields, names, ahead):
+            if layout is None and seem_names(fields, ahead):
+                self.reading.suspect(line, fields)
+            return None
+        if tuple(fields) not in (("title",), ("id", "title"), ("title", "id")):
+            self.reading.headers.append(
+                f"A header ({line.place}): {', '.join(map(shown, fields))}, read as "
+                f"{','.join(names)}. If it is a title: --no-header."
+            )
+        return _layout_of(_checked(line, fields, names))
+
+    def _refuse_other_formats(self, line: Line, fields: list[str], ahead: list[list[str]]) -> None:
+        """Raise DataError for JSON and CSV, or warn of it where the user says what columns hold."""
+        if len(fields) > 1:
+            return
+        texts = [fields[0], *("\t".join(row) for row in ahead)]
+        doubt = doubt_of(texts, "titles.txt")
+        if doubt is None or not doubt.certain:
+            self.reading.warnings += [] if doubt is None else [f"{line.source}: {doubt.told}"]
+        elif self._layout is None:
+            raise DataError(f"{line.source}: {doubt.told} If these are titles: --columns title.")
+
     def _add(self, line: Line, found: Titles) -> None:
         """Append what a line holds, unless it is blank, a header or bad."""
         if not line.raw.strip():
+            return
+        if self._header and line.raw == self._header:
+            self.lines -= line.number == 1
+            if line.number > 1:
+                self.reading.repeat(line)
             return
         try:
             row = self._row(line)
         except DataError as error:
             self.bad_rows.take(line.raw, error)
             return
-        if row is not None:
-            found.ids.append(row[0])
-            found.texts.append(row[1])
+        if _is_missing(row[1]):
+            self.reading.missing[row[1].strip().lower()] += 1
+            if self._options.skip_missing:
+                self.reading.skipped_missing += 1
+                return
+        found.ids.append(row[0])
+        found.texts.append(row[1])
 
-    def _row(self, line: Line) -> tuple[str, str] | None:
+    def _row(self, line: Line) -> tuple[str, str]:
         fields = line.decode().split("\t")
-        named = self._named(fields) if line.number == 1 else None
-        if named is not None:
-            self._layout = named
-            self.lines -= 1
-            return None
         if self._layout is None:
             self._layout = _layout_of_first(line, fields)
         layout = self._layout
@@ -87,15 +163,6 @@ class TitleReader:
         if layout.id is None:
             return str(self.lines), fields[layout.title]
         return self._new_id(line, fields[layout.id]), fields[layout.title]
-
-    def _named(self, fields: list[str]) -> _Layout | None:
-        """Return where ids and titles stand when a first line names the columns."""
-        layout = self._layout
-        if sorted(fields) == [*_NAMES] or (layout is None and fields == ["title"]):
-            return _layout_of(fields)
-        if layout is None or len(fields) != layout.width or fields[layout.title] != "title":
-            return None
-        return layout if layout.id is None or fields[layout.id] == "id" else None
 
     def _new_id(self, line: Line, own: str) -> str:
         if not own.strip():
@@ -122,6 +189,29 @@ def _layout_of(names: Sequence[str]) -> _Layout:
         raise ConfigError("columns, expected title once and id at most once.")
     id_at = names.index("id") if "id" in names else None
     return _Layout(id_at, names.index("title"), len(names))
+
+
+def _is_missing(title: str) -> bool:
+    return len(title) <= _LONGEST_MISSING and title.strip().lower() in MISSING_TEXTS
+
+
+_LONGEST_MISSING = 2 * max(map(len, MISSING_TEXTS))
+
+
+def _as_texts(fields: Sequence[str], names: Sequence[str], ahead: Sequence[Sequence[str]]) -> bool:
+    """Tell whether what may be names of columns stands further down as ids or titles."""
+    places = [place for place, name in enumerate(names) if name != "-"]
+    return stands_again(fields, ahead, places)
+
+
+def _checked(line: Line, fields: Sequence[str], names: Sequence[str]) -> Sequence[str]:
+    """Return the names of a header; DataError unless it has one or two columns."""
+    if len(fields) > len(_NAMES):
+        raise DataError(
+            f"{line.place}: {len(fields)} columns, expected a title, or an id and a title. Say "
+            f"which is which: --columns {','.join(names)}."
+        )
+    return names
 
 
 def _layout_of_first(line: Line, fields: Sequence[str]) -> _Layout:

@@ -37,7 +37,8 @@ def evaluate(
     parts = [np.zeros((0, len(encoders)), np.float32)]
     parts += [found.rows for found in score_together(encoders, texts.watched(reader))]
     pairs = reader.pairs()
-    say(f"{interpretation(pairs)}.")
+    for line in (f"{interpretation(pairs)}.", *pairs.notes):
+        say(line)
     say_if_slow(len(pairs), plan, say)
     cosines = np.concatenate(parts)
     grade = match_grade(encoders[0], pairs)

@@ -98,6 +98,8 @@ def _correlations(rows: Judged) -> Figures:
 def _rankings(rows: Judged) -> Figures:
     value = rows.pairs.value
     relevance = value if rows.pairs.kind == "grade" else np.minimum(value, 1.0)
+    # A gain below 0 would make a share of the best possible one meaningless.
+    relevance = relevance - min(0.0, float(relevance.min()))
     # A query with a single title cannot be ranked wrongly: it would only flatter the figures.
     several = np.bincount(rows.query)[rows.query] > 1
     found = rankings.query_figures(

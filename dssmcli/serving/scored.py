@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.pairs import Pairs, PairsReader, Texts, interpretation, positive_rows
+from dssmcli.data.rows import USUAL, RowOptions
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import counted
 from dssmcli.serving.encoder import BATCH, Encoder, Rows, score_together
@@ -62,16 +63,17 @@ def scored_pairs(
     kind: str | None,
     bad_rows: BadRows,
     limit: Limit,
+    options: RowOptions = USUAL,
 ) -> Scored:
     """Read pairs and score them, or a sample if there are more than the limit.
 
     Where every row is a match, a title drawn from the rows joins each query, as no match. Raises
     DataError as PairsReader does.
     """
-    reader = PairsReader(sources, columns, kind, bad_rows, Texts())
+    reader = PairsReader(sources, columns, kind, bad_rows, Texts(), options)
     sample = _sampled(reader, limit)
     whole = reader.pairs()
-    notes = [f"{interpretation(whole)}."]
+    notes = [f"{interpretation(whole)}.", *whole.notes]
     if len(sample.rows) < len(whole):
         notes.append(f"Of them, {counted(len(sample.rows), 'row')} drawn by --seed {limit.seed}.")
     grade = match_grade(encoders[0], whole)

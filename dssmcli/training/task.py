@@ -20,6 +20,7 @@ from dssmcli.data.pairs import (
     positive_rows,
     read_pairs,
 )
+from dssmcli.data.rows import USUAL, RowOptions
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
 from dssmcli.presets import Settings
@@ -56,7 +57,8 @@ class PairsInput:
     """Where pairs come from, how they are read, and which of their features get rows.
 
     dictionary: a user's own words, for jieba. pieces: how many, for sentencepiece. scratch: a
-    folder for files that vanish with the process, or None for the usual one.
+    folder for files that vanish with the process, or None for the usual one. options: how lines are
+    taken.
     """
 
     sources: Sequence[str]
@@ -69,6 +71,7 @@ class PairsInput:
     dictionary: Path | None = None
     pieces: int | None = None
     scratch: Path | None = None
+    options: RowOptions = USUAL
 
     def __post_init__(self) -> None:
         between("--min-count", self.min_count, 1)
@@ -133,12 +136,16 @@ class _Rows(NamedTuple):
 def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, say: Say) -> _Rows:
     """Read and split the rows; `met` gets their distinct texts."""
     texts = Texts(met)
-    pairs = read_pairs(given.sources, given.columns, given.kind, bad_rows, texts)
-    say(f"Read {interpretation(pairs)}.")
+    pairs = read_pairs(given.sources, given.columns, given.kind, bad_rows, texts, given.options)
+    for line in (f"Read {interpretation(pairs)}.", *pairs.notes):
+        say(line)
     pairs = _each_once(pairs, say)
     if given.valid_sources:
-        valid = read_pairs(given.valid_sources, given.columns, given.kind, bad_rows, texts)
-        say(f"Validating on {interpretation(valid)}.")
+        valid = read_pairs(
+            given.valid_sources, given.columns, given.kind, bad_rows, texts, given.options
+        )
+        for line in (f"Validating on {interpretation(valid)}.", *valid.notes):
+            say(line)
         split = Split(replace(pairs, texts=valid.texts), valid)
     else:
         del texts  # much memory, where rows are many

@@ -1,0 +1,127 @@
+"""One row of pairs as it stands in its file, and what is wrong with a bad one."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from dssmcli.data.layout import HEADERLESS, Layout
+from dssmcli.data.other_formats import other_format
+from dssmcli.data.pair_values import plain, value_in
+from dssmcli.data.tsv import SKIP, Line
+from dssmcli.data.values import is_missing
+from dssmcli.errors import DataError, shown
+from dssmcli.text.normalize import normalize
+
+
+class Row(NamedTuple):
+    """One row: the texts as they stand in the file, the numbers nan where there are none.
+
+    normal: the query and the title, normalised.
+    """
+
+    line: Line
+    query: str
+    title: str
+    value: float
+    normal: tuple[str, str]
+    impressions: float
+
+
+def check_width(line: Line, fields: list[str], low: int, high: int) -> None:
+    """Raise DataError unless a line has so many columns."""
+    if low <= len(fields) <= high:
+        return
+    found = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
+    expected = f"{low}" if low == high else f"{low} to {high}"
+    other = other_format(line.decode(), "pairs.tsv") if line.number == 1 else None
+    if other is not None:
+        raise DataError(f"{line.place}: {found}, expected {expected} separated by tabs. {other}")
+    hint = f" Or say what they hold: --columns query,title{',-' * (len(fields) - 2)}."
+    raise DataError(
+        f"{line.place}: {found}, expected {expected} separated by tabs "
+        f"(found {shown(line.decode())}).{hint if line.number == 1 and len(fields) > high else ''}"
+        f"{SKIP}"
+    )
+
+
+def parsed_row(line: Line, fields: list[str], layout: Layout, kind: str | None) -> Row:
+    """Return the row that a line holds; DataError when it cannot be used."""
+    check_width(line, fields, layout.width, layout.width)
+    query, title = fields[layout.query], fields[layout.title]
+    normal = normalize(query), normalize(title)
+    for name, text in zip(("query", "title"), normal, strict=True):
+        if not text:
+            raise DataError(f"{line.place}: empty {name}, expected a text.")
+    value = _number(line, fields, layout.value, "value")
+    impressions = _number(line, fields, layout.impressions, "impressions")
+    _check_numbers(line, fields, layout, kind, value, impressions)
+    return Row(line, query, title, value, normal, impressions)
+
+
+def _check_numbers(
+    line: Line,
+    fields: list[str],
+    layout: Layout,
+    kind: str | None,
+    value: float,
+    impressions: float,
+) -> None:
+    """Raise DataError for a value or a number of impressions that cannot be."""
+    if impressions < 0:
+        assert layout.impressions is not None
+        raise DataError(
+            f"{line.place}:{layout.impressions + 1}: impressions is "
+            f"{shown(fields[layout.impressions])}, expected a number of 0 or more.{SKIP}"
+        )
+    if kind == "clicks" and value < 0:
+        assert layout.value is not None
+        raise DataError(
+            f"{line.place}:{layout.value + 1}: value is {shown(fields[layout.value])}, expected "
+            "clicks of 0 or more (for labels of -1 and 1: --value label; for grades: --value "
+            f"grade).{SKIP}"
+        )
+    if value == 0 and impressions == 0:
+        raise DataError(
+            f"{line.place}: never shown (0 impressions), so it says nothing."
+            f"{_otherwise(layout)}{SKIP}"
+        )
+    if kind == "clicks" and value > impressions:
+        raise DataError(
+            f"{line.place}: {plain(value)} clicks of {plain(impressions)} impressions, expected no "
+            f"more clicks than impressions.{_otherwise(layout)}{SKIP}"
+        )
+
+
+def _otherwise(layout: Layout) -> str:
+    """Return how to leave out a fourth column that nobody named."""
+    if layout[:4] != (0, 1, 2, 3):
+        return ""
+    return " If the last column is something else, leave it out: --columns query,title,value,-."
+
+
+def _number(line: Line, fields: list[str], column: int | None, name: str) -> float:
+    if column is None:
+        return math.nan
+    text = fields[column]
+    number = value_in(text).number
+    if not math.isnan(number):
+        return number
+    expected = f"a number of 0 or more{', a grade or yes or no' if name == 'value' else ''}"
+    if is_missing(text):
+        raise DataError(
+            f"{line.place}:{column + 1}: the {name} is missing ({shown(text)}), expected "
+            f"{expected}.{SKIP}"
+        )
+    raise DataError(
+        f"{line.place}:{column + 1}: {name} is {shown(text)}, expected {expected}."
+        f"{_of_first_line(fields, column) if line.number == 1 else ''}{SKIP}"
+    )
+
+
+def _of_first_line(fields: list[str], column: int) -> str:
+    """Return what can be done about a first line whose value is none."""
+    if column != 2 or len(fields) > len(HEADERLESS):
+        return ""
+    left = ",-" * (len(fields) - 2)
+    return f" A header: say --header. A column that is no value: --columns query,title{left}."
