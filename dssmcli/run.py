@@ -39,7 +39,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from dssmcli.errors import DssmError, RunError
 
-FORMAT = 4
+FORMAT = 5
 DEFAULT_NAME = "dssm-model"
 ENVIRONMENT_VARIABLE = "DSSM_MODEL"
 

@@ -128,6 +128,7 @@ def ranking(
     user: str | None,
     item: str | None,
     timestamp: str | None,
+    dates: str | None,
     clicked: str | None,
     watch_time: str | None,
     unit: str,
@@ -165,13 +166,15 @@ def ranking(
     calm_idle_threads()
     from dssmcli.data.impressions import ImpressionColumns
     from dssmcli.data.inference import FeatureInput
+    from dssmcli.data.log_reading import LogReading
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import TrainingDisplay
     from dssmcli.training.rankingtask import RankingInput, build_ranking_task
 
     columns = ImpressionColumns(user, item, timestamp, clicked, watch_time, unit, outcomes)
     features = FeatureInput(ignore, categorical, numeric, min_count)
-    impressions = RankingInput(files, columns, features, valid)
+    way = LogReading(dates=dates, asked=True)
+    impressions = RankingInput(files, columns, features, valid, way)
     skipped = BadRows(bad_rows == "skip", rejects)
     with TrainingDisplay(quiet, "impressions") as display:
         fit_rec(

@@ -43,6 +43,7 @@ class Next(NamedTuple):
 
     known: (N,), the watches that are no targets, from which the baselines learn. digest: of the
     file with the targets. strangers: watches of users who had watched nothing before, left out.
+    lines: what was understood, for a person.
     """
 
     watches: Watches
@@ -50,6 +51,7 @@ class Next(NamedTuple):
     known: Bools
     digest: str
     strangers: int
+    lines: Sequence[str]
 
 
 def read_next(
@@ -64,10 +66,11 @@ def read_next(
     for run in runs[1:]:
         if run.columns != columns:
             raise ConfigError("the runs read different columns: evaluate them one by one.")
-    watches, columns = read_watches([source], columns, bad_rows)
+    way, lines = runs[0].reading, list[str]()
+    watches, columns = read_watches([source], columns, bad_rows, way, lines.append)
     digest = watches.digest
     if history:
-        before, _ = read_watches(history, columns, bad_rows)
+        before, _ = read_watches(history, columns, bad_rows, way, lines.append)
         watches, known = followed(before, watches)
         candidates = ~known
     else:
@@ -81,7 +84,7 @@ def read_next(
             f"{source}: no watch has one before it, of the same user, to be found from. Give the "
             "watches before with --history FILE."
         )
-    return Next(watches, places, known, digest, int(candidates.sum()) - len(places))
+    return Next(watches, places, known, digest, int(candidates.sum()) - len(places), lines)
 
 
 def evaluate_next(
@@ -96,6 +99,8 @@ def evaluate_next(
     Items are those of the first run's catalogue; a target that is not there is a miss. ranks: the k
     of hr@k and ndcg@k, 10 among them.
     """
+    for line in found.lines:
+        say(line)
     users = found.watches.user[found.places]
     rows = Drawn(KIND, np.unique(users, return_inverse=True)[1])
     say(

@@ -32,7 +32,7 @@ def evaluate_ranking(
     columns = runs[0].columns
     if any(run.columns != columns for run in runs):
         raise ConfigError("the runs read different columns: evaluate them one by one.")
-    log, _ = read_impressions([source], columns, bad_rows)
+    log, _ = read_impressions([source], columns, bad_rows, runs[0].reading, say)
     say(
         f"{len(log):,} impressions, {log.clicked.mean():.1%} clicked, watched for "
         f"{log.watched.mean():.3g} s on average."

@@ -20,6 +20,7 @@ from dssmcli.data.impressions import (
 )
 from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.last_shown import LastShown, last_shown
+from dssmcli.data.log_reading import LogReading
 from dssmcli.data.past import WATCHED, feature_names, measures_of
 from dssmcli.data.places import Floats, Floats32, RankingFeatures, place_of
 from dssmcli.data.suspects import suspects
@@ -66,6 +67,7 @@ class RankingTask:
     unit: float
     digest: str
     valid_digest: str | None
+    reading: LogReading
 
     @property
     def sizes(self) -> RankingSizes:
@@ -90,6 +92,7 @@ class RankingInput(NamedTuple):
     columns: ImpressionColumns
     features: FeatureInput
     valid_sources: Sequence[str] = ()
+    way: LogReading = LogReading()
 
 
 def build_ranking_task(
@@ -104,10 +107,11 @@ def build_ranking_task(
     `say` gets a line for everything that was understood or decided, and every warning.
     """
     where = ", ".join(map(name_of, given.sources))
-    log, columns = read_impressions(given.sources, given.columns, bad_rows)
+    log, columns = read_impressions(given.sources, given.columns, bad_rows, given.way, say)
     later = None
     if given.valid_sources:
-        later, _ = read_impressions(given.valid_sources, columns, bad_rows)
+        way = given.way._replace(dates=log.dates)
+        later, _ = read_impressions(given.valid_sources, columns, bad_rows, way, say)
     cut = _cut(log, config, held_apart=later is not None)
     _check(log, cut, where)
     _tell(log, columns, say)
@@ -139,6 +143,7 @@ def build_ranking_task(
         unit=float(log.watched[: cut.stop].mean()),
         digest=log.digest,
         valid_digest=None if later is None else later.digest,
+        reading=given.way._replace(dates=log.dates, origin=log.origin),
     )
     _tell_task(task, say)
     return task
@@ -191,7 +196,7 @@ def _known(
     logs = [log] if later is None else [log, later]
     numbers = [numbers_of(each, numeric) for each in logs]
     means = measures_of(log, numbers[0])[: cut.stop].mean(axis=0)
-    chronicle, found = Chronicle.empty(numeric, columns.outcomes, means), []
+    chronicle, found = Chronicle.empty(numeric, columns.outcomes, means, log.origin), []
     for each, own in zip(logs, numbers, strict=True):
         found.append(known_before(chronicle, each, own, most))
         chronicle = found[-1].after()

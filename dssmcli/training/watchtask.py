@@ -13,6 +13,7 @@ from dssmcli.data.catalogue import Catalogue, popular_first
 from dssmcli.data.examples import Examples, examples_of
 from dssmcli.data.features import Reader, Schema
 from dssmcli.data.inference import FeatureInput, understand
+from dssmcli.data.log_reading import LogReading
 from dssmcli.data.moments import Ints, Moments, ages, histories, no_context, tokens_before
 from dssmcli.data.table import Table
 from dssmcli.data.tsv import BadRows, name_of
@@ -54,6 +55,7 @@ class WatchTask:
     span: float
     digest: str
     valid_digest: str | None
+    reading: LogReading
 
     @property
     def sizes(self) -> CandidateSizes:
@@ -87,6 +89,7 @@ class WatchInput(NamedTuple):
     columns: WatchColumns
     min_count: int = 1
     valid_sources: Sequence[str] = ()
+    way: LogReading = LogReading()
 
 
 Choose = Callable[[float, int], tuple[CandidatesConfig, CandidatesTrainConfig]]
@@ -98,12 +101,13 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
 
     `say` gets a line for everything that was understood or decided, and every warning.
     """
-    log, columns = read_watches(given.sources, given.columns, bad_rows)
+    log, columns = read_watches(given.sources, given.columns, bad_rows, given.way, say)
     model, config = choose(float(log.lengths.mean()), len(log.items))
     _tell(log, columns, model, say)
     later = None
     if given.valid_sources:
-        later, _ = read_watches(given.valid_sources, columns, bad_rows)
+        way = given.way._replace(dates=log.dates)
+        later, _ = read_watches(given.valid_sources, columns, bad_rows, way, say)
     cut = _cut(log, later, config)
     catalogue = _catalogue(cut, given.min_count)
     cut = _of_catalogue(cut, catalogue)
@@ -131,6 +135,7 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
         span=float(time.max() - time.min()),
         digest=log.digest,
         valid_digest=None if later is None else later.digest,
+        reading=given.way._replace(dates=log.dates, origin=log.origin),
     )
 
 
