@@ -238,15 +238,14 @@ def candidates(
     choose = _settings(preset, given)
     choose(LONG, 1)  # a bad value is an error now, not when the log has been read
     calm_idle_threads()
-    from dssmcli.data.log_reading import LogReading
+    from dssmcli.data.log_reading import asked_reading
     from dssmcli.data.tsv import BadRows
     from dssmcli.data.watches import WatchColumns
     from dssmcli.display import TrainingDisplay
     from dssmcli.training.watchtask import WatchInput, build_watch_task
 
     columns = WatchColumns(user, item, timestamp, search, context)
-    way = LogReading(dates=dates, asked=True)
-    watches = WatchInput(files, columns, min_count, valid, way)
+    watches = WatchInput(files, columns, min_count, valid, asked_reading(dates))
     skipped = BadRows(bad_rows == "skip", rejects)
     with TrainingDisplay(quiet, "watches") as display:
         fit_rec(

@@ -166,15 +166,14 @@ def ranking(
     calm_idle_threads()
     from dssmcli.data.impressions import ImpressionColumns
     from dssmcli.data.inference import FeatureInput
-    from dssmcli.data.log_reading import LogReading
+    from dssmcli.data.log_reading import asked_reading
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import TrainingDisplay
     from dssmcli.training.rankingtask import RankingInput, build_ranking_task
 
     columns = ImpressionColumns(user, item, timestamp, clicked, watch_time, unit, outcomes)
     features = FeatureInput(ignore, categorical, numeric, min_count)
-    way = LogReading(dates=dates, asked=True)
-    impressions = RankingInput(files, columns, features, valid, way)
+    impressions = RankingInput(files, columns, features, valid, asked_reading(dates))
     skipped = BadRows(bad_rows == "skip", rejects)
     with TrainingDisplay(quiet, "impressions") as display:
         fit_rec(

@@ -40,6 +40,11 @@ class LogReading(NamedTuple):
         return {"plain_ids": self.plain_ids, "dates": self.dates, "origin": self.origin}
 
 
+def asked_reading(dates: str | None) -> LogReading:
+    """Return how a training reads its log, whose command has --dates."""
+    return LogReading(dates=dates, asked=True)
+
+
 def reading_from(config: Mapping[str, Any], where: str) -> LogReading:
     """Return how a run reads its logs, which config.json says; ConfigError when it says nonsense.
 
