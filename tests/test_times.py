@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from logs import IMPRESSION_NAMES, write_log
 
+from dssmcli.data.exact_times import Times
 from dssmcli.data.impressions import ImpressionColumns, read_impressions
 from dssmcli.data.log_reading import LogReading
-from dssmcli.data.times import Clock, Times
+from dssmcli.data.times import Clock
 from dssmcli.data.tsv import BadRows
 from dssmcli.data.watches import WatchColumns, Watches, read_watches
 from dssmcli.errors import DataError

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.exact_times import Times
 from dssmcli.data.features import numbers_in
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import take_bad
 from dssmcli.data.roles import check_there, with_usual_names
 from dssmcli.data.table import Column, Table, read_table
-from dssmcli.data.times import Clock, Times
+from dssmcli.data.times import Clock
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, shown
 

@@ -9,43 +9,19 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from dssmcli.data.dates import DAY_FIRST, FORMS, MONTH_FIRST, NO_DATE, date_text, readings_in
+from dssmcli.data.exact_times import Floats, Ticks, Times, joined, seconds_of, times_of
+from dssmcli.data.time_lines import ends_of, number_lines
 from dssmcli.errors import DataError, counted, shown
-
-Floats = npt.NDArray[np.float64]
-Ticks = npt.NDArray[Any]
-"""Exact moments (n,): int64, float64 where that is exact, or objects (int and Fraction)."""
 
 LATEST = 1e30
 """A number farther from 0 is no timestamp."""
-_EXACT = 2**53
-"""Whole numbers up to here, and texts of so many characters, are exact as float64."""
 _CHARACTERS = 16
-_UNITS = (
-    ("seconds", 5e8, 5e9, 10**9),
-    ("milliseconds", 5e11, 5e12, 10**6),
-    ("microseconds", 5e14, 5e15, 10**3),
-    ("nanoseconds", 5e17, 5e18, 1),
-)
-"""Units of time since 1970, between which numbers they lie from 1985 to 2128, and their nanos."""
-
-
-class Times(NamedTuple):
-    """Moments of N rows. time: (N,) float64, as far behind `origin`. order: (N,), exact keys in
-    whose order they are, which `time` may merge where they are very far apart."""
-
-    time: Floats
-    order: Ticks
-    origin: int
-
-    def since(self, origin: int) -> Floats:
-        """Return the moments (N,) as far behind another origin."""
-        return self.time + float(self.origin - origin) if origin != self.origin else self.time
+"""Texts of so many characters are exact as float64."""
 
 
 class Clock:
@@ -113,7 +89,7 @@ class Clock:
             )
         side = 1 if self.dates == MONTH_FIRST else 0
         parts = [part[side] for part in self._parts]
-        return _seconds(_joined(parts)) if self._dates else _times(_joined(parts))
+        return seconds_of(joined(parts)) if self._dates else times_of(joined(parts))
 
     def _told(self, text: str) -> str:
         """Say what is wrong with a timestamp."""
@@ -166,13 +142,13 @@ class Clock:
         """Yield what a person should know of what was read: its unit, span, zones and doubts."""
         if not len(times.time):
             return
-        first, last = _ends(times)
+        first, last = ends_of(times)
         if self._dates:
             nanos = [int(each * 10**9) for each in (first, last)]
             yield f"Moments: from {date_text(nanos[0])} to {date_text(nanos[1])} UTC."
             yield from self._told_dates()
             return
-        yield from _told_numbers(times, first, last)
+        yield from number_lines(times, first, last)
         if self._short:
             yield (
                 f"Warning: {counted(self._short, 'timestamp')} such as {self._example} "
@@ -309,126 +285,3 @@ def _plain_dates(texts: Sequence[str]) -> _Read | None:
     except ValueError:  # a day that is none: told one by one
         return None
     return _Read(ticks, ticks, [], zoned)
-
-
-def _joined(parts: Sequence[Ticks]) -> Ticks:
-    """Return parts as one array that is exact."""
-    kinds = {part.dtype for part in parts}
-    if len(kinds) > 1 and np.dtype(object) not in kinds:
-        small = all(
-            np.abs(part).max(initial=0) <= _EXACT for part in parts if part.dtype == np.int64
-        )
-        if not small:
-            parts = [_objects(part) for part in parts]
-    elif len(kinds) > 1:
-        parts = [_objects(part) for part in parts]
-    return np.concatenate([np.zeros(0, parts[0].dtype if parts else np.int64), *parts])
-
-
-def _objects(part: Ticks) -> Ticks:
-    found = np.empty(len(part), object)
-    found[:] = [
-        Fraction(each) if isinstance(each, float) else each
-        for each in (part if part.dtype == object else part.tolist())
-    ]
-    return found
-
-
-def _times(ticks: Ticks) -> Times:
-    """Return numbers as times: behind 0 where that loses nothing, else behind the first."""
-    if ticks.dtype == np.float64:
-        return Times(ticks, ticks, 0)
-    if not len(ticks) or max(abs(int(ticks.max())), abs(int(ticks.min()))) <= _EXACT:
-        if ticks.dtype == np.int64:
-            return Times(ticks.astype(np.float64), ticks, 0)
-        fractions = [each for each in ticks if not isinstance(each, int)]
-        if all(Fraction(float(each)) == each for each in fractions):
-            return Times(ticks.astype(np.float64), ticks.astype(np.float64), 0)
-    least = ticks.min()
-    origin = int(least) if ticks.dtype == np.int64 else math.floor(least)
-    if ticks.dtype == np.int64 and int(ticks.max()) - origin < 2**62:
-        return Times((ticks - origin).astype(np.float64), ticks, origin)
-    time = np.array([float(each - origin) for each in ticks], np.float64)
-    return Times(time, _ranks(ticks), origin)
-
-
-def _ranks(ticks: Ticks) -> Ticks:
-    """Return where each of some objects stands among the distinct ones in order, (n,)."""
-    place = {each: i for i, each in enumerate(sorted(set(ticks.tolist())))}
-    return np.array([place[each] for each in ticks.tolist()], np.int64)
-
-
-def _seconds(nanos: Ticks) -> Times:
-    """Return dates as times in seconds."""
-    order = nanos if nanos.dtype == np.int64 else _ranks(nanos)
-    if not (nanos % 1000).any():
-        return Times((nanos // 1000).astype(np.float64) / 1e6, order, 0)
-    origin = int(nanos.min()) // 10**9
-    behind = nanos - origin * 10**9
-    return Times(behind.astype(np.float64) / 1e9, order, origin)
-
-
-def _ends(times: Times) -> tuple[Fraction, Fraction]:
-    """Return the first and the last moment."""
-    ends = (times.time.min(), times.time.max())
-    first, last = (times.origin + Fraction(float(end)) for end in ends)
-    return first, last
-
-
-def _unit(number: Fraction) -> tuple[str, int] | None:
-    """Return in which unit a number may count time since 1970, and the unit in nanoseconds."""
-    for name, low, high, nanos in _UNITS:
-        if low <= number < high:
-            return name, nanos
-    return None
-
-
-def _told_numbers(times: Times, first: Fraction, last: Fraction) -> Iterator[str]:
-    units = (_unit(first), _unit(last))
-    said = [
-        f"{_digits(each)} ({unit[0]} since 1970: {date_text(int(each * unit[1]))})"
-        if unit
-        else _digits(each)
-        for each, unit in zip((first, last), units, strict=True)
-    ]
-    if units[0] and units[0] == units[1]:
-        dates = [date_text(int(each * units[0][1])) for each in (first, last)]
-        yield (
-            f"Moments: from {dates[0]} to {dates[1]} UTC, if they are {units[0][0]} since 1970, as "
-            "their size says."
-        )
-    elif units[0] and units[1]:
-        yield (
-            f"Warning: timestamps from {said[0]} to {said[1]}: numbers of several units, so their "
-            "order is not that of time. Write all in one unit."
-        )
-    elif usual := _unit(times.origin + Fraction(float(np.median(times.time)))):
-        far = said[0] if units[0] is None else said[1]
-        yield (
-            f"Warning: timestamps such as {far} are no {usual[0]} since 1970, as most are: they "
-            "stand first or last, whenever they were. Skip such rows, or write their true times."
-        )
-    elif _like_dates(times):
-        yield (
-            f"Moments: from {said[0]} to {said[1]}, taken as numbers: in order, but between "
-            "months lies more than a day. Written as 2024-03-01 they would be dates."
-        )
-    else:
-        yield f"Moments: from {said[0]} to {said[1]}, numbers of a unit of their own."
-
-
-def _digits(number: Fraction) -> str:
-    return f"{int(number):,}" if number.denominator == 1 else f"{float(number):,.6g}"
-
-
-def _like_dates(times: Times) -> bool:
-    """Tell whether all numbers are like 20240301 or 20240301183000."""
-    if times.origin or not len(times.time):
-        return False
-    time = times.time
-    if (time >= 19_000_101_000_000).all() and (time <= 21_001_231_235_959).all():
-        time = time // 1_000_000
-    if not ((time >= 19_000_101) & (time <= 21_001_231) & (time % 1 == 0)).all():
-        return False
-    day, month = time % 100, time // 100 % 100
-    return bool(((day >= 1) & (day <= 31) & (month >= 1) & (month <= 12)).all())
