@@ -74,7 +74,7 @@ class _Terminal(Console):
 class TrainingDisplay:
     """Progress of a training: loss, pairs/s or rows/s, and time left; a row an evaluation.
 
-    Used as a context manager. Says nothing at all when quiet.
+    Used as a context manager. When quiet, says nothing but warnings of `warn`.
     """
 
     def __init__(self, quiet: bool, noun: str = "pairs") -> None:
@@ -104,6 +104,11 @@ class TrainingDisplay:
     def say(self, message: str) -> None:
         """Print a line."""
         if not self._quiet:
+            self._console.print(message, markup=False)
+
+    def warn(self, message: str) -> None:
+        """Print a line that nobody is to miss, also when quiet: figures are not what they seem."""
+        if message:
             self._console.print(message, markup=False)
 
     def start(self, step: int, total: int) -> None:

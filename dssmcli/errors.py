@@ -67,8 +67,12 @@ class MissingExtra(DssmError):  # noqa: N818
 
 def counted(number: int, noun: str) -> str:
     """Return `1 row`, `2 rows` and so on."""
-    many = f"{noun}es" if noun.endswith("tch") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else many}"
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return `rows`, `watches` and so on."""
+    return f"{noun}es" if noun.endswith("tch") else f"{noun}s"
 
 
 def shown(text: str, limit: int = 60) -> str:

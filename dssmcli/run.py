@@ -21,6 +21,11 @@ and beside these, if it is one of YouTube's models,
     catalogue.json       the items it knows, by their original ids, and how often each was watched
     history.safetensors  (ranking) what was known of users and items when the log ended
 
+and, from format 5 on,
+
+    fingerprint.safetensors  hashes of the rows that it learned from, and of those that chose its
+                             weights: whoever judges it on them is warned
+
 While training goes on, `NAME.partial` beside it holds the state to resume from. Nothing in a run
 is a program, nothing points outside the folder, and every byte is checked before it is used.
 """
@@ -51,15 +56,18 @@ METRICS = "metrics.jsonl"
 FEATURES = "features.json"
 CATALOGUE = "catalogue.json"
 HISTORY = "history.safetensors"
+FINGERPRINT = "fingerprint.safetensors"
 MANIFEST = "MANIFEST.json"
 FILES = (CONFIG, WEIGHTS, VOCABULARY, METRICS)
-"""What a run of texts has. Some have WORDS, too."""
+"""What a run of texts has."""
 TABLE_FILES = (CONFIG, WEIGHTS, FEATURES, METRICS)
 """What a run of tables has."""
 CANDIDATE_FILES = (*TABLE_FILES, CATALOGUE)
 RANKING_FILES = (*CANDIDATE_FILES, HISTORY)
 KINDS = (RANKING_FILES, CANDIDATE_FILES, TABLE_FILES, FILES)
 """What runs have, those first that have most."""
+OPTIONAL = (WORDS, FINGERPRINT)
+"""What a run may have besides: a list of words, and (since format 5) a fingerprint."""
 
 TEXT, MULTITASK, CANDIDATES, RANKING = "text", "multitask", "candidates", "ranking"
 FAMILIES = {
@@ -252,7 +260,7 @@ def _listed_files(found: object, where: Path) -> dict[str, tuple[int, str]]:
     needed = next((kind for kind in KINDS if set(kind) <= set(found)), FILES)
     if FEATURES in found and needed is FILES:
         needed = TABLE_FILES
-    for name in (*needed, *({WORDS} & set(found))):
+    for name in (*needed, *(name for name in OPTIONAL if name in found)):
         entry = found.get(name)
         if not isinstance(entry, dict):
             raise RunError(f"{where}: does not list {name}.")

@@ -17,8 +17,8 @@ from dssmcli.run import (
     FORMAT,
     KINDS,
     MANIFEST,
+    OPTIONAL,
     REPLACED,
-    WORDS,
     WORKPLACE,
     is_run,
     read_plain_file,
@@ -26,7 +26,7 @@ from dssmcli.run import (
     to_json,
 )
 
-_NAMES = {MANIFEST, WORDS}.union(*KINDS)
+_NAMES = {MANIFEST, *OPTIONAL}.union(*KINDS)
 
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = "lock"
@@ -114,11 +114,11 @@ def remove_abandoned(run: Path) -> None:
 def publish(place: Workplace, contents: Mapping[str, bytes]) -> None:
     """Write a run whole, flush it and put it in its place; what stood there before goes last.
 
-    `contents` has what a run of some kind has, and WORDS if need be. A reader
+    `contents` has what a run of some kind has, and what of OPTIONAL it needs. A reader
     finds the old run or the new one, never a mixture, whenever the program dies. Raises DssmError
     when something else than a run stands there.
     """
-    if set(contents) - {WORDS} not in map(set, KINDS):
+    if set(contents) - {*OPTIONAL} not in map(set, KINDS):
         raise AssertionError(f"a run has the files of one of {KINDS}, got {[*contents]}")
     listed = {
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -541,8 +541,8 @@ def test_two_runs_with_one_seed_are_byte_equal_and_another_seed_differs(
     weights = "weights.safetensors"
     assert contents(tmp_path / "a")[weights] != contents(tmp_path / "c")[weights]
     assert sorted(contents(tmp_path / "a")) == [
-        *("MANIFEST.json", "catalogue.json", "config.json", "features.json", "metrics.jsonl"),
-        weights,
+        *("MANIFEST.json", "catalogue.json", "config.json", "features.json"),
+        *("fingerprint.safetensors", "metrics.jsonl", weights),
     ]
 
 

@@ -24,6 +24,7 @@ from dssmcli.serving import scales, text_charts, text_slices
 from dssmcli.serving.charts import Axis, Bars, Chart, Line, Panel, Points, Range, Rule, legend
 from dssmcli.serving.comparison import figures
 from dssmcli.serving.curves import curves
+from dssmcli.serving.origin import OfRun
 from dssmcli.serving.reports import Report
 from dssmcli.serving.scored import Limit, Scored, scored_pairs
 from dssmcli.serving.text_map import flattened, text_map
@@ -37,7 +38,7 @@ PLATT, ALL = Calibration(1.0, 0.0), Limit(100, 1)
 
 
 @dataclass
-class Known:
+class Known(OfRun):
     """An encoder whose answers are known: the cosine of a text with itself is 1, else 0."""
 
     threshold: float | None = 0.5
@@ -335,7 +336,7 @@ def test_rows_are_kept_in_order_with_their_labels(tmp_path: Path) -> None:
     assert (found.queries, found.titles) == (["a", "b"], ["a", "c"])
     assert found.positive.tolist() == [True, False]
     assert found.cosines[:, 0].tolist() == [1.0, 0.0]
-    assert found.notes == ("2 rows, label (1 = match, 0 = no match): 1 are 1.",)
+    assert found.notes == ("2 rows, label (1 = match, 0 = no match): 1 are 1, 1 are 0.",)
 
 
 def test_a_sample_is_drawn_by_the_seed_evenly_and_told(tmp_path: Path) -> None:

@@ -168,7 +168,9 @@ def test_the_better_run_is_told(dssm: Dssm, run: Path, pairs: Path, tmp_path: Pa
     untaught = tmp_path / "untaught"
     assert dssm("train", noise, *SMALL, "--epochs", "1", "-o", untaught).code == 0
     result = dssm("eval", "-m", untaught, "-m", run, pairs)
-    assert result.err.count("\n") == 1 and "300 rows" in result.err
+    first, *warned = result.err.splitlines()
+    assert "300 rows, label" in first
+    assert len(warned) == 1 and f"were learned from by {untaught}, 21 more" in warned[0]
     lines = [line.split("\t") for line in result.out.splitlines()]
     assert lines[0] == ["file", "metric", str(untaught), str(run), "difference", "p", "verdict"]
     by_name = {line[1]: line for line in lines}

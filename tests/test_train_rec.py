@@ -269,7 +269,8 @@ def test_a_run_is_all_that_predicting_needs(
         ours.code == 0 and ours.raw == dssm("predict", "-q", "-m", made["mmoe"], made["table"]).raw
     )
     assert sorted(p.name for p in made["mmoe"].iterdir()) == [
-        *("MANIFEST.json", "config.json", "features.json", "metrics.jsonl", WEIGHTS)
+        *("MANIFEST.json", "config.json", "features.json", "fingerprint.safetensors"),
+        *("metrics.jsonl", WEIGHTS),
     ]
 
 

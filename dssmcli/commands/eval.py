@@ -71,6 +71,10 @@ predicted and what was true; the same of the paper's odds as they are, and corre
 Behind a figure stands its 95 % interval, by drawing queries with all their rows, the rows of a
 TABLE, or users, anew.
 
+A run (of format 5 on) knows the rows that it has learned from: a warning on standard error, also
+with -q, says how many there are. In JSON: learned_rows, learned_pairs (of texts), validation_rows
+(those that chose its weights), earlier_rows (events before the last moment that it knows).
+
 With several runs (-m A -m B), a row a figure: what it is for each run, the difference from the
 first run with its interval, the two-sided p of no difference (both from the same draws), and
 better, worse or chance (p above .05). Which grades are matches is what the first run says.
@@ -165,6 +169,7 @@ def command(
 
     skipped.write_rejects()
     talk(quiet, skipped.summary)
+    _tell_seen(found, asked, _NOUNS.get(family, "row"))
     lines = json_lines(found, chosen) if as_json else _table(found, chosen, len(asked.runs))
     for line in lines:
         click.echo(line)
@@ -279,6 +284,20 @@ def _on_impressions(asked: _Asked) -> list[Evaluated]:
         )
 
     return [evaluated(file) for file in asked.files]
+
+
+_NOUNS = {"candidates": "watch", "ranking": "impression"}
+
+
+def _tell_seen(found: Sequence[Evaluated], asked: _Asked, noun: str) -> None:
+    """Warn of rows that runs have learned from, also when quiet: figures are not what they seem."""
+    for file, reports in found:
+        for run, report in zip(asked.runs, reports, strict=False):  # those of baselines follow
+            if report.seen is None:
+                continue
+            warning, note = report.seen.warning(run, noun), report.seen.note(run, noun)
+            if warning or (note and not asked.quiet):
+                click.echo(f"{file}: {warning or note}", err=True)
 
 
 def _silent(line: str) -> None:

@@ -6,16 +6,27 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from dssmcli.commands.together import refuse_several
 
 if TYPE_CHECKING:
+    from dssmcli.data.seen import Seen
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import Evaluated, TrainingDisplay
     from dssmcli.training.loop import Step
     from dssmcli.training.state import TrainState
     from dssmcli.workplace import Workplace
+
+
+class Judging(Protocol):
+    """A task that knows how many of its validation rows are trained on."""
+
+    @property
+    def seen(self) -> Seen | None:
+        """How many, where validation has files of its own."""
+        ...
+
 
 Task = TypeVar("Task")
 State = TypeVar("State", bound="TrainState")
@@ -95,6 +106,12 @@ def tell_skipped(skipped: BadRows, display: TrainingDisplay) -> None:
         display.say(skipped.summary)
 
 
+def warn_of_seen(task: Judging, noun: str, display: TrainingDisplay) -> None:
+    """Warn of validation rows that are trained on, even if nothing else is to be said."""
+    if task.seen is not None:
+        display.warn(task.seen.validation_warning(noun))
+
+
 def shown(events: Iterable[Step | Evaluated], display: TrainingDisplay) -> Iterator[Evaluated]:
     """Show steps as they are taken, and evaluations, each of which is then yielded."""
     from dssmcli.training.loop import Step
@@ -141,16 +158,18 @@ def fit_rec(
     way: Way,
     skipped: BadRows,
     display: TrainingDisplay,
+    noun: str,
 ) -> None:
     """Read what a recommender's model is to learn from, and train it, unless it is there already.
 
-    build: returns the task, telling what was found.
+    build: returns the task, telling what was found. noun: what it learns from.
     """
     refuse_several("dssm train-rec")
     with workplace_for(*way, display) as place:
         if place is not None:
             task = build(display.say)
             tell_skipped(skipped, display)
+            warn_of_seen(task, noun, display)
             _train_rec_run(recipe(), task, place, way.output, display)
 
 

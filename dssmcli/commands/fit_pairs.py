@@ -15,6 +15,7 @@ from dssmcli.commands.fit import (
     memory_errors,
     shown,
     tell_skipped,
+    warn_of_seen,
     workplace_for,
 )
 from dssmcli.commands.together import agreed
@@ -62,6 +63,8 @@ def fit_pairs(
             task = _read_task(read, settings, skipped, display)
             saved = None if place is None else place.load()
             where = "The checkpoint" if place is None else str(place.checkpoint)
+            if processes.first:
+                warn_of_seen(task, "row", display)
         processes.check_alike(fingerprint(task))
         saved = processes.told(saved)
         with agreed(met):
@@ -91,6 +94,7 @@ def tune_pairs(
     with workplace_for(*way, display) as place:
         if place is not None:
             task = _read_task(replace(given, scratch=place.path), settings, skipped, display)
+            warn_of_seen(task, "row", display)
             _tune_run(task, place, way.output, display, fixed, deadline)
 
 

@@ -17,6 +17,12 @@ def talk(quiet: bool, *lines: str) -> None:
         click.echo(line, err=True)
 
 
+def warn(*lines: str) -> None:
+    """Print to standard error what nobody is to miss, also when quiet: figures mean less."""
+    for line in filter(None, lines):
+        click.echo(line, err=True)
+
+
 @contextmanager
 def writing(output: Path | None) -> Iterator[Write]:
     """Open what is written to: standard output for None."""

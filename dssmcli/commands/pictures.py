@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +26,7 @@ from dssmcli.commands.options import (
 if TYPE_CHECKING:
     from dssmcli.bootstrap import Plan
     from dssmcli.data.rows import RowOptions
+    from dssmcli.data.seen import Seen
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.gates import GateReport
     from dssmcli.serving.page import Section
@@ -109,11 +110,15 @@ class Asked(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What can be shown of runs, in its order, by kind; notes: how the data were understood."""
+    """What can be shown of runs, in its order, by kind.
+
+    notes: how the data were understood. warnings: of rows that runs have learned from.
+    """
 
     family: str
     sections: dict[str, Callable[[], list[Section]]]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def asked(
@@ -178,7 +183,13 @@ def shown(what: Asked) -> Shown:
         **{name: make for name, make in found.sections.items() if name != "figures"},
         "settings": lambda: [settings(stories)],
     }
-    return Shown(family, sections, found.notes)
+    return Shown(family, sections, found.notes, found.warnings)
+
+
+def _warnings(what: Asked, seen: Sequence[Seen | None], noun: str) -> tuple[str, ...]:
+    """Return a line for each run that has learned from what it is judged on."""
+    lines = (each.warning(run, noun) for run, each in zip(what.runs, seen, strict=True) if each)
+    return tuple(filter(None, lines))
 
 
 def _refuse_pairs_options(what: Asked) -> None:
@@ -200,11 +211,10 @@ def _of_texts(what: Asked) -> Shown:
         *(encoders, what.runs, what.data, what.columns, what.kind, what.bad_rows, limit),
         options=what.options,
     )
-    plan = what.plan()
+    plan, warnings = what.plan(), _warnings(what, scored.seen, "row")
+    notes = (*scored.notes, *warnings)
     sections: dict[str, Callable[[], list[Section]]] = {
-        "figures": lambda: [
-            figures(what.runs, text_charts.figures_of_runs(scored, plan), scored.notes)
-        ],
+        "figures": lambda: [figures(what.runs, text_charts.figures_of_runs(scored, plan), notes)],
         "histogram": lambda: [text_charts.histogram(scored)],
         "precision-recall": lambda: [text_charts.precision_recall(scored)],
         "calibration": lambda: [text_charts.calibration(scored)],
@@ -212,7 +222,7 @@ def _of_texts(what: Asked) -> Shown:
         "slices": lambda: [slices(scored, plan)],
         "map": lambda: [text_map(scored, what.seed)],
     }
-    return Shown("text", sections, scored.notes)
+    return Shown("text", sections, scored.notes, warnings)
 
 
 def _of_tasks(what: Asked) -> Shown:
@@ -224,7 +234,8 @@ def _of_tasks(what: Asked) -> Shown:
     predictors = [load_predictor(run) for run in what.runs]
     processes = processes_for(what.threads)
     judged = task_charts.judged_tasks(predictors, what.runs, what.data[0], what.bad_rows, processes)
-    plan, notes = what.plan(), judged.notes
+    plan, warnings = what.plan(), _warnings(what, judged.seen, "row")
+    notes = (*judged.notes, *warnings)
     sections: dict[str, Callable[[], list[Section]]] = {
         "figures": lambda: [figures(what.runs, judged.reports(plan), notes)],
         "roc": lambda: [task_charts.roc(judged)],
@@ -241,7 +252,7 @@ def _of_tasks(what: Asked) -> Shown:
             return [Gates(what.runs[i], _gates(what, predictors[i])) for i in gated]
 
         sections["gates"] = gates
-    return Shown("multitask", sections, notes)
+    return Shown("multitask", sections, judged.notes, warnings)
 
 
 def _gates(what: Asked, predictor: Predictor) -> GateReport:
@@ -266,12 +277,13 @@ def _of_watches(what: Asked) -> Shown:
         runs, targets, what.plan(), notes.append, youtube_charts.RANKS
     )
     names = [*what.runs, *baselines]
+    warnings = _warnings(what, [each.seen for each in reports[: len(runs)]], "watch")
     sections: dict[str, Callable[[], list[Section]]] = {
-        "figures": lambda: [figures(names, reports, notes, _BETWEEN_RANKS)],
+        "figures": lambda: [figures(names, reports, [*notes, *warnings], _BETWEEN_RANKS)],
         "recall": lambda: [youtube_charts.recall(names, reports)],
         "activity": lambda: [youtube_charts.activity(names, reports)],
     }
-    return Shown("candidates", sections, tuple(notes))
+    return Shown("candidates", sections, tuple(notes), warnings)
 
 
 def _of_impressions(what: Asked) -> Shown:
@@ -283,12 +295,13 @@ def _of_impressions(what: Asked) -> Shown:
     runs = [load_ranker(run) for run in what.runs]
     notes: list[str] = []
     reports = evaluate_ranking(runs, what.data[0], what.plan(), what.bad_rows, notes.append)
+    warnings = _warnings(what, [each.seen for each in reports], "impression")
     sections: dict[str, Callable[[], list[Section]]] = {
-        "figures": lambda: [figures(what.runs, reports, notes, _TENTHS)],
+        "figures": lambda: [figures(what.runs, reports, [*notes, *warnings], _TENTHS)],
         "watch-time": lambda: [youtube_charts.watch_time(what.runs, reports)],
         "heads": lambda: [youtube_charts.heads(what.runs, reports)],
     }
-    return Shown("ranking", sections, tuple(notes))
+    return Shown("ranking", sections, tuple(notes), warnings)
 
 
 _MAKERS: dict[str, Callable[[Asked], Shown]] = {

@@ -88,7 +88,7 @@ def command(
         *(bad_rows, rejects, threads),
     )
     from dssmcli.atomic import write_atomically
-    from dssmcli.commands.output import talk
+    from dssmcli.commands.output import talk, warn
     from dssmcli.serving.drawing import Sheet, figure
 
     found = shown(what)
@@ -97,6 +97,7 @@ def command(
     what.bad_rows.write_rejects()
     write_atomically(output, drawn.content)
     talk(quiet, *found.notes, what.bad_rows.summary, drawn.warning)
+    warn(*found.warnings)
 
 
 def _chart(found: Shown, picture: str, measured: bool) -> Chart:

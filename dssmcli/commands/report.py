@@ -78,7 +78,7 @@ def command(
         *(runs, data, history, columns, kind, header, null_texts, rows, seed),
         *(bad_rows, rejects, threads),
     )
-    from dssmcli.commands.output import talk, writing
+    from dssmcli.commands.output import talk, warn, writing
     from dssmcli.serving.page import page
 
     found = shown(what)
@@ -90,6 +90,7 @@ def command(
         write(text)
     wrote = f"Wrote {output}." if output else ""
     talk(quiet, *found.notes, what.bad_rows.summary, wrote)
+    warn(*found.warnings)
 
 
 def _introduction(what: Asked, found: Shown) -> Iterator[str]:

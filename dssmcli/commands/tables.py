@@ -88,6 +88,7 @@ def json_lines(found: Sequence[Evaluated], runs: Sequence[str]) -> Iterator[str]
     for file, reports in found:
         for run, report in zip(runs, reports, strict=True):
             rows = {"rows": report.rows, "kind": report.kind}
+            rows |= {} if report.seen is None else report.seen.to_json()
             yield _json({"file": file, "run": run, **rows, **_with_limits(report)})
         for run, report in zip(runs[1:], reports[1:], strict=True):
             differences = _differences(reports[0], report)

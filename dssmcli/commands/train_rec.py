@@ -272,4 +272,5 @@ def _train(
             Way(output, overwrite, resume),
             skipped,
             display,
+            "row",
         )

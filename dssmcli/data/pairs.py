@@ -99,6 +99,11 @@ class Texts:
         return numbers
 
 
+Meet = Callable[[list[str], Ints, Floats], None]
+"""Gets rows as they are read: normalised queries and titles in turn (2n), their numbers (2n,), and
+what values they have (n,), nan where there is none."""
+
+
 class PairsReader:
     """Reads rows block by block, and keeps of them what Pairs keep.
 
@@ -123,6 +128,8 @@ class PairsReader:
         self._query, self._title = array("i"), array("i")
         self._values, self._impressions = array("d"), array("d")
         self._digest = hashlib.sha256()
+        #: Who else gets the rows as they are read.
+        self.meet: Meet | None = None
         #: Whether any row so far has the value 0, so is no match.
         self.zeros = False
 
@@ -152,6 +159,10 @@ class PairsReader:
     def _numbered(self, texts: list[str]) -> tuple[list[str], list[str]]:
         """Number the queries and titles, which stand in turn; return both."""
         numbers = self._texts.number(texts).astype(np.int32)
+        if self.meet is not None:
+            first = len(self._query)
+            values = self._values[first : first + len(texts) // 2]
+            self.meet(texts, numbers, np.frombuffer(values, np.float64))
         self._query.frombytes(numbers[0::2].tobytes())
         self._title.frombytes(numbers[1::2].tobytes())
         return texts[0::2], texts[1::2]
@@ -209,9 +220,11 @@ def read_pairs(
     bad_rows: BadRows,
     texts: Texts | None = None,
     options: RowOptions = USUAL,
+    meet: Meet | None = None,
 ) -> Pairs:
     """Read all rows of all sources as Pairs; arguments and errors as PairsReader has them."""
     reader = PairsReader(sources, columns, kind, bad_rows, texts, options)
+    reader.meet = meet
     for _ in reader.blocks():
         pass
     return reader.pairs()

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from dssmcli.data.catalogue import Catalogue, catalogue_from_json
 from dssmcli.data.features import Reader, Schema, schema_from_json
-from dssmcli.data.log_reading import reading_from
 from dssmcli.data.moments import Ints, Moments
 from dssmcli.data.watches import WatchColumns
 from dssmcli.errors import ConfigError, RunError
@@ -31,6 +30,7 @@ from dssmcli.run import (
     read_ahead,
     using_run,
 )
+from dssmcli.serving.origin import OfRun
 from dssmcli.serving.weights import JUDGED_LATER, Shape, tensors_in
 from dssmcli.youtube_config import (
     CONTEXT_EMBEDDING,
@@ -185,7 +185,7 @@ def _unit(rows: Floats) -> Floats:
     return np.asarray(rows / np.maximum(lengths, _SHORTEST))
 
 
-class Candidates:
+class Candidates(OfRun):
     """A run of candidate generation that is ready to answer."""
 
     def __init__(
@@ -203,8 +203,6 @@ class Candidates:
         self.places = places
         """Where each item stands in the catalogue."""
         self.config, self.lists = dict(config), lists
-        #: How logs are read.
-        self.reading = reading_from(config, "the run")
         #: Reads the context as categories and numbers, and counts those it does not know.
         self.reader = Reader(schema)
         self.tower = CandidateTower(model, weights)
@@ -241,7 +239,6 @@ def _candidates(run: Run) -> Candidates:
     try:
         model = candidates_from_dict(config.get("model"), f"{where}: model")
         columns = columns_from(config.get("columns"), f"{where}: columns")
-        reading_from(config, where)
     except ConfigError as error:
         raise RunError(str(error)) from error
     schema = schema_from_json(run.read_text(FEATURES), run.path / FEATURES)
@@ -261,7 +258,9 @@ def _candidates(run: Run) -> Candidates:
     arrays = tensors_in(weights(), shapes, str(run.path / WEIGHTS))
     lists = _lists(config["lists"], arrays, sizes.items, where) if listed else None
     places = catalogue.places(run.path / CATALOGUE)
-    return Candidates(model, columns, catalogue, places, schema, arrays, config, lists)
+    found = Candidates(model, columns, catalogue, places, schema, arrays, config, lists)
+    found.origin = run
+    return found
 
 
 def columns_from(plain: Any, where: str) -> WatchColumns:

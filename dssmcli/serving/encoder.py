@@ -16,6 +16,7 @@ from dssmcli.config import SIDES, WORDY, ModelConfig, model_from_dict, one_of
 from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import CONFIG, TEXT, VOCABULARY, WEIGHTS, WORDS, Run
+from dssmcli.serving.origin import OfRun
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
 from dssmcli.serving.weights import JUDGED_LATER, tensors_in, under
@@ -48,7 +49,7 @@ class Prepared(NamedTuple):
     truncated: int
 
 
-class Encoder:
+class Encoder(OfRun):
     """A run that is ready to answer.
 
     `config` is the run's config.json, `model` the part of it that says how texts become vectors,
@@ -310,7 +311,9 @@ def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1
 
     Raises RunError when the run's files do not fit together.
     """
-    return read_contents(run, weights).encoder(threads, processes)
+    encoder = read_contents(run, weights).encoder(threads, processes)
+    encoder.origin = run
+    return encoder
 
 
 def read_contents(run: Run, weights: bytes) -> Contents:

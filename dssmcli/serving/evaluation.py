@@ -17,6 +17,7 @@ from dssmcli.data.pairs import (
     interpretation,
     positive_rows,
 )
+from dssmcli.data.seen import PairHashes
 from dssmcli.serving.encoder import Encoder, score_together, stored_number
 from dssmcli.serving.figures import Judged, figures_of
 from dssmcli.serving.reports import Drawn, Report, report_of, say_if_slow
@@ -34,6 +35,8 @@ def evaluate(
     `texts` are those that the reader numbers. `say` gets a line about how the rows were understood.
     Which grades are matches is the same for all encoders: what the first one's run says.
     """
+    hashes = PairHashes()
+    reader.meet = hashes.take
     parts = [np.zeros((0, len(encoders)), np.float32)]
     parts += [found.rows for found in score_together(encoders, texts.watched(reader))]
     pairs = reader.pairs()
@@ -42,11 +45,15 @@ def evaluate(
     say_if_slow(len(pairs), plan, say)
     cosines = np.concatenate(parts)
     grade = match_grade(encoders[0], pairs)
+    found = hashes.seen([each.fingerprint() for each in encoders], pairs)
     judged = (
         _judged(encoder, pairs, cosines[:, i], grade, texts.kept)
         for i, encoder in enumerate(encoders)
     )
-    return [report_of(figures_of(rows), Drawn(pairs.kind, rows.query), plan) for rows in judged]
+    return [
+        report_of(figures_of(rows), Drawn(pairs.kind, rows.query), plan, seen)
+        for rows, seen in zip(judged, found, strict=True)
+    ]
 
 
 def _judged(

@@ -11,7 +11,7 @@ import dssmcli
 from dssmcli.atomic import replacing_alone
 from dssmcli.data.titles import TitleReader, Titles
 from dssmcli.errors import DataError
-from dssmcli.run import MANIFEST, WEIGHTS, Run, find_run, packed_run, using_run
+from dssmcli.run import FINGERPRINT, MANIFEST, WEIGHTS, Run, find_run, packed_run, using_run
 from dssmcli.serving.encoder import Encoder, build_encoder
 from dssmcli.serving.gathered import Floats, Gathered, gathering, ids_of, slices_of
 from dssmcli.serving.index_file import IndexFile
@@ -43,7 +43,8 @@ def pack(model: str | None, **parallel: int) -> Packed:
 
 
 def _packed(run: Run, parallel: dict[str, int]) -> Packed:
-    files = {name: run.read(name) for name in run.files} | {MANIFEST: run.manifest.encode()}
+    needed = [name for name in run.files if name != FINGERPRINT]  # nobody judges by an index
+    files = {name: run.read(name) for name in needed} | {MANIFEST: run.manifest.encode()}
     inside = packed_run(files[MANIFEST], run.path, files.__getitem__)
     return Packed(files, build_encoder(inside, files[WEIGHTS], **parallel))
 

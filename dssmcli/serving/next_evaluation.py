@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from dssmcli import rankings, weighted
 from dssmcli.bootstrap import Plan
+from dssmcli.data.event_hashes import event_hashes, seen_events
 from dssmcli.data.features import Rows
 from dssmcli.data.moments import Ints, Moments, histories, no_context, tokens_before
+from dssmcli.data.seen import Seen
 from dssmcli.data.tsv import BadRows
 from dssmcli.data.watches import Watches, followed, read_watches
 from dssmcli.errors import ConfigError, DataError, counted
@@ -43,7 +45,6 @@ class Next(NamedTuple):
 
     known: (N,), the watches that are no targets, from which the baselines learn. digest: of the
     file with the targets. strangers: watches of users who had watched nothing before, left out.
-    lines: what was understood, for a person.
     """
 
     watches: Watches
@@ -51,7 +52,6 @@ class Next(NamedTuple):
     known: Bools
     digest: str
     strangers: int
-    lines: Sequence[str]
 
 
 def read_next(
@@ -66,11 +66,10 @@ def read_next(
     for run in runs[1:]:
         if run.columns != columns:
             raise ConfigError("the runs read different columns: evaluate them one by one.")
-    way, lines = runs[0].reading, list[str]()
-    watches, columns = read_watches([source], columns, bad_rows, way, lines.append)
+    watches, columns = read_watches([source], columns, bad_rows)
     digest = watches.digest
     if history:
-        before, _ = read_watches(history, columns, bad_rows, way, lines.append)
+        before, _ = read_watches(history, columns, bad_rows)
         watches, known = followed(before, watches)
         candidates = ~known
     else:
@@ -84,7 +83,7 @@ def read_next(
             f"{source}: no watch has one before it, of the same user, to be found from. Give the "
             "watches before with --history FILE."
         )
-    return Next(watches, places, known, digest, int(candidates.sum()) - len(places), lines)
+    return Next(watches, places, known, digest, int(candidates.sum()) - len(places))
 
 
 def evaluate_next(
@@ -99,8 +98,6 @@ def evaluate_next(
     Items are those of the first run's catalogue; a target that is not there is a miss. ranks: the k
     of hr@k and ndcg@k, 10 among them.
     """
-    for line in found.lines:
-        say(line)
     users = found.watches.user[found.places]
     rows = Drawn(KIND, np.unique(users, return_inverse=True)[1])
     say(
@@ -119,7 +116,8 @@ def evaluate_next(
             if lost:
                 say(f"{lost:,} of them are of items that the run does not know: misses.")
         _warn_if_learned(run, found, say)
-        reports.append(report_of(_figures(view, _run_scores(run, view), ranks), rows, plan))
+        figures = _figures(view, _run_scores(run, view), ranks)
+        reports.append(report_of(figures, rows, plan, _seen(run, found)))
     names = []
     for name, figures in _baselines(first, found, ranks):
         names.append(name)
@@ -127,8 +125,23 @@ def evaluate_next(
     return reports, names
 
 
+def _seen(run: Candidates, found: Next) -> Seen | None:
+    """Return how many of the watches to find a run has met in training, None of one unknown."""
+    known = run.fingerprint()
+    if known is None:
+        return None
+    time = found.watches.time
+    hashes = event_hashes(found.watches)[found.places]
+    return seen_events(known, hashes, None if time is None else time[found.places])
+
+
 def _warn_if_learned(run: Candidates, found: Next, say: Say) -> None:
-    """Say that a run has learned from the very watches that it is to find, if it has."""
+    """Say that a run has learned from the very watches that it is to find, if it has.
+
+    What a run of a format before 5 can tell: nothing of a part of its log.
+    """
+    if run.fingerprint() is not None:
+        return
     data = run.config.get("data")
     told = data if isinstance(data, dict) else {}
     held = told.get("valid_examples")

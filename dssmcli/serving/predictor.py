@@ -15,6 +15,7 @@ from dssmcli.errors import ConfigError, DataError, RunError, counted, shown
 from dssmcli.rec_config import MultitaskConfig, Sizes, multitask_from_dict
 from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, read_ahead, using_run
 from dssmcli.serving.multitask import AT_ONCE, Answers, build_network, weight_shapes
+from dssmcli.serving.origin import OfRun
 from dssmcli.serving.weights import JUDGED_LATER, tensors_in
 
 Floats = npt.NDArray[np.float32]
@@ -29,7 +30,7 @@ class Predicted(NamedTuple):
     gates: Floats | None
 
 
-class Predictor:
+class Predictor(OfRun):
     """A multi-task run that is ready to answer.
 
     One Predictor is for one thread at a time.
@@ -148,4 +149,6 @@ def _predictor(run: Run) -> Predictor:
         raise RunError(f"{where}: two tasks have the same name.")
     sizes = Sizes(sum(schema.sizes), len(schema.categorical), schema.width, len(targets))
     arrays = tensors_in(weights(), weight_shapes(model, sizes), str(run.path / WEIGHTS))
-    return Predictor(model, schema, targets, arrays, config)
+    predictor = Predictor(model, schema, targets, arrays, config)
+    predictor.origin = run
+    return predictor

@@ -19,7 +19,6 @@ from dssmcli.data.chronicle_arrays import array_shapes, from_arrays
 from dssmcli.data.features import Ints
 from dssmcli.data.impressions import UNITS, ImpressionColumns, Impressions, numbers_of
 from dssmcli.data.last_shown import LastShown
-from dssmcli.data.log_reading import reading_from
 from dssmcli.data.moments import histories
 from dssmcli.data.past import measure_count
 from dssmcli.data.places import RankingFeatures, ranking_features_from_json
@@ -40,6 +39,7 @@ from dssmcli.run import (
     using_run,
 )
 from dssmcli.serving.candidates import equal_shares
+from dssmcli.serving.origin import OfRun
 from dssmcli.serving.weights import JUDGED_LATER, Shape, doubles_in, lengths_in, tensors_in
 from dssmcli.text.ragged import spans
 from dssmcli.youtube_config import (
@@ -110,7 +110,7 @@ class RankingTower:
         return np.asarray(x @ weights["heads"] + weights["heads_bias"])
 
 
-class Ranker:
+class Ranker(OfRun):
     """A run of ranking that is ready to answer.
 
     It knows what its log knew of users and items at the end; `predict` goes on from there.
@@ -132,8 +132,6 @@ class Ranker:
         self.catalogue, self.chronicle, self.config = catalogue, chronicle, dict(config)
         #: Reads columns as categories, and counts those it does not know.
         self.reader = features.reader()
-        #: How logs are read.
-        self.reading = reading_from(config, "the run")
         self._unit = float(config["unit"])
         self._tower = RankingTower(model, weights)
         self._last = last
@@ -201,7 +199,7 @@ class Ranker:
         count = len(rows)
         nothing = np.zeros(count)
         # A user's moment is the last one known, of the history or of the log.
-        time = np.fmax(users.time - float(self.chronicle.origin), newest)[rows]
+        time = np.fmax(users.time, newest)[rows]
         return Impressions(
             names.tolist(),
             list(distinct),
@@ -214,7 +212,6 @@ class Ranker:
             np.arange(count),
             Table({}, count, ""),
             "",
-            self.chronicle.origin,
         )
 
     def _histories(self, users: Users) -> Ints:
@@ -255,7 +252,6 @@ def _ranker(run: Run) -> Ranker:
     try:
         model = ranking_from_dict(config.get("model"), f"{where}: model")
         columns = _columns_from(config.get("columns"), f"{where}: columns")
-        reading = reading_from(config, where)
     except ConfigError as error:
         raise RunError(str(error)) from error
     unit, means = _scales(config, where)
@@ -264,7 +260,7 @@ def _ranker(run: Run) -> Ranker:
     features = ranking_features_from_json(text, run.path / FEATURES, columns.outcomes)
     if len(means) != measure_count(features.numbers, columns.outcomes):
         raise RunError(f"{where}: means, expected one of each measure.")
-    chronicle, last = _history(run, catalogue, features, columns, means, reading.origin)
+    chronicle, last = _history(run, catalogue, features, columns, means)
     sizes = RankingSizes(
         len(catalogue.items),
         sum(features.schema.sizes),
@@ -274,7 +270,9 @@ def _ranker(run: Run) -> Ranker:
     arrays = tensors_in(weights(), ranking_shapes(model, sizes), str(run.path / WEIGHTS))
     config["unit"] = unit
     places = catalogue.places(run.path / CATALOGUE)
-    return Ranker(model, columns, features, catalogue, places, chronicle, last, arrays, config)
+    ranker = Ranker(model, columns, features, catalogue, places, chronicle, last, arrays, config)
+    ranker.origin = run
+    return ranker
 
 
 def _columns_from(plain: Any, where: str) -> ImpressionColumns:
@@ -312,7 +310,6 @@ def _history(
     features: RankingFeatures,
     columns: ImpressionColumns,
     means: Values,
-    origin: int,
 ) -> tuple[Chronicle, LastShown]:
     """Return what was known of users and items when the run's log ended."""
     content, where = run.read(HISTORY), str(run.path / HISTORY)
@@ -328,9 +325,7 @@ def _history(
     try:
         if not ((codes >= schema.starts) & (codes < ends) & (codes % 1 == 0)).all():
             raise ValueError("categories out of range")
-        chronicle = from_arrays(
-            arrays, users, items, means, features.numbers, columns.outcomes, origin
-        )
+        chronicle = from_arrays(arrays, users, items, means, features.numbers, columns.outcomes)
     except ValueError as error:
         raise RunError(f"{where}: damaged ({error}).") from error
     return chronicle, LastShown(codes, arrays["last_numbers"])

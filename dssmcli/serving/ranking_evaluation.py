@@ -9,12 +9,15 @@ import numpy.typing as npt
 
 from dssmcli import metrics, weighted
 from dssmcli.bootstrap import Plan
+from dssmcli.data.event_hashes import event_hashes, seen_events
 from dssmcli.data.impressions import Impressions, read_impressions
+from dssmcli.data.seen import Seen
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import ConfigError
 from dssmcli.serving.figures import class_figures, probability_figures
 from dssmcli.serving.ranker import Ranker
 from dssmcli.serving.reports import Drawn, Figures, Report, report_of
+from dssmcli.text.hashing import Hashes
 
 KIND = "impressions"
 Say = Callable[[str], None]
@@ -32,13 +35,26 @@ def evaluate_ranking(
     columns = runs[0].columns
     if any(run.columns != columns for run in runs):
         raise ConfigError("the runs read different columns: evaluate them one by one.")
-    log, _ = read_impressions([source], columns, bad_rows, runs[0].reading, say)
+    log, _ = read_impressions([source], columns, bad_rows)
     say(
         f"{len(log):,} impressions, {log.clicked.mean():.1%} clicked, watched for "
         f"{log.watched.mean():.3g} s on average."
     )
     rows = Drawn(KIND, log.user)
-    return [report_of(_figures(run.predict(log, True), log), rows, plan) for run in runs]
+    hashes = event_hashes(log)
+    return [
+        report_of(_figures(run.predict(log, True), log), rows, plan, _seen(run, log, hashes))
+        for run in runs
+    ]
+
+
+def _seen(run: Ranker, log: Impressions, hashes: Hashes) -> Seen | None:
+    """Return how many impressions a run has met, and how many its past of users and items has."""
+    known = run.fingerprint()
+    if known is None:
+        return None
+    earlier = 0 if known.last is None else int((log.time < known.last).sum())
+    return seen_events(known, hashes, log.time)._replace(earlier=earlier, known=earlier)
 
 
 def _figures(values: dict[str, Floats], log: Impressions) -> list[Figures]:

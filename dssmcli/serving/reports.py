@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.bootstrap import Difference, Interval, Plan, difference, interval, resampled
+from dssmcli.data.seen import Seen
 from dssmcli.weighted import Measure
 
 Floats = npt.NDArray[np.float64]
@@ -64,7 +65,8 @@ class Report:
     """The figures of one run on one set of rows, by name; one that has no meaning is absent.
 
     kind: what the rows hold. units: how many queries or rows each figure stands on. intervals: of
-    the figures that have one. draws: (n,) what such a figure was in each draw.
+    the figures that have one. draws: (n,) what such a figure was in each draw. seen: how many rows
+    the run met in training, where it says that.
     """
 
     rows: int
@@ -73,6 +75,7 @@ class Report:
     units: dict[str, int]
     intervals: dict[str, Interval]
     draws: dict[str, Floats]
+    seen: Seen | None = None
 
 
 class Drawn(NamedTuple):
@@ -88,7 +91,9 @@ def say_if_slow(rows: int, plan: Plan, say: Callable[[str], None]) -> None:
         say(f"drawing {rows:,} rows anew {plan.draws} times (--bootstrap 0: not at all).")
 
 
-def report_of(found: Sequence[Figures], rows: Drawn, plan: Plan) -> Report:
+def report_of(
+    found: Sequence[Figures], rows: Drawn, plan: Plan, seen: Seen | None = None
+) -> Report:
     """Return a report of figures, drawing the queries anew as the plan says."""
     queries = int(rows.query.max(initial=-1)) + 1
     figures = {
@@ -113,6 +118,7 @@ def report_of(found: Sequence[Figures], rows: Drawn, plan: Plan) -> Report:
         units=units,
         intervals={name: found for name, found in intervals.items() if found is not None},
         draws=draws,
+        seen=seen,
     )
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from dssmcli.data.pairs import Pairs, PairsReader, Texts, interpretation, positive_rows
 from dssmcli.data.rows import USUAL, RowOptions
+from dssmcli.data.seen import PairHashes, Seen
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import counted
 from dssmcli.serving.encoder import BATCH, Encoder, Rows, score_together
@@ -37,6 +38,7 @@ class Scored:
 
     queries, titles: normalised texts. query: (N,), the queries numbered from 0 without gaps.
     positive: (N,), which rows are matches. cosines: (N, R). notes: how the rows were understood.
+    seen: how many of all rows each run met in training, None where it does not say.
     """
 
     encoders: tuple[Encoder, ...]
@@ -48,6 +50,7 @@ class Scored:
     cosines: Floats
     kind: str
     notes: tuple[str, ...]
+    seen: tuple[Seen | None, ...] = ()
 
     @property
     def both(self) -> bool:
@@ -71,6 +74,8 @@ def scored_pairs(
     DataError as PairsReader does.
     """
     reader = PairsReader(sources, columns, kind, bad_rows, Texts(), options)
+    hashes = PairHashes()
+    reader.meet = hashes.take
     sample = _sampled(reader, limit)
     whole = reader.pairs()
     notes = [f"{interpretation(whole)}.", *whole.notes]
@@ -98,6 +103,7 @@ def scored_pairs(
         cosines.astype(np.float64),
         pairs.kind,
         tuple(notes),
+        tuple(hashes.seen([encoder.fingerprint() for encoder in encoders], whole)),
     )
 
 

@@ -9,8 +9,11 @@ import numpy as np
 
 from dssmcli import metrics, weighted
 from dssmcli.bootstrap import Plan
+from dssmcli.data.fingerprint import label_marks
 from dssmcli.data.records import Columns, TableFile, open_table
+from dssmcli.data.seen import Seen, seen
 from dssmcli.data.table import places_of
+from dssmcli.data.table_hashes import hashes_in
 from dssmcli.data.tasks import Labels, Target, Task, labels_in
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import ConfigError, DataError, shown
@@ -46,17 +49,19 @@ def reports_of(predictors: Sequence[Predictor], found: Judgements, plan: Plan) -
     """Return a report a run on what has been judged."""
     rows = Drawn(KIND, np.arange(found.rows))
     return [
-        report_of(_figures(predictor, values, found.labels), rows, plan)
-        for predictor, values in zip(predictors, found.values, strict=True)
+        report_of(_figures(predictor, values, found.labels), rows, plan, seen)
+        for predictor, values, seen in zip(predictors, found.values, found.seen, strict=True)
     ]
 
 
 class Judgements(NamedTuple):
     """N rows of a table. values: what each run predicts, (N, K) with K tasks of its own. labels:
-    what is true, (N,), nan where it is not known, by the name of the task."""
+    what is true, (N,), nan where it is not known, by the name of the task. seen: how many of the
+    rows each run met in training, None where it does not say."""
 
     values: list[Values]
     labels: dict[str, Labels]
+    seen: list[Seen | None]
 
     @property
     def rows(self) -> int:
@@ -77,13 +82,14 @@ def judged_table(
         for made in made_of(file, judged.picked, judged.block, readers, processes):
             parts.append(np.frombuffer(made, np.float64).reshape(-1, judged.width))
     found = np.concatenate(parts)
-    labels = dict(zip([task.name for task in tasks], found[:, judged.labels :].T, strict=True))
+    names, end = [task.name for task in tasks], judged.hashes
+    labels = dict(zip(names, found[:, judged.labels : end].T, strict=True))
     _say_found(labels, file.sheet.source, say)
     values, first = [], 0
     for predictor in predictors:
         values.append(found[:, first : first + len(predictor.targets)])
         first += len(predictor.targets)
-    return Judgements(values, labels)
+    return Judgements(values, labels, judged.seen(found[:, end:], labels))
 
 
 def tasks_of(predictors: Sequence[Predictor]) -> list[Task]:
@@ -141,20 +147,43 @@ class _Judged:
         self.picked = places_of([*needed, *(task.column for task in tasks)], file)
         #: Where the labels begin, and how wide a row is.
         self.labels = sum(len(predictor.targets) for predictor in predictors)
-        self.width = self.labels + len(tasks)
+        #: What each run says of its rows, and where the hashes begin by which it knows them.
+        self._known = [predictor.fingerprint() for predictor in predictors]
+        self.hashes = self.labels + len(tasks)
+        self.width = self.hashes + sum(each is not None for each in self._known)
 
     def block(self, columns: Columns) -> bytes:
         """Return the rows (n, width) float64."""
         if not columns[0]:
             return b""
-        parts, first = [], 0
-        for predictor in self._predictors:
+        parts: list[Values] = []
+        hashes: list[Values] = []
+        first = 0
+        for predictor, known in zip(self._predictors, self._known, strict=True):
             last = first + len(predictor.columns)
             parts.append(predictor.predicted(columns[first:last]).values)
+            if known is not None:
+                hashes.append(hashes_in(columns[first:last]).view(np.float64)[:, None])
             first = last
         for task, fields in zip(self._tasks, columns[first:], strict=True):
             parts.append(labels_in(fields, task, self._where)[:, None])
-        return np.concatenate(parts, axis=1).tobytes()
+        return np.concatenate([*parts, *hashes], axis=1).tobytes()
+
+    def seen(self, hashes: Values, labels: Mapping[str, Labels]) -> list[Seen | None]:
+        """Return how many rows each run has met in training, given their hashes (N, R) in order."""
+        columns = iter(np.ascontiguousarray(hashes.T))
+        found: list[Seen | None] = []
+        for predictor, known in zip(self._predictors, self._known, strict=True):
+            if known is None:
+                found.append(None)
+                continue
+            own = next(columns).view(np.uint64)
+            names = predictor.tasks
+            # Where a task's column is not there, rows are known by their features alone.
+            there = all(name in labels for name in names)
+            marks = label_marks(np.stack([labels[n] for n in names], axis=1)) if there else None
+            found.append(seen(known, own, marks))
+        return found
 
 
 def _say_found(labels: Mapping[str, Labels], where: str, say: Say) -> None:

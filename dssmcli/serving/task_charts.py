@@ -14,6 +14,7 @@ import numpy as np
 from dssmcli import metrics
 from dssmcli.bootstrap import Plan
 from dssmcli.calibration import reliability
+from dssmcli.data.seen import Seen
 from dssmcli.data.tsv import BadRows
 from dssmcli.metrics import Bools, Floats
 from dssmcli.serving.charts import (
@@ -58,6 +59,11 @@ class Judged:
     def reports(self, plan: Plan) -> list[Report]:
         """Return the figures of `dssm eval`, a report a run."""
         return reports_of(self.predictors, self.found, plan)
+
+    @property
+    def seen(self) -> list[Seen | None]:
+        """Return how many rows each run met in training, None where it does not say."""
+        return self.found.seen
 
 
 class _Task(NamedTuple):

@@ -52,6 +52,20 @@ def doubles_in(content: bytes, expected: Mapping[str, Shape], where: str) -> dic
     }
 
 
+def arrays_in(content: bytes, kinds: Mapping[str, str], where: str) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays (n,) of a file, of any lengths, that have these names and kinds."""
+    header, begin = _header(content, where)
+    header.pop("__metadata__", None)
+    if set(header) != set(kinds) or any(len(told["shape"]) != 1 for told in header.values()):
+        raise RunError(f"{where}: expected the arrays {', '.join(kinds)}, of one axis each.")
+    return {
+        name: tensor_in(
+            content, begin, header[name], (header[name]["shape"][0],), kind, f"{where}: {name}"
+        )
+        for name, kind in kinds.items()
+    }
+
+
 def lengths_in(content: bytes, names: Sequence[str], where: str) -> list[int]:
     """Return how long some tensors of a file are, along their first axis; 0 for one not there."""
     header, _ = _header(content, where)
@@ -113,6 +127,8 @@ _KINDS = {
     "F64": ("float64", "<f8", 8),
     "F16": ("float16", "<f2", 2),
     "I64": ("int64", "<i8", 8),
+    "U64": ("uint64", "<u8", 8),
+    "U32": ("uint32", "<u4", 4),
     "U8": ("uint8", "u1", 1),
 }
 

@@ -8,13 +8,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import safetensors.numpy
 import safetensors.torch
 import torch
 from torch import Tensor
 
 import dssmcli
+from dssmcli.data.fingerprint import Fingerprint
 from dssmcli.errors import RunError
-from dssmcli.run import CONFIG, FORMAT, METRICS, WEIGHTS, to_json
+from dssmcli.run import CONFIG, FINGERPRINT, FORMAT, METRICS, WEIGHTS, to_json
 from dssmcli.training.state import TrainState
 
 
@@ -24,10 +27,12 @@ def contents_of(
     state: TrainState,
     weights: Mapping[str, Tensor],
     more: Mapping[str, str],
+    fingerprint: Fingerprint,
 ) -> dict[str, bytes]:
     """Return the files of a run: what config.json tells, the weights, the training's history, more.
 
-    more: texts by name, as only runs of this family have them.
+    more: texts by name, as only runs of this family have them. fingerprint: of what was learned
+    from.
     """
     best: dict[str, Any] = next((line for line in reversed(state.history) if line["best"]), {})
     config = {
@@ -35,15 +40,19 @@ def contents_of(
         "version": dssmcli.__version__,
         "family": family,
         **told,
+        "fingerprint": fingerprint.to_json(),
         "validation": {name: value for name, value in best.items() if name != "best"},
         "made_with": {"torch": torch.__version__, "python": platform.python_version()},
     }
+    # The package writes an array's memory as it lies.
+    known = {name: np.ascontiguousarray(each) for name, each in fingerprint.arrays().items()}
     stored = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     return {
         CONFIG: to_json(config).encode(),
         WEIGHTS: safetensors.torch.save(stored),
         **{name: text.encode() for name, text in more.items()},
         METRICS: "".join(f"{json.dumps(line)}\n" for line in state.history).encode(),
+        FINGERPRINT: safetensors.numpy.save(known),
     }
 
 

@@ -43,7 +43,7 @@ def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
     texts = {VOCABULARY: task.vocabulary.to_text()}
     if task.words is not None:
         texts[WORDS] = task.words.to_text()
-    return contents_of(TEXT, told, state, weights, texts)
+    return contents_of(TEXT, told, state, weights, texts, task.fingerprint)
 
 
 def _says_nothing(weights: Mapping[str, Tensor]) -> bool:

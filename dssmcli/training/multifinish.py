@@ -18,7 +18,9 @@ def run_contents(
 ) -> dict[str, bytes]:
     """Return the files of the run: the weights that validated best, and all that goes with them."""
     texts = {FEATURES: task.schema.to_json()}
-    return contents_of(MULTITASK, _settings(task), state, state.best_weights, texts)
+    return contents_of(
+        MULTITASK, _settings(task), state, state.best_weights, texts, task.fingerprint
+    )
 
 
 def _settings(task: TableTask) -> dict[str, Any]:

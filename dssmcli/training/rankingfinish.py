@@ -32,7 +32,7 @@ def run_contents(
         FEATURES: task.features.to_json(),
         CATALOGUE: task.catalogue.to_json(),
     }
-    contents = contents_of(RANKING, _settings(task), state, weights, texts)
+    contents = contents_of(RANKING, _settings(task), state, weights, texts, task.fingerprint)
     arrays = {**to_arrays(task.chronicle), **task.last._asdict()}
     # The package writes an array's memory as it lies.
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -44,7 +44,6 @@ def _settings(task: RankingTask) -> dict[str, Any]:
     return {
         "model": to_dict(task.model),
         "columns": {**task.columns._asdict(), "outcomes": [*task.columns.outcomes]},
-        "reading": task.reading.to_dict(),
         "train": to_dict(task.config),
         "unit": task.unit,
         "means": task.chronicle.means.tolist(),

@@ -10,8 +10,10 @@ import numpy as np
 
 from dssmcli.data.catalogue import Catalogue
 from dssmcli.data.chronicle import Chronicle, known_before
+from dssmcli.data.event_hashes import event_hashes, fingerprint_of, seen_in_training
 from dssmcli.data.examples import examples_of
 from dssmcli.data.features import Categorical, Ints, Reader
+from dssmcli.data.fingerprint import Bools, Fingerprint
 from dssmcli.data.impressions import (
     ImpressionColumns,
     Impressions,
@@ -20,13 +22,14 @@ from dssmcli.data.impressions import (
 )
 from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.last_shown import LastShown, last_shown
-from dssmcli.data.log_reading import LogReading
 from dssmcli.data.past import WATCHED, feature_names, measures_of
 from dssmcli.data.places import Floats, Floats32, RankingFeatures, place_of
+from dssmcli.data.seen import Seen
 from dssmcli.data.suspects import suspects
 from dssmcli.data.tasks import Task
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import ConfigError, DataError, counted, shown
+from dssmcli.text.hashing import Hashes
 from dssmcli.youtube_config import (
     RankingConfig,
     RankingSizes,
@@ -45,7 +48,8 @@ class RankingTask:
     numbers (N, F) float64, nan if missing; clicked (N,); watched (N,), the watch time of clicked
     impressions over its mean of all. unit: what that mean is in seconds, the time of those not
     clicked included, if the log has any: so predictions are right in all.
-    user (N,) 0..U-1. train, valid: their places.
+    user (N,) 0..U-1. train, valid: their places. seen: how many impressions of a log to validate on
+    are trained on.
     """
 
     model: RankingConfig
@@ -67,7 +71,8 @@ class RankingTask:
     unit: float
     digest: str
     valid_digest: str | None
-    reading: LogReading
+    fingerprint: Fingerprint
+    seen: Seen | None
 
     @property
     def sizes(self) -> RankingSizes:
@@ -92,7 +97,6 @@ class RankingInput(NamedTuple):
     columns: ImpressionColumns
     features: FeatureInput
     valid_sources: Sequence[str] = ()
-    way: LogReading = LogReading()
 
 
 def build_ranking_task(
@@ -107,11 +111,10 @@ def build_ranking_task(
     `say` gets a line for everything that was understood or decided, and every warning.
     """
     where = ", ".join(map(name_of, given.sources))
-    log, columns = read_impressions(given.sources, given.columns, bad_rows, given.way, say)
+    log, columns = read_impressions(given.sources, given.columns, bad_rows)
     later = None
     if given.valid_sources:
-        way = given.way._replace(dates=log.dates)
-        later, _ = read_impressions(given.valid_sources, columns, bad_rows, way, say)
+        later, _ = read_impressions(given.valid_sources, columns, bad_rows)
     cut = _cut(log, config, held_apart=later is not None)
     _check(log, cut, where)
     _tell(log, columns, say)
@@ -143,9 +146,10 @@ def build_ranking_task(
         unit=float(log.watched[: cut.stop].mean()),
         digest=log.digest,
         valid_digest=None if later is None else later.digest,
-        reading=given.way._replace(dates=log.dates, origin=log.origin),
+        fingerprint=_fingerprint(known, cut),
+        seen=None if later is None else _seen(known, cut),
     )
-    _tell_task(task, say)
+    _tell_task(task, ", ".join(map(name_of, given.valid_sources)), say)
     return task
 
 
@@ -196,7 +200,7 @@ def _known(
     logs = [log] if later is None else [log, later]
     numbers = [numbers_of(each, numeric) for each in logs]
     means = measures_of(log, numbers[0])[: cut.stop].mean(axis=0)
-    chronicle, found = Chronicle.empty(numeric, columns.outcomes, means, log.origin), []
+    chronicle, found = Chronicle.empty(numeric, columns.outcomes, means), []
     for each, own in zip(logs, numbers, strict=True):
         found.append(known_before(chronicle, each, own, most))
         chronicle = found[-1].after()
@@ -212,6 +216,34 @@ def _known(
         np.concatenate(padded),
         np.concatenate([each.watched * each.clicked for each in logs]),
         chronicle,
+    )
+
+
+def _fingerprint(known: _Known, cut: slice) -> Fingerprint:
+    """Return that of the logs; the last moment is that which the chronicle knows."""
+    events = _events(known, cut)
+    return fingerprint_of(*events)._replace(last=float(events.time.max()))
+
+
+def _seen(known: _Known, cut: slice) -> Seen:
+    return seen_in_training(*_events(known, cut))
+
+
+class _Events(NamedTuple):
+    hashes: Hashes
+    trained: Bools
+    held: Bools
+    time: Floats
+
+
+def _events(known: _Known, cut: slice) -> _Events:
+    time = np.concatenate([each.time for each in known.logs])
+    place = np.arange(len(time))
+    return _Events(
+        np.concatenate([*map(event_hashes, known.logs)]),
+        (place >= cut.start) & (place < cut.stop),
+        place >= cut.stop,
+        time,
     )
 
 
@@ -289,8 +321,11 @@ def _users(log: Impressions, chronicle: Chronicle) -> Ints:
     return np.array([places[user] for user in log.users], np.int64)[log.user]
 
 
-def _tell_task(task: RankingTask, say: Say) -> None:
+def _tell_task(task: RankingTask, apart: str, say: Say) -> None:
+    """Say what is trained on; apart: the names of the files to validate on, if any."""
     valid = f"the {len(task.valid):,} after them" if len(task.valid) else "none"
+    if apart:
+        valid = f"the {len(task.valid):,} of {apart}"
     first = int(task.train[0])
     say(
         f"{len(task.train):,} impressions to train on"

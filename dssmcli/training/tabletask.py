@@ -10,9 +10,19 @@ import numpy as np
 
 from dssmcli.data.examples import Examples, examples_of
 from dssmcli.data.features import Reader, Schema
+from dssmcli.data.fingerprint import (
+    NOTHING,
+    Fingerprint,
+    label_marks,
+    repeats,
+    sketch_of,
+    whole_sketch,
+)
 from dssmcli.data.inference import FeatureInput, understand
+from dssmcli.data.seen import Seen, seen
 from dssmcli.data.suspects import suspects
 from dssmcli.data.table import Table, read_table
+from dssmcli.data.table_hashes import hashes_of
 from dssmcli.data.tasks import Labels, Target, Task, check_positive, parse_tasks, targets_of
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted, shown
@@ -26,7 +36,8 @@ class TableTask:
     """Everything that stays as it is while a multi-task model is trained.
 
     The first target is the main one, on whose validation score the weights are chosen. Labels are
-    as the targets have them: a number less its mean, over its scale.
+    as the targets have them: a number less its mean, over its scale. seen: how many validation rows
+    are training rows.
     """
 
     model: MultitaskConfig
@@ -37,6 +48,8 @@ class TableTask:
     valid: Examples | None
     digest: str
     valid_digest: str | None
+    fingerprint: Fingerprint
+    seen: Seen | None
 
     @property
     def sizes(self) -> Sizes:
@@ -80,7 +93,16 @@ def build_table_task(
         say(line)
     reader = Reader(found.schema)
     valid = None if held is None else _judging(held, given, reader, tasks)
-    train = examples_of(whole if valid is None else table, reader, tasks, where)
+    trained = whole if valid is None else table
+    train = examples_of(trained, reader, tasks, where)
+    fingerprint, seen = _met(trained, train, held, valid, found.schema)
+    if seen is not None and not given.valid_sources:
+        if seen.learned:
+            say(
+                f"Of the rows set aside to validate on, {seen.learned:,} are equal to others that "
+                "are trained on: rows of this table repeat."
+            )
+        seen = None
     for warning in [*found.warnings, *suspects(reader, train, tasks)]:
         say(f"Warning: {warning}")
     targets = targets_of(tasks, train.labels, dict(given.weights), where)
@@ -101,6 +123,8 @@ def build_table_task(
         None if valid is None else _scaled(valid, targets),
         whole.digest,
         None if held is None or not given.valid_sources else held.digest,
+        fingerprint,
+        seen,
     )
 
 
@@ -140,6 +164,20 @@ def _judging(
             f"{where}: {tasks[0].name} has no two different labels: nothing to validate on."
         )
     return None
+
+
+def _met(
+    table: Table, train: Examples, held: Table | None, valid: Examples | None, schema: Schema
+) -> tuple[Fingerprint, Seen | None]:
+    """Return the fingerprint of the rows, and how many of those to validate on are trained on."""
+    hashes, marks = hashes_of(table, schema.names), label_marks(train.labels)
+    twice = repeats(hashes, marks)
+    trained = sketch_of(hashes, marks)
+    if held is None or valid is None:
+        return Fingerprint(trained, NOTHING, twice), None
+    own, labels = hashes_of(held, schema.names), label_marks(valid.labels)
+    whole = Fingerprint(whole_sketch(hashes, marks), NOTHING, twice)
+    return Fingerprint(trained, sketch_of(own, labels), twice), seen(whole, own, labels)
 
 
 def _scaled(examples: Examples, targets: Sequence[Target]) -> Examples:

@@ -12,6 +12,7 @@ import numpy as np
 from dssmcli.config import LossConfig, ModelConfig, TrainConfig, between, sized
 from dssmcli.data.batching import Split, epoch_rows, split_by_query
 from dssmcli.data.clicks import added_up
+from dssmcli.data.fingerprint import Fingerprint
 from dssmcli.data.pairs import (
     Pairs,
     Texts,
@@ -21,6 +22,7 @@ from dssmcli.data.pairs import (
     read_pairs,
 )
 from dssmcli.data.rows import USUAL, RowOptions
+from dssmcli.data.seen import Seen
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
 from dssmcli.presets import Settings
@@ -28,6 +30,7 @@ from dssmcli.text.blocks import TextIndex
 from dssmcli.text.vocab import Vocabulary, frequent_features, read_features, shipped_features
 from dssmcli.text.words import Words
 from dssmcli.training.indexing import indexing_of
+from dssmcli.training.pair_sketch import PairSketch, seen_in_training
 from dssmcli.training.pieces import PIECES
 
 Say = Callable[[str], None]
@@ -39,7 +42,10 @@ _OWN_QUERIES = 0.5
 
 @dataclass(frozen=True)
 class TextTask:
-    """Everything that stays as it is while a text model is trained."""
+    """Everything that stays as it is while a text model is trained.
+
+    seen: how many validation rows are training rows, where validation has files of its own.
+    """
 
     model: ModelConfig
     loss: LossConfig
@@ -47,6 +53,8 @@ class TextTask:
     train: Pairs
     valid: Pairs | None
     match_grade: float
+    fingerprint: Fingerprint
+    seen: Seen | None
     vocabulary: Vocabulary
     index: TextIndex
     words: Words | None
@@ -131,24 +139,26 @@ class _Rows(NamedTuple):
     train: Pairs
     valid: Pairs | None
     match_grade: float
+    fingerprint: Fingerprint
+    seen: Seen | None
 
 
 def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, say: Say) -> _Rows:
     """Read and split the rows; `met` gets their distinct texts."""
-    texts = Texts(met)
-    pairs = read_pairs(given.sources, given.columns, given.kind, bad_rows, texts, given.options)
-    for line in (f"Read {interpretation(pairs)}.", *pairs.notes):
+    texts, sketch = Texts(met), PairSketch()
+    how = (given.columns, given.kind, bad_rows, texts, given.options)
+    rows = read_pairs(given.sources, *how, sketch.take)
+    for line in (f"Read {interpretation(rows)}.", *rows.notes):
         say(line)
-    pairs = _each_once(pairs, say)
+    pairs = _each_once(rows, say)
+    others = PairSketch()
     if given.valid_sources:
-        valid = read_pairs(
-            given.valid_sources, given.columns, given.kind, bad_rows, texts, given.options
-        )
+        valid = read_pairs(given.valid_sources, *how, others.take)
         for line in (f"Validating on {interpretation(valid)}.", *valid.notes):
             say(line)
         split = Split(replace(pairs, texts=valid.texts), valid)
     else:
-        del texts  # much memory, where rows are many
+        del texts, how  # much memory, where rows are many
         split = split_by_query(pairs, config.valid_share, config.seed)
     held = f"{len(split.valid):,} for validation" if split.valid else "none for validation"
     say(f"{len(split.train):,} rows to train on, {held}; {split.train.texts:,} texts.")
@@ -161,7 +171,21 @@ def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, s
         split = Split(pairs, None)
     if graded.kind == "grade":
         say(f"A grade of {match_grade:g} or more counts as a match.")
-    return _Rows(*split, match_grade)
+    apart = others if given.valid_sources else None
+    return _Rows(*split, match_grade, *_met(sketch, rows, split.valid, apart))
+
+
+def _met(
+    sketch: PairSketch, rows: Pairs, valid: Pairs | None, apart: PairSketch | None
+) -> tuple[Fingerprint, Seen | None]:
+    """Return the fingerprint of the rows, and how many of those to validate on are trained on.
+
+    apart: the sketch of the rows to validate on, where these have files of their own.
+    """
+    if valid is None or apart is None:
+        return sketch.fingerprint(rows, valid), None
+    known = sketch.fingerprint(rows, None)._replace(validated=apart.sketch(valid))
+    return known, seen_in_training(rows, valid)
 
 
 def _each_once(pairs: Pairs, say: Say) -> Pairs:

@@ -49,7 +49,8 @@ def run_contents(
         weights |= {"lists.centres": torch.from_numpy(lists.centres)}
         weights |= {"lists.sizes": torch.from_numpy(sizes)}
     texts = {FEATURES: task.schema.to_json(), CATALOGUE: catalogue.to_json()}
-    return contents_of(CANDIDATES, {**_settings(task), **told}, state, weights, texts)
+    told |= _settings(task)
+    return contents_of(CANDIDATES, told, state, weights, texts, task.fingerprint)
 
 
 _PROBED = 1 / 16
@@ -99,7 +100,6 @@ def _settings(task: WatchTask) -> dict[str, Any]:
     return {
         "model": to_dict(task.model),
         "columns": {**task.columns._asdict(), "context": [*task.columns.context]},
-        "reading": task.reading.to_dict(),
         "train": to_dict(task.config),
         "data": {
             "sha256": task.digest,
@@ -109,7 +109,7 @@ def _settings(task: WatchTask) -> dict[str, Any]:
             "examples": len(task.train),
             "valid_examples": len(task.valid),
             "valid_sha256": task.valid_digest,
-            "newest": task.newest + float(task.reading.origin),
+            "newest": task.newest,
         },
     }
 

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.catalogue import Catalogue, popular_first
+from dssmcli.data.event_hashes import event_hashes, fingerprint_of, seen_in_training
 from dssmcli.data.examples import Examples, examples_of
 from dssmcli.data.features import Reader, Schema
+from dssmcli.data.fingerprint import Fingerprint
 from dssmcli.data.inference import FeatureInput, understand
-from dssmcli.data.log_reading import LogReading
 from dssmcli.data.moments import Ints, Moments, ages, histories, no_context, tokens_before
+from dssmcli.data.seen import Seen
 from dssmcli.data.table import Table
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.data.watches import WatchColumns, Watches, counted_watches, followed, read_watches
@@ -39,7 +41,8 @@ class WatchTask:
 
     Items are numbered as in the catalogue. train, valid: places in `watches` of what is to be
     predicted from the watches before it. newest, span: the last moment of what is trained on, and
-    how long before that the first was.
+    how long before that the first was. seen: how many watches of a log to validate on are trained
+    on.
     """
 
     model: CandidatesConfig
@@ -55,7 +58,8 @@ class WatchTask:
     span: float
     digest: str
     valid_digest: str | None
-    reading: LogReading
+    fingerprint: Fingerprint
+    seen: Seen | None
 
     @property
     def sizes(self) -> CandidateSizes:
@@ -89,7 +93,6 @@ class WatchInput(NamedTuple):
     columns: WatchColumns
     min_count: int = 1
     valid_sources: Sequence[str] = ()
-    way: LogReading = LogReading()
 
 
 Choose = Callable[[float, int], tuple[CandidatesConfig, CandidatesTrainConfig]]
@@ -101,14 +104,17 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
 
     `say` gets a line for everything that was understood or decided, and every warning.
     """
-    log, columns = read_watches(given.sources, given.columns, bad_rows, given.way, say)
+    log, columns = read_watches(given.sources, given.columns, bad_rows)
     model, config = choose(float(log.lengths.mean()), len(log.items))
     _tell(log, columns, model, say)
     later = None
     if given.valid_sources:
-        way = given.way._replace(dates=log.dates)
-        later, _ = read_watches(given.valid_sources, columns, bad_rows, way, say)
+        later, _ = read_watches(given.valid_sources, columns, bad_rows)
     cut = _cut(log, later, config)
+    hashes, held = event_hashes(cut.watches), _places(cut)
+    events = (hashes, cut.trained, held, cut.watches.time)
+    fingerprint = fingerprint_of(*events)
+    seen = None if later is None else seen_in_training(*events)
     catalogue = _catalogue(cut, given.min_count)
     cut = _of_catalogue(cut, catalogue)
     watches = cut.watches
@@ -135,7 +141,8 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
         span=float(time.max() - time.min()),
         digest=log.digest,
         valid_digest=None if later is None else later.digest,
-        reading=given.way._replace(dates=log.dates, origin=log.origin),
+        fingerprint=fingerprint,
+        seen=seen,
     )
 
 
@@ -167,6 +174,13 @@ def _cut(log: Watches, later: Watches | None, config: CandidatesTrainConfig) -> 
     held = np.sort(log.starts[1:][random.permutation(users)[:most]] - 1)
     trained[held] = False
     return _Cut(log, trained, held)
+
+
+def _places(cut: _Cut) -> Bools:
+    """Tell which watches are to validate on, (N,)."""
+    held = np.zeros(len(cut.watches), np.bool_)
+    held[cut.held] = True
+    return held
 
 
 def _some(places: Ints, config: CandidatesTrainConfig) -> Ints:

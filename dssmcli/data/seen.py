@@ -1,0 +1,196 @@
+"""Which of the rows that a run is judged on it has met in training, and what to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.data.fingerprint import Fingerprint, Marks, value_marks
+from dssmcli.data.pairs import Pairs
+from dssmcli.errors import counted, plural
+from dssmcli.text.hashing import Hashes, pair_hashes
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer[Any]]
+
+
+class Seen(NamedTuple):
+    """How many of the rows that a run is judged on it has met in training.
+
+    learned: equal to rows that it learned from. texts: how many different pairs of texts stood
+    together in such rows, whatever their values; None of what is no pairs. chosen: rows that chose
+    its weights, and none that it learned from. about: whether these are estimates. usual: how many
+    rows would be equal by chance, as rows learned from are to one another. earlier: other events
+    that come before the last moment that the run knows; None of what has no moments. known: of a
+    run that keeps the past of users and items, events that are part of it or come before its end.
+    """
+
+    rows: int
+    learned: int
+    texts: int | None
+    chosen: int
+    about: bool = False
+    usual: float = 0.0
+    earlier: int | None = None
+    known: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures by name, as `dssm eval --json` has them."""
+        found: dict[str, Any] = {"learned_rows": self.learned}
+        if self.texts is not None:
+            found["learned_pairs"] = self.texts
+        found["validation_rows"] = self.chosen
+        if self.earlier is not None:
+            found["earlier_rows"] = self.earlier
+        return {**found, "learned_estimated": True} if self.about else found
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Tell whether more rows were learned from than repeat one another anyway."""
+        share = self.usual / max(1, self.rows)
+        doubt = 3 * (self.usual * max(0.0, 1 - share)) ** 0.5
+        return bool(self.learned > self.usual + doubt)
+
+    def warning(self, run: str, noun: str) -> str:
+        """Return what is wrong with figures on these rows; nothing where nothing is.
+
+        run: how it is called. noun: what a row is.
+        """
+        learned = self.learned if self.beyond_chance else 0
+        whole = counted(self.rows, noun)
+        if learned:
+            said = f"{self._about}{learned:,} of {whole}{self._of_texts} were learned from by {run}"
+            if self.chosen:
+                said += f", {self.chosen:,} more chose its best weights"
+            if self.known:
+                said += f", {self.known:,} come before the last moment that it knows"
+            on = "these figures say" if 2 * learned >= self.rows else "on those the figures say"
+            return f"Warning: {said}: {on} how well it remembers, not how well it does on new ones."
+        if self.texts:
+            return (
+                f"Warning: the texts of {self._about}{counted(self.texts, 'pair')} were learned "
+                f"from by {run}, with other values: on those the figures say little of new ones."
+            )
+        if self.known:
+            return (
+                f"Warning: {self.known:,} of {whole} come before the last moment that {run} knows: "
+                "its past of users and items has counted what became of them or came after, so "
+                "the figures say little of what is to come."
+            )
+        return ""
+
+    def note(self, run: str, noun: str) -> str:
+        """Return what else there is to say where there is no warning."""
+        if self.warning(run, noun):
+            return ""
+        if self.earlier:
+            return (
+                f"{self.earlier:,} of {counted(self.rows, noun)} come before the last moment that "
+                f"{run} learned from: it has seen what came after them."
+            )
+        if not self.chosen:
+            return ""
+        return (
+            f"{self._about}{self.chosen:,} of {counted(self.rows, noun)} chose the best weights "
+            f"of {run}: the figures flatter it a little."
+        )
+
+    def validation_warning(self, noun: str) -> str:
+        """Return what is wrong with validating on these rows; nothing where nothing is."""
+        learned = self.learned if self.beyond_chance else 0
+        if learned and learned == self.rows:
+            return (
+                f"Warning: all {self.rows:,} {plural(noun)} of --valid are among those trained on: "
+                "the best weights are those that remember best, and no figure says how the run "
+                "does on new ones. Give others, or leave --valid out: a share is set aside then."
+            )
+        whole = f"{counted(self.rows, noun)} of --valid"
+        if learned:
+            said = f"Warning: {learned:,} of {whole}{self._of_texts} are among those trained on"
+            if self.earlier:
+                said += f", {self.earlier:,} come before the last moment of training"
+            return f"{said}: on those validation says how well the run remembers."
+        if self.texts:
+            return (
+                f"Warning: the texts of {counted(self.texts, 'pair')} of --valid are among those "
+                "trained on, with other values: on those validation says little of new ones."
+            )
+        if self.earlier:
+            return (
+                f"Warning: {self.earlier:,} of {whole} come before the last moment of training: "
+                "what is learned from came after them, so they say little of what is to come."
+            )
+        return ""
+
+    @property
+    def _about(self) -> str:
+        return "about " if self.about else ""
+
+    @property
+    def _of_texts(self) -> str:
+        return "" if self.texts is None else f" ({counted(self.texts, 'pair')})"
+
+
+def seen(
+    fingerprint: Fingerprint,
+    hashes: Hashes,
+    marks: Marks | None,
+    paired: bool = False,
+    time: Floats | None = None,
+) -> Seen:
+    """Return how many rows (N,) a run has met; where `paired`, hashes are of pairs of texts.
+
+    marks: None where the answers are not to be compared. time: the moment of each row, where it has
+    one.
+    """
+    trained, validated = fingerprint.trained, fingerprint.validated
+    learned = trained.has(hashes, marks)
+    chosen = validated.has(hashes, marks) & ~learned
+    known = trained.covers(hashes)
+    count = round(int(learned.sum()) * _scale(known))
+    texts = None
+    if paired:
+        # Each pair once: its hash is all that it is sampled by.
+        each, first = np.unique(hashes, return_index=True)
+        texts = round(int(trained.has(each).sum()) * _scale(known[first]))
+    earlier = None
+    if time is not None and fingerprint.last is not None:
+        earlier = int(((time < fingerprint.last) & ~learned & ~chosen).sum())
+    others = round(int(chosen.sum()) * _scale(validated.covers(hashes)))
+    return Seen(
+        rows=len(hashes),
+        learned=count,
+        texts=texts,
+        chosen=min(others, len(hashes) - count),
+        about=not fingerprint.whole,
+        usual=len(hashes) * fingerprint.repeated / max(1, trained.rows),
+        earlier=earlier,
+    )
+
+
+def _scale(known: Bools) -> float:
+    """Return how many rows each one stands for of which it is known whether it was there."""
+    return len(known) / max(1, int(known.sum()))
+
+
+class PairHashes:
+    """Hashes of pairs, taken while they are read."""
+
+    def __init__(self) -> None:
+        self._parts = [np.zeros(0, np.uint64)]
+
+    def take(self, texts: Sequence[str], numbers: Ints, values: Floats) -> None:
+        """Take rows: normalised queries and titles in turn."""
+        del numbers, values
+        self._parts.append(pair_hashes(texts))
+
+    def seen(self, fingerprints: Sequence[Fingerprint | None], pairs: Pairs) -> list[Seen | None]:
+        """Return how many of the rows, which are `pairs`, each run has met, None of one unknown."""
+        if not any(fingerprints):
+            return [None for _ in fingerprints]
+        hashes, marks = np.concatenate(self._parts), value_marks(pairs.value, pairs.kind)
+        return [each and seen(each, hashes, marks, paired=True) for each in fingerprints]

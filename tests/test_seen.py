@@ -1,0 +1,490 @@
+"""Judging on what was learned from is said, in every family and command, with the right counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from conftest import SMALL, Dssm, stop_after_saves
+from hypothesis import given
+from hypothesis import strategies as st
+from logs import IMPRESSION_NAMES, SMALL_RANKING, SMALL_WATCHES, impressions, run, write_log
+from tables import SMALL_TABLE, TASKS, UNITS, world, write_table
+
+from dssmcli.data.fields import fields_in
+from dssmcli.data.fingerprint import MOST, NOTHING, Fingerprint, Smallest, repeats, sketch_of
+from dssmcli.data.seen import Seen, seen
+from dssmcli.data.table_hashes import field_hashes
+from dssmcli.run import FINGERPRINT, MANIFEST, open_run
+from dssmcli.serving.learned import read_fingerprint
+from dssmcli.text.hashing import number_hashes, pair_hashes, text_hashes
+
+FAST = (*SMALL, "--arch", "dnn", "--hidden", "8", "--epochs", "1")
+TABLE = ("mmoe", *UNITS["mmoe"], *TASKS, *SMALL_TABLE, "--epochs", "1")
+CANDIDATES = ("youtube-candidates", *SMALL_WATCHES, "--epochs", "1")
+RANKING = ("youtube-ranking", *SMALL_RANKING, "--epochs", "1")
+WATCH_NAMES = ("user", "item", "timestamp")
+
+
+# Hashes
+
+
+def test_hashes_of_texts_and_numbers_are_the_same_for_ever() -> None:
+    # Runs hold them: another value would silently know no row again.
+    assert [hex(h) for h in text_hashes(["", "a", "手机 case"]).tolist()] == HASHES_OF_TEXTS
+    assert [hex(h) for h in number_hashes(np.array([0.0, 1.0, np.nan])).tolist()] == OF_NUMBERS
+    assert hex(int(pair_hashes(["query", "title"])[0])) == OF_A_PAIR
+
+
+HASHES_OF_TEXTS = ["0x0", "0x646ccc355721f98c", "0x1322a3ec91bbdcf4"]
+OF_NUMBERS = ["0x952f14f1e8ddc491", "0x779aeb0a6b6c5d59", "0x1d5d2e4848769bcf"]
+OF_A_PAIR = "0x11ac4ecc21dba085"
+
+
+def test_hashes_depend_neither_on_the_process_nor_on_what_stands_beside() -> None:
+    texts = ["", "a", "ab", "ba", "a\0", "\0a", "手机", "x" * 3000, "y" + "x" * 2999]
+    hashes = text_hashes(texts)
+    assert len(set(hashes.tolist())) == len(texts)
+    assert [int(text_hashes([text])[0]) for text in texts] == hashes.tolist()
+    program = "from dssmcli.text.hashing import text_hashes; print(text_hashes(['a', '手机']))"
+    outs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert outs == {f"{text_hashes(['a', '手机'])}\n".encode()}
+
+
+def test_a_field_is_known_again_however_its_number_is_written() -> None:
+    texts = ["1", "1.0", " 1", "1e0", "01.00", "-0", "0", "", "NULL", "nan", "one", " one "]
+    hashes = field_hashes(texts)
+    assert len(set(hashes[:5].tolist())) == 1 and hashes[5] == hashes[6]
+    assert len(set(hashes[7:10].tolist())) == 1 and hashes[10] == hashes[11]
+    assert len(set(hashes.tolist())) == 4
+    # Long ids that are one float are not one field.
+    assert len(set(field_hashes(["1234567890123456789", "1234567890123456788"]).tolist())) == 2
+    alone = [int(field_hashes([text])[0]) for text in texts]
+    assert alone == hashes.tolist()
+    column = fields_in("\n".join(texts[:10]).encode(), ",", 1, [0])
+    if column is not None:
+        assert field_hashes(column[0]).tolist() == hashes[:10].tolist()
+
+
+# The sketch
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2)), max_size=80),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2)), max_size=30),
+    st.integers(1, 40),
+    st.integers(1, 7),
+)
+def test_a_sketch_is_exact_on_all_rows_below_its_limit(
+    rows: list[tuple[int, int]], others: list[tuple[int, int]], most: int, at_once: int
+) -> None:
+    kept = Smallest(most)
+    hashes, marks = _arrays(rows)
+    for first in range(0, max(1, len(rows)), at_once):
+        kept.take(hashes[first : first + at_once], marks[first : first + at_once])
+    own, beside = kept.rows()
+    assert len(own) <= most and (own[1:] >= own[:-1]).all()
+    distinct = sorted(set(rows))
+    # All that is smaller than the limit is there, and the limit is as high as it can be.
+    below = distinct if len(distinct) <= most else [r for r in distinct if r[0] < distinct[most][0]]
+    assert list(zip(own.tolist(), beside.tolist(), strict=True)) == below
+    assert kept.below == (0 if len(distinct) <= most else distinct[most][0])
+
+    sketch = sketch_of(hashes, marks, most)
+    assert sketch.below == kept.below and sketch.rows == len(rows)
+    asked, wanted = _arrays(others)
+    covered = sketch.covers(asked)
+    found = sketch.has(asked, wanted)
+    for each, inside, there in zip(others, covered.tolist(), found.tolist(), strict=True):
+        assert there == (inside and each in set(rows))
+
+
+def _arrays(rows: Sequence[tuple[int, int]]) -> tuple[Any, Any]:
+    hashes = np.array([h for h, _ in rows], np.uint64)
+    return hashes, np.array([m for _, m in rows], np.uint32)
+
+
+def test_of_more_rows_than_are_kept_counts_are_estimates_that_are_near() -> None:
+    random = np.random.default_rng(1)
+    hashes = random.integers(1 << 63, size=300_000, dtype=np.uint64) * np.uint64(2)
+    marks = np.zeros(len(hashes), np.uint32)
+    known = Fingerprint(sketch_of(hashes, marks), NOTHING)
+    assert len(known.trained.hashes) == MOST and not known.whole
+    fresh = random.integers(1 << 63, size=4_000, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    found = seen(known, np.append(fresh, hashes[:6_000]), marks[:10_000])
+    assert found.about and abs(found.learned - 6_000) < 250 and found.rows == 10_000
+    assert "Warning: about" in found.warning("run", "row")
+    # Nothing is found where nothing is, and all where all is.
+    assert seen(known, fresh, marks[:4_000]).learned == 0
+    assert seen(known, hashes[:5_000], marks[:5_000]).learned == 5_000
+
+
+def test_a_table_whose_rows_repeat_anyway_is_no_reason_to_warn() -> None:
+    random = np.random.default_rng(2)
+    hashes, marks = random.integers(40, size=2_000).astype(np.uint64), np.zeros(2_000, np.uint32)
+    assert repeats(hashes, marks) == 2_000
+    known = Fingerprint(sketch_of(hashes, marks), NOTHING, repeats(hashes, marks))
+    new = seen(known, random.integers(40, size=500).astype(np.uint64), marks[:500])
+    assert new.learned == 500 and not new.warning("run", "row")
+    # One row in ten repeats another: then half of all is more than chance.
+    assert Seen(1000, 500, None, 0, usual=100.0).warning("run", "row")
+    assert not Seen(1000, 110, None, 0, usual=100.0).warning("run", "row")
+
+
+# Pairs
+
+
+def pairs_of(numbers: Sequence[int], label: int | None = None) -> str:
+    """Return pairs of texts of which each number has its own."""
+    return "".join(
+        f"Query {n}\ttitle {n} {'abc'[n % 3]}\t{n % 2 if label is None else label}\n"
+        for n in numbers
+    )
+
+
+@pytest.fixture(name="texts", scope="module")
+def _texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with pairs, and a run that has 240 of them to learn from, 60 to validate."""
+    folder = tmp_path_factory.mktemp("texts")
+    (folder / "pairs.tsv").write_text(pairs_of(range(300)), "utf-8")
+    (folder / "new.tsv").write_text(pairs_of(range(300, 340)), "utf-8")
+    done = run("train", folder / "pairs.tsv", *FAST, "-o", folder / "run")
+    assert done.code == 0 and done.err == ""
+    return folder
+
+
+def judged(dssm: Dssm, *words: str | Path) -> tuple[dict[str, Any], str]:
+    done = dssm("eval", "--json", "--bootstrap", "0", "-q", *words)
+    assert done.code == 0, done.err
+    return json.loads(done.out.splitlines()[0]), done.err
+
+
+def counts(found: dict[str, Any]) -> tuple[int, int, int]:
+    return found["learned_rows"], found.get("learned_pairs", -1), found["validation_rows"]
+
+
+def test_eval_of_pairs_says_how_many_were_learned_from(
+    texts: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    pairs = texts / "pairs.tsv"
+    found, said = judged(dssm, "-m", texts / "run", pairs)
+    held = found["validation_rows"]
+    assert 0 < held <= 100 and counts(found) == (300 - held, 300 - held, held)
+    assert said == (
+        f"{pairs}: Warning: {300 - held} of 300 rows ({300 - held} pairs) were learned from by "
+        f"{texts / 'run'}, {held} more chose its best weights: these figures say how well it "
+        "remembers, not how well it does on new ones.\n"
+    )
+    assert judged(dssm, "-m", texts / "run", texts / "new.tsv")[1] == ""
+    # Written otherwise, and as the other value, texts are the same.
+    other = tmp_path / "other.tsv"
+    again = (texts / "pairs.tsv").read_text("utf-8").replace("Query", "  ＱＵＥＲＹ ")
+    other.write_text(again + again + pairs_of(range(300, 400)), "utf-8")
+    found, said = judged(dssm, "-m", texts / "run", other)
+    assert counts(found) == (2 * (300 - held), 300 - held, 2 * held)
+    flipped = tmp_path / "flipped.tsv"
+    flipped.write_text(pairs_of(range(0, 20, 2), 1) + pairs_of(range(500, 600)), "utf-8")
+    found, said = judged(dssm, "-m", texts / "run", flipped)
+    assert found["learned_rows"] == 0 < found["learned_pairs"] <= 10
+    assert f"the texts of {found['learned_pairs']} pairs were learned from" in said
+
+
+def test_what_only_chose_the_weights_is_a_note_that_quiet_silences(
+    texts: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    made = tmp_path / "run"
+    done = dssm("train", texts / "pairs.tsv", "--valid", texts / "new.tsv", *FAST, "-o", made)
+    assert (done.code, done.err) == (0, "")
+    found, said = judged(dssm, "-m", made, texts / "new.tsv")
+    assert counts(found) == (0, 0, 40) and said == ""
+    told = dssm("eval", "--bootstrap", "0", "-m", made, texts / "new.tsv").err
+    assert "40 of 40 rows chose the best weights" in told and "Warning" not in told
+
+
+def test_each_file_and_each_run_is_named(texts: Path, dssm: Dssm, tmp_path: Path) -> None:
+    made = tmp_path / "other"
+    assert dssm("train", texts / "new.tsv", *FAST, "-o", made).code == 0
+    files = (texts / "pairs.tsv", texts / "new.tsv")
+    done = dssm("eval", "-q", "--bootstrap", "0", "-m", texts / "run", "-m", made, *files)
+    first, second = done.err.splitlines()
+    assert first.startswith(f"{files[0]}: Warning: ") and f"by {texts / 'run'}" in first
+    assert second.startswith(f"{files[1]}: Warning: ") and f"by {made}" in second
+
+
+def test_a_click_is_known_again_whatever_its_count(dssm: Dssm, tmp_path: Path) -> None:
+    log, later = tmp_path / "log.tsv", tmp_path / "later.tsv"
+    log.write_text("".join(f"q{n}\tt{n}\t{n % 4}\n" for n in range(120)), "utf-8")
+    later.write_text("".join(f"q{n}\tt{n}\t{5 * (n % 4)}\n" for n in range(100, 140)), "utf-8")
+    clicks = ("--value", "clicks")
+    assert dssm("train", log, *clicks, *FAST, "-o", tmp_path / "run").code == 0
+    found, _ = judged(dssm, *clicks, "-m", tmp_path / "run", later)
+    assert found["learned_rows"] + found["validation_rows"] == 20
+
+
+def test_validating_on_training_rows_is_said(texts: Path, dssm: Dssm, tmp_path: Path) -> None:
+    pairs, made = texts / "pairs.tsv", tmp_path / "run"
+    done = dssm("train", pairs, "--valid", pairs, *FAST, "-o", made)
+    assert done.code == 0 and done.err.count("\n") == 1
+    assert "Warning: all 300 rows of --valid are among those trained on" in done.err
+    mixed = tmp_path / "mixed.tsv"
+    mixed.write_text(pairs_of(range(290, 330)), "utf-8")
+    done = dssm("train", pairs, "--valid", mixed, *FAST, "-o", made, "--overwrite")
+    assert "10 of 40 rows of --valid (10 pairs) are among those trained on" in done.err
+    assert counts(judged(dssm, "-m", made, mixed)[0]) == (10, 10, 30)
+    tuned = dssm("train", pairs, "--valid", mixed, "--tune", "0.001", *SMALL, "-o", tmp_path / "t")
+    assert tuned.code == 0 and "10 of 40 rows of --valid" in tuned.err
+
+
+def test_report_and_plot_say_it_too(texts: Path, dssm: Dssm, tmp_path: Path) -> None:
+    page, data = tmp_path / "page.html", ("--data", texts / "pairs.tsv", "--rows", "50", "-q")
+    done = dssm("report", texts / "run", *data, "-o", page)
+    assert done.code == 0 and "of 300 rows" in done.err and "were learned from" in done.err
+    assert "how well it remembers" in page.read_text("utf-8")
+    drawn = dssm("plot", texts / "run", "--kind", "histogram", *data, "-o", tmp_path / "h.svg")
+    assert drawn.code == 0 and "were learned from" in drawn.err
+    fresh = dssm("report", texts / "run", "--data", texts / "new.tsv", "-q", "-o", page)
+    assert (fresh.code, fresh.err) == (0, "")
+
+
+def test_a_resumed_training_has_the_same_fingerprint(
+    texts: Path, dssm: Dssm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    command = ("train", texts / "pairs.tsv", *FAST[:-1], "3", "-o")
+    assert dssm(*command, whole).code == 0
+    with monkeypatch.context() as patch:
+        stop_after_saves(patch, 1)
+        assert dssm(*command, stopped).code == 130
+    assert dssm(*command, stopped, "--resume").code == 0
+    assert (stopped / FINGERPRINT).read_bytes() == (whole / FINGERPRINT).read_bytes()
+
+
+def test_info_tells_the_fingerprint_and_an_index_does_without(
+    texts: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    told = json.loads(dssm("info", "--json", "-m", texts / "run").out)
+    assert told["fingerprint"]["rows"] + told["fingerprint"]["valid_rows"] == 300
+    assert told["fingerprint"]["whole"] is True
+    titles = tmp_path / "titles.txt"
+    titles.write_text("one\ntwo\n", "utf-8")
+    made = dssm("index", "-m", texts / "run", titles, "-o", tmp_path / "index", "-q")
+    assert made.code == 0, made.err
+    more = dssm("index", "--append", titles, "-o", tmp_path / "index", "-q")
+    assert more.code == 0, more.err
+
+
+def test_the_file_grows_no_larger_than_its_rows_allow(tmp_path: Path) -> None:
+    hashes = np.random.default_rng(3).integers(1 << 63, size=200_000, dtype=np.uint64)
+    sketch = sketch_of(hashes, np.zeros(len(hashes), np.uint32))
+    known = Fingerprint(sketch, sketch)
+    assert len(safetensors.numpy.save(known.arrays())) < 2 * MOST * 12 + 1000
+
+
+# Runs that are damaged, hostile or old
+
+
+def with_file(source: Path, copy: Path, content: bytes, size: int | None = None) -> Path:
+    """Return a copy of a run with another fingerprint, which its manifest vouches for."""
+    import hashlib
+
+    shutil.copytree(source, copy)
+    (copy / FINGERPRINT).write_bytes(content)
+    manifest = json.loads((copy / MANIFEST).read_text("utf-8"))
+    digest = hashlib.sha256(content).hexdigest()
+    entry = {"size": len(content) if size is None else size, "sha256": digest}
+    manifest["files"][FINGERPRINT] = entry
+    (copy / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    return copy
+
+
+def test_a_fingerprint_that_is_none_is_an_error_of_one_line(
+    texts: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    arrays = read_fingerprint(open_run(texts / "run")).arrays()  # type: ignore[union-attr]
+    large = np.zeros(MOST + 1, np.uint64)
+    hostile = {
+        "no file of arrays": b"nothing",
+        "unsorted": _saved(arrays, {"trained.hashes": arrays["trained.hashes"][::-1].copy()}),
+        "other lengths": _saved(arrays, {"trained.marks": arrays["trained.marks"][1:].copy()}),
+        "too many": _saved(arrays, {"trained.hashes": large, "trained.marks": large}),
+        "no limits": _saved(arrays, {"below": arrays["below"][:1].copy()}),
+        "another kind": _saved(arrays, {"below": arrays["below"].astype(np.float32)}),
+        "more": _saved(arrays, {"more": large[:3]}),
+    }
+    for number, (name, content) in enumerate(hostile.items()):
+        copy = with_file(texts / "run", tmp_path / str(number), content)
+        done = dssm("eval", "-m", copy, texts / "new.tsv")
+        assert done.code == 3 and done.err.splitlines()[-1].count(FINGERPRINT), name
+        assert not done.out
+        # What does not judge does not read it.
+        assert dssm("score", "-m", copy, "a", "b").code == 0
+    huge = with_file(texts / "run", tmp_path / "huge", b"x", size=1 << 40)
+    done = dssm("eval", "-m", huge, texts / "new.tsv")
+    assert done.code == 3 and "expected 4,194,304 at most" in done.err
+    torn = tmp_path / "torn"
+    shutil.copytree(texts / "run", torn)
+    (torn / FINGERPRINT).write_bytes((torn / FINGERPRINT).read_bytes()[:-1])
+    done = dssm("eval", "-m", torn, texts / "new.tsv")
+    assert done.code == 3 and "damaged" in done.err.splitlines()[-1]
+
+
+def _saved(arrays: dict[str, Any], changed: dict[str, Any]) -> bytes:
+    return safetensors.numpy.save({**arrays, **changed})
+
+
+def test_a_run_without_a_fingerprint_says_nothing(texts: Path, dssm: Dssm, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(texts / "run", old)
+    (old / FINGERPRINT).unlink()
+    manifest = json.loads((old / MANIFEST).read_text("utf-8"))
+    del manifest["files"][FINGERPRINT]
+    (old / MANIFEST).write_text(json.dumps({**manifest, "format": 4}), "utf-8")
+    found, said = judged(dssm, "-m", old, texts / "pairs.tsv")
+    assert said == "" and "learned_rows" not in found
+
+
+# Tables
+
+
+@pytest.fixture(name="tables", scope="module")
+def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with 300 rows, 100 new ones, and 100 with half of both, and a run."""
+    folder = tmp_path_factory.mktemp("tables")
+    columns = world(400).columns
+    write_table(folder / "rows.csv", {name: each[:300] for name, each in columns.items()})
+    write_table(folder / "new.csv", {name: each[300:] for name, each in columns.items()})
+    both = {name: each[:50] + each[300:350] for name, each in columns.items()}
+    both["age"] = [f"{float(age):g}" for age in both["age"]]
+    write_table(folder / "both.tsv", dict(reversed(both.items())), "\t")
+    assert run("train-rec", *TABLE, folder / "rows.csv", "-o", folder / "run").code == 0
+    return folder
+
+
+def test_eval_of_tables_says_how_many_rows_were_learned_from(tables: Path, dssm: Dssm) -> None:
+    made = tables / "run"
+    found, said = judged(dssm, "-m", made, tables / "rows.csv")
+    assert counts(found) == (240, -1, 60) and "240 of 300 rows were learned from" in said
+    assert counts(judged(dssm, "-m", made, tables / "new.csv")[0]) == (0, -1, 0)
+    # Columns in another order, numbers written otherwise, by several processes.
+    found, said = judged(dssm, "-m", made, tables / "both.tsv", "--threads", "2")
+    assert found["learned_rows"] + found["validation_rows"] == 50
+    assert f"{found['learned_rows']} of 100 rows were learned from by {made}" in said
+
+
+def test_validating_on_rows_of_the_table_is_said(tables: Path, dssm: Dssm, tmp_path: Path) -> None:
+    command = ("train-rec", *TABLE, tables / "rows.csv", "-o", tmp_path / "run", "--overwrite")
+    done = dssm(*command, "--valid", tables / "rows.csv")
+    assert done.code == 0 and "all 300 rows of --valid are among those trained on" in done.err
+    done = dssm(*command, "--valid", tables / "both.tsv")
+    assert done.code == 0 and "50 of 100 rows of --valid are among those trained on" in done.err
+    done = dssm(*command, "--valid", tables / "new.csv")
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_report_on_the_rows_of_the_table_says_it(
+    tables: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    done = dssm("report", tables / "run", "--data", tables / "rows.csv", "-q", "-o", page)
+    assert done.code == 0 and "240 of 300 rows were learned from" in done.err
+    assert "240 of 300 rows were learned from" in page.read_text("utf-8")
+
+
+# Logs
+
+
+@pytest.fixture(name="watched", scope="module")
+def _watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with logs of 20 users of 8 watches, what followed, and both; and a run."""
+    folder = tmp_path_factory.mktemp("watched")
+    log = [(f"u{u}", f"i{(u + k) % 9}", 10 * k + u % 7) for u in range(20) for k in range(8)]
+    later = [(f"u{u}", f"i{(u + k) % 9}", 10 * k + u % 7) for u in range(20) for k in (8, 9)]
+    write_log(folder / "log.tsv", WATCH_NAMES, log)
+    write_log(folder / "later.tsv", WATCH_NAMES, later)
+    write_log(folder / "both.tsv", WATCH_NAMES, log[:24] + later)
+    assert run("train-rec", *CANDIDATES, folder / "log.tsv", "-o", folder / "run").code == 0
+    return folder
+
+
+def test_eval_of_watches_says_how_many_of_them_were_learned_from(watched: Path, dssm: Dssm) -> None:
+    made, history = watched / "run", ("--history", watched / "log.tsv")
+    found, said = judged(dssm, "-m", made, *history, watched / "later.tsv")
+    assert counts(found) == (0, -1, 0) and found["earlier_rows"] == 0 and said == ""
+    found, said = judged(dssm, "-m", made, *history, watched / "both.tsv")
+    assert found["learned_rows"] + found["validation_rows"] == 24 and found["rows"] == 64
+    assert f"{found['learned_rows']} of 64 watches were learned from by {made}" in said
+    # Of a log by itself the last watches are judged, which some were held out of.
+    found, said = judged(dssm, "-m", made, watched / "log.tsv")
+    assert found["learned_rows"] + found["validation_rows"] == 20
+
+
+def test_validating_on_watches_of_the_log_is_said(
+    watched: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    command = ("train-rec", *CANDIDATES, watched / "log.tsv", "-o", tmp_path / "r", "--overwrite")
+    done = dssm(*command, "--valid", watched / "later.tsv")
+    assert (done.code, done.err) == (0, "")
+    done = dssm(*command, "--valid", watched / "both.tsv")
+    assert done.code == 0 and "24 of 64 watches of --valid are among those trained on" in done.err
+    done = dssm(*command, "--valid", watched / "log.tsv")
+    assert "all 160 watches of --valid are among those trained on" in done.err
+    early = [(f"v{u}", f"i{k}", k) for u in range(9) for k in range(4)]
+    done = dssm(*command, "--valid", write_log(tmp_path / "early.tsv", WATCH_NAMES, early))
+    assert "27 of 27 watches of --valid come before the last moment of training" in done.err
+
+
+@pytest.fixture(name="shown", scope="module")
+def _shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with logs of 300 impressions, the 100 after them, both; and a run."""
+    folder = tmp_path_factory.mktemp("shown")
+    rows = [(u, i, 10 * n, c, w) for n, (u, i, _, c, w) in enumerate(impressions(9, 8, 400))]
+    write_log(folder / "log.tsv", IMPRESSION_NAMES, rows[:300])
+    write_log(folder / "later.tsv", IMPRESSION_NAMES, rows[300:])
+    write_log(folder / "both.tsv", IMPRESSION_NAMES, rows[200:])
+    assert run("train-rec", *RANKING, folder / "log.tsv", "-o", folder / "run").code == 0
+    return folder
+
+
+def test_eval_of_impressions_says_how_many_of_them_are_known(shown: Path, dssm: Dssm) -> None:
+    made = shown / "run"
+    found, said = judged(dssm, "-m", made, shown / "log.tsv")
+    # The first tenth of those trained on is only looked back to.
+    assert counts(found) == (243, -1, 30) and found["earlier_rows"] == 299
+    assert "243 of 300 impressions were learned from" in said
+    assert "299 come before the last moment that it knows" in said
+    found, said = judged(dssm, "-m", made, shown / "later.tsv")
+    assert counts(found) == (0, -1, 0) and found["earlier_rows"] == 0 and said == ""
+    found, said = judged(dssm, "-m", made, shown / "both.tsv")
+    assert counts(found) == (70, -1, 30) and found["earlier_rows"] == 99
+
+
+def test_validating_on_impressions_of_the_log_is_said(
+    shown: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    loud = [word for word in RANKING if word != "-q"]
+    command = ("train-rec", *loud, shown / "log.tsv", "-o", tmp_path / "run", "--overwrite")
+    done = dssm(*command, "--valid", shown / "later.tsv")
+    assert done.code == 0 and "Warning" not in done.err
+    assert f"for validation the 100 of {shown / 'later.tsv'}." in done.err
+    done = dssm(*command, "--valid", shown / "both.tsv")
+    assert done.code == 0 and "after them" not in done.err
+    assert "70 of 200 impressions of --valid" not in done.err
+    assert "100 of 200 impressions of --valid are among those trained on" in done.err
+    assert "for validation the 30 after them" in dssm(*command).err
