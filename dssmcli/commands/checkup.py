@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,10 @@ from dssmcli.errors import counted
 
 if TYPE_CHECKING:
     from dssmcli.data.doctor import Checkup, Examined, Example, Figures
+    from dssmcli.data.file_kind import FileKind
     from dssmcli.data.findings import Finding
+    from dssmcli.data.located import Located
+    from dssmcli.data.located_table import FileRows
     from dssmcli.data.overlap import Overlap, Shared
     from dssmcli.data.survey import Side, Spread
 
@@ -27,10 +30,10 @@ _KINDS = {
 Entry = tuple[str, str]
 
 
-def json_lines(checkup: Checkup, findings: list[Finding]) -> list[str]:
+def json_lines(checkup: Checkup, findings: list[Finding], kind: FileKind) -> list[str]:
     """Return an object for each file, each overlap and each finding."""
     objects = [
-        *map(_json_of_file, checkup.files),
+        *(_json_of_file(file) | {"read_as": kind.kind} for file in checkup.files),
         *({"type": "overlap", **asdict(overlap)} for overlap in checkup.overlaps),
         *({"type": "finding", **asdict(finding)} for finding in findings),
     ]
@@ -64,23 +67,39 @@ def _json_of_file(file: Examined) -> dict[str, Any]:
     return found | figures
 
 
-def report_lines(checkup: Checkup, findings: list[Finding]) -> Iterator[str]:
+def report_lines(checkup: Checkup, findings: list[Finding], kind: FileKind) -> Iterator[str]:
     """Yield the lines of the report."""
     for file in checkup.files:
-        yield from _section(file.rows.file, _of_file(file, checkup.request.lookup.max_units))
+        entries = _of_file(file, checkup.request.lookup.max_units)
+        yield from section(file.rows.file, [*rows_and_faults(file.rows), read_as(kind), *entries])
     for overlap in checkup.overlaps:
-        yield from _section(f"{overlap.file}, beside {overlap.other}", _of_overlap(overlap))
-    several = len(checkup.files) > 1
+        yield from section(f"{overlap.file}, beside {overlap.other}", _of_overlap(overlap))
+    yield from finding_lines(findings, several=len(checkup.files) > 1)
+
+
+def read_as(kind: FileKind) -> Entry:
+    """Return what a file is taken for, and why."""
+    from dssmcli.data.file_kind import SPOKEN
+
+    return "read as", f"{SPOKEN[kind.kind]}, {kind.why}"
+
+
+def finding_lines(findings: Sequence[Finding], several: bool) -> Iterator[str]:
+    """Yield findings, two lines each; several: whether there are several files."""
     yield "findings" if findings else "findings: none"
     for finding in findings:
         where = f"{finding.file}: " if several else ""
         yield f"  {finding.level:<8} {where}{_what(finding)}"
-        yield f"  {'':<8} {finding.todo}"
+        place = f"First: {finding.place}. " if finding.place else ""
+        yield f"  {'':<8} {place}{finding.todo}".rstrip()
 
 
 _WHOLE = (
     *("unreadable", "no_rows", "values_unclear", "one_row", "other_format", "impressions_unclear"),
-    *("header_like", "header_names", "values_spelled"),
+    *("header_like", "header_names", "values_spelled", "not_read", "labels_unclear", "no_features"),
+    *("one_label", "label_copy", "leak", "outcome", "column", "sorted", "unit", "other_balance"),
+    *("short_histories", "unread_time", "no_time", "no_dates", "dates_as_numbers", "no_history"),
+    *("no_watch_time", "rises_with_time"),
 )
 """Findings that are not of so many things, but of one."""
 
@@ -89,20 +108,24 @@ def _what(finding: Finding) -> str:
     return finding.what if finding.code in _WHOLE else f"{finding.count:,} × {finding.what}"
 
 
-def _section(name: str, entries: Iterable[Entry]) -> Iterator[str]:
+def section(name: str, entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield a name and what is known of it."""
     yield name
     for label, value in entries:
         yield f"  {label:<{_WIDTH}}{value}".rstrip()
     yield ""
 
 
-def _of_file(file: Examined, most: int) -> Iterator[Entry]:
-    rows = file.rows
+def rows_and_faults(rows: Located | FileRows) -> Iterator[Entry]:
+    """Yield how many rows a file has, and what is wrong with the first of those that are bad."""
     yield "rows", f"{len(rows):,}, and {counted(rows.bad, 'bad row')}"
     for fault in rows.faults:
         yield "", fault
     if rows.bad > len(rows.faults):
         yield "", f"… and {rows.bad - len(rows.faults):,} more"
+
+
+def _of_file(file: Examined, most: int) -> Iterator[Entry]:
     if file.figures is None:
         return
     yield "values", _KINDS[file.meaning.kind]

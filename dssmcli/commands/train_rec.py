@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +88,19 @@ def _bottom_option(what: str) -> Callable[[F], F]:
     )
 
 
+task_option = partial(
+    click.option,
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column to predict, once for each; the first is the main task, on which the best "
+    "weights are chosen. COLUMN alone holds 0 and 1. COLUMN=VALUE, or 'COLUMN=VALUE|VALUE' (in "
+    "quotes, for the shell): whether it holds one of these. COLUMN:regression: a number.",
+)
 _table_options = together(
     click.argument("files", nargs=-1, required=True, metavar="TABLE...|-", type=FILE),
-    click.option(
-        "--task",
-        "tasks",
-        multiple=True,
-        required=True,
-        metavar="COLUMN",
-        help="A column to predict, once for each; the first is the main task, on which the best "
-        "weights are chosen. COLUMN alone holds 0 and 1. COLUMN=VALUE, or 'COLUMN=VALUE|VALUE' (in "
-        "quotes, for the shell): whether it holds one of these. COLUMN:regression: a number.",
-    ),
+    task_option(required=True),
     click.option(
         "--task-weight",
         "weights",

@@ -67,9 +67,7 @@ log_options = together(
 _FEW = f"where users have under {LONG} watches"
 _WIDTH = "[default: 128, less for over 50,000 items]"
 _setting = setting_of(CandidatesConfig(), CandidatesTrainConfig())
-_log_options = together(
-    click.argument("files", nargs=-1, required=True, metavar="WATCHES...|-", type=FILE),
-    log_options,
+watch_options = together(
     click.option(
         "--context",
         multiple=True,
@@ -81,6 +79,11 @@ _log_options = together(
         metavar="COLUMN",
         help="The column of what the user searched for since the watch before.",
     ),
+)
+_log_options = together(
+    click.argument("files", nargs=-1, required=True, metavar="WATCHES...|-", type=FILE),
+    log_options,
+    watch_options,
     click.option(
         "--min-count", default=1, help="Watches that an item has at least; rarer ones are left out."
     ),

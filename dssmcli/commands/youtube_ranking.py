@@ -46,9 +46,7 @@ def _heads(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 
 
 _setting = setting_of(RankingConfig(), RankingTrainConfig())
-_log_options = together(
-    click.argument("files", nargs=-1, required=True, metavar="IMPRESSIONS...|-", type=FILE),
-    log_options,
+impression_options = together(
     role_option("clicked", "clicked, click or is_click", "The column of clicks, 0 and 1."),
     role_option("watch-time", "watch_time, or seconds", "The column of watch times."),
     click.option(
@@ -65,6 +63,11 @@ _log_options = together(
         help="A column known only afterwards, such as a like: learn from how often it was above 0 "
         "before, never from the impression's own.",
     ),
+)
+_log_options = together(
+    click.argument("files", nargs=-1, required=True, metavar="IMPRESSIONS...|-", type=FILE),
+    log_options,
+    impression_options,
     run_options,
     column_options,
     click.option(

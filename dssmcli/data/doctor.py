@@ -27,6 +27,7 @@ from dssmcli.data.survey import (
     suited_to,
     values_of,
 )
+from dssmcli.data.tsv import BadRows
 from dssmcli.errors import DataError, shown
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.scripts import ScriptTable
@@ -47,7 +48,8 @@ class Request:
     """What to examine.
 
     lookup: what cuts the texts, tokenizer its name. vocabulary: that of a run, whose features are
-    known, or None. options: how lines are taken.
+    known, or None. options: how lines are taken. rejects: gets the rows that cannot be used; skip:
+    whether these are to be skipped.
     """
 
     sources: Sequence[str]
@@ -58,6 +60,8 @@ class Request:
     lookup: Lookup
     vocabulary: Vocabulary | None
     options: RowOptions = USUAL
+    rejects: BadRows | None = None
+    skip: bool = False
 
     def __post_init__(self) -> None:
         if self.kind is not None:
@@ -154,7 +158,12 @@ def examine(request: Request, tell: Callable[[int], None]) -> Checkup:
     for role, sources in roles:
         if sources:
             reader = LocatedReader(
-                request.columns, texts.numbers, tell, request.kind, request.options
+                request.columns,
+                texts.numbers,
+                tell,
+                request.kind,
+                request.options,
+                rejects=request.rejects,
             )
             read[role] = _settled([reader.read(each) for each in sources], reader, request.kind)
     examination = _Examination(request, texts)

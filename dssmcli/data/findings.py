@@ -154,7 +154,10 @@ _OPPOSITES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """Something found in a file, or in all of one role: `code` names it for programs."""
+    """Something found in a file, or in all of one role: `code` names it for programs.
+
+    place: where the first one stands, as file:line, empty where nobody can tell.
+    """
 
     level: str
     code: str
@@ -162,6 +165,7 @@ class Finding:
     what: str
     todo: str
     file: str = ""
+    place: str = ""
 
 
 def findings_of(checkup: Checkup) -> list[Finding]:
@@ -225,7 +229,7 @@ def _of_variety(group: Group) -> Iterator[Finding]:
 def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
     rows = file.rows
     yield _found(ERROR, "unreadable", int(rows.broken is not None), problem=rows.broken)
-    yield _found(ERROR, "bad_rows", rows.bad)
+    yield _found(WARNING if checkup.request.skip else ERROR, "bad_rows", rows.bad)
     yield from _of_reading(rows)
     if file.figures is None:
         return

@@ -77,8 +77,9 @@ class Located:
 class LocatedReader:
     """Reads files one after the other, as one `dssm train` would read them: in one layout.
 
-    `texts` numbers the texts, `tell` is told of every row that was read. `kind` is what the user
-    says of the values. After reading, `words` tells whether some of them are words such as yes.
+    `texts` numbers the texts, `tell` is told of every row that was read, `rejects` gets those that
+    cannot be used. `kind` is what the user says of the values. After reading, `words` tells whether
+    some of them are words such as yes.
     """
 
     def __init__(
@@ -88,8 +89,9 @@ class LocatedReader:
         tell: Callable[[int], None],
         kind: str | None = None,
         options: RowOptions = USUAL,
+        rejects: BadRows | None = None,
     ) -> None:
-        self._rows = RowReader(columns, None, kind, options)
+        self._rows, self._rejects = RowReader(columns, None, kind, options), rejects
         self._texts, self._tell = texts, tell
         self.words = False
 
@@ -100,7 +102,7 @@ class LocatedReader:
 
     def read(self, source: str) -> Located:
         """Return a file's rows; what is wrong with it is noted, and ends nothing."""
-        self._rows.bad_rows = faults = Faults()
+        self._rows.bad_rows = faults = Faults(self._rejects)
         self._rows.reading = reading = Reading()
         numbers, lines, raws = array("i"), array("i"), array("q")
         values, impressions, broken = array("d"), array("d"), None

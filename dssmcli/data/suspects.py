@@ -23,7 +23,31 @@ _BINS = 100
 
 
 def suspects(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator[str]:
-    """Yield a warning for each feature that all but knows the label of a task.
+    """Yield a warning for each feature that all but knows the label of a task."""
+    for power in powers(reader, train, tasks):
+        if power.score >= _NEAR_PERFECT:
+            yield (
+                f"{power.name} alone predicts {power.task.name} ({power.measure} "
+                f"{power.score:.3f}): if it is not known before the label is, leave it out with "
+                f"--ignore '{power.name}'."
+            )
+
+
+class Power(NamedTuple):
+    """How well a feature alone predicts a task: its AUC or R² on rows held out."""
+
+    name: str
+    task: Task
+    score: float
+
+    @property
+    def measure(self) -> str:
+        """Return what the score is called."""
+        return "AUC" if self.task.kind == "binary" else "R²"
+
+
+def powers(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator[Power]:
+    """Yield how well each feature alone predicts each task whose labels suffice to tell.
 
     The mean label of a feature's category, or of its number's rank bin, on one half of the rows is
     tried on the other half: AUC for a binary task, R² for a number, for which a straight line on a
@@ -33,11 +57,9 @@ def suspects(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator
     rows = order[:_ENOUGH_ROWS]  # drawn, as a table may be sorted by what is predicted
     features = [*_features(reader, train, rows)]
     for k, task in enumerate(tasks):
-        labels = train.labels[rows, k]
+        labels, binary = train.labels[rows, k], task.kind == "binary"
         known = np.flatnonzero(~np.isnan(labels))
-        binary = task.kind == "binary"
-        ones = int((labels[known] > 0).sum())
-        if len(known) < _FEW_ROWS or (binary and min(ones, len(known) - ones) < _FEW_LABELS):
+        if not _tellable(labels[known], binary):
             continue
         scores: dict[str, float] = {}
         for name, group, numbers in features:
@@ -45,13 +67,22 @@ def suspects(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator
             if numbers is not None and not binary:
                 score = max(score, _linear(numbers[known], labels[known]))
             scores[name] = max(scores.get(name, 0.0), score)
-        for name, score in scores.items():
-            if score >= _NEAR_PERFECT:
-                what = "AUC" if binary else "R²"
-                yield (
-                    f"{name} alone predicts {task.name} ({what} {score:.3f}): if it is not known "
-                    f"before the label is, leave it out with --ignore '{name}'."
-                )
+        yield from (Power(name, task, score) for name, score in scores.items())
+
+
+def predictive_power(numbers: Floats, labels: Floats, binary: bool) -> float | None:
+    """Return how well numbers (N,) predict labels (N,), as `powers` does; None for too few."""
+    order = np.random.default_rng(0).permutation(len(numbers))[:_ENOUGH_ROWS]
+    known = order[~np.isnan(labels[order])]
+    if not _tellable(labels[known], binary):
+        return None
+    return _alone(_bins(numbers[known]), labels[known], binary)
+
+
+def _tellable(labels: Floats, binary: bool) -> bool:
+    """Tell whether there are enough labels to say how well a feature predicts them."""
+    ones = int((labels > 0).sum())
+    return len(labels) >= _FEW_ROWS and not (binary and min(ones, len(labels) - ones) < _FEW_LABELS)
 
 
 class _Feature(NamedTuple):

@@ -1,0 +1,176 @@
+"""The events of a log, read as a training reads them, each with the row that it stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.data.impressions import ImpressionColumns, impressions_in
+from dssmcli.data.located_table import FileRows, LocatedTable
+from dssmcli.data.records import Block, Columns, Sheet, TableFile
+from dssmcli.data.table import Table
+from dssmcli.data.tsv import BadRows
+from dssmcli.data.watches import WatchColumns, WatchReader
+from dssmcli.errors import DataError
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_BLOCK_ROWS = 1 << 16
+_ROW = "\0row"
+"""A column besides, of the rows' numbers: no header has such a name."""
+UNITS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
+"""Seconds of each unit that moments may be counted in."""
+_EARLIEST, _LATEST = 631_152_000.0, 4_102_444_800.0
+"""1990 and 2100, in seconds since 1970: moments of a log lie between them."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """N events in the order of their files.
+
+    row: (N,), the row of the table that each stands in. user, item: (N,), numbers in `users` and
+    `items`. time: (N,) float64, in the log's own unit, None without timestamps. clicked (0 or 1)
+    and watched (seconds): (N,), None for watches. outcomes: the names of outcomes.
+    """
+
+    row: Ints
+    user: Ints
+    item: Ints
+    users: Sequence[str]
+    items: Sequence[str]
+    time: Floats | None
+    clicked: Floats | None = None
+    watched: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, rows: slice) -> Events:
+        """Return the events that stand in some rows of the table."""
+        kept = (self.row >= rows.start) & (self.row < rows.stop)
+        some = {
+            name: None if values is None else values[kept]
+            for name, values in (
+                *(("time", self.time), ("clicked", self.clicked), ("watched", self.watched)),
+            )
+        }
+        return Events(
+            self.row[kept], self.user[kept], self.item[kept], self.users, self.items, **some
+        )
+
+    def seconds(self) -> tuple[str, Floats] | None:
+        """Return the unit of the moments and them in seconds since 1970; None if none fits."""
+        if self.time is None or not len(self):
+            return None
+        middle = float(np.median(self.time))
+        for unit, length in UNITS.items():
+            if plausible(middle * length):
+                return unit, self.time * length
+        return None
+
+
+def watch_events(
+    located: LocatedTable, columns: WatchColumns, bad_rows: BadRows
+) -> tuple[Events, WatchColumns]:
+    """Return what youtube-candidates would read, and what the columns turned out to be.
+
+    Raises DataError as `read_watches` does.
+    """
+    table = _with_rows(located.table)
+    names = list(table.columns)
+    read = columns.found_in(names, located.name)
+    reader = WatchReader(read._replace(context=(*read.context, _ROW)), bad_rows)
+    for file in located.files:
+        if len(file):
+            reader.read(_Replay(located, table, file))
+    watches = reader.watches()
+    if not len(watches):
+        raise DataError(f"{located.name}: no row that can be used.")
+    numbers = watches.context[_ROW]
+    row = np.array(numbers.values, np.int64)[numbers.codes]
+    order = np.argsort(row)
+    events = Events(
+        row=row[order],
+        user=watches.user[order].astype(np.int64),
+        item=watches.item[order].astype(np.int64),
+        users=watches.users,
+        items=watches.items,
+        time=None if watches.time is None else watches.time[order].astype(np.float64),
+    )
+    return events, read
+
+
+def impression_events(
+    located: LocatedTable, columns: ImpressionColumns, bad_rows: BadRows
+) -> tuple[Events, ImpressionColumns]:
+    """Return what youtube-ranking would read, and what the columns turned out to be.
+
+    Raises DataError as `read_impressions` does.
+    """
+    log, read = impressions_in(located.table, columns, located.name, bad_rows)
+    order = np.argsort(log.order)
+    events = Events(
+        row=log.order[order],
+        user=log.user[order],
+        item=log.item[order],
+        users=log.users,
+        items=log.items,
+        time=log.time[order].astype(np.float64),
+        clicked=log.clicked[order],
+        watched=log.watched[order],
+    )
+    return events, read
+
+
+def _with_rows(table: Table) -> Table:
+    from dssmcli.data.table import Column
+
+    numbers = Column(_ROW, [*map(str, range(table.rows))], np.arange(table.rows, dtype=np.int32))
+    return table._replace(columns={**table.columns, _ROW: numbers})
+
+
+class _Replay(TableFile):
+    """The rows of a file that has been read, once more."""
+
+    def __init__(self, located: LocatedTable, table: Table, file: FileRows) -> None:
+        self.sheet = Sheet(file.file, tuple(table.columns), "\t")
+        self.lines: Sequence[int] = ()
+        self._columns = list(table.columns.values())
+        self._file, self._line = file, located.line
+
+    def blocks(self, picked: Sequence[int]) -> Iterator[Block]:
+        """Yield all rows, some thousand at a time."""
+        for begin in range(self._file.begin, self._file.end, _BLOCK_ROWS):
+            rows = slice(begin, min(begin + _BLOCK_ROWS, self._file.end))
+            columns = [self._fields(column, rows) for column in picked]
+            yield Block(None, columns, lines=self._line[rows].tolist())
+
+    def _fields(self, column: int, rows: slice) -> list[str]:
+        values = self._columns[column].values
+        return [values[code] for code in self._columns[column].codes[rows].tolist()]
+
+    def columns(self, block: Block, picked: Sequence[int]) -> Columns:  # noqa: ARG002
+        """Return the columns of a block."""
+        self.lines = block.lines
+        return block.columns
+
+
+def plausible(seconds: Any) -> Any:
+    """Tell which moments, in seconds since 1970, a log may be from."""
+    return (seconds >= _EARLIEST) & (seconds <= _LATEST)
+
+
+def keys(*parts: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """Return a hash (N,) of several arrays (N,): equal where all are equal."""
+    found = np.full(len(parts[0]), np.uint64(0x9E3779B97F4A7C15))
+    with np.errstate(over="ignore"):
+        for part in parts:
+            bits = np.ascontiguousarray(part.astype(np.float64) + 0.0).view(np.uint64)
+            found = (found ^ bits) * np.uint64(0xC2B2AE3D27D4EB4F)
+            found ^= found >> np.uint64(29)
+    return found
