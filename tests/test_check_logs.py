@@ -296,16 +296,31 @@ def test_a_later_log_is_compared_with_the_one_before(dssm: Dssm, tmp_path: Path)
     assert overlap["early"] == 9 and overlap["items"] == 40
 
 
-def test_bad_rows_of_logs_are_counted_and_told(dssm: Dssm, tmp_path: Path) -> None:
-    rows = [*watches(), ["", "i1", START], ["u1", "i1", "soon"]]
-    path = write_log(tmp_path / "w.tsv", WATCH_NAMES, rows)
-    result = dssm("check", path, "--json")
+@pytest.mark.parametrize("names", [WATCH_NAMES, IMPRESSION_NAMES])
+def test_bad_rows_of_logs_are_counted_and_told_with_their_lines(
+    dssm: Dssm, tmp_path: Path, names: Sequence[str]
+) -> None:
+    good = watches() if names == WATCH_NAMES else impressions()
+    bad = [["", *good[0][1:]], [*good[0][:2], "soon", *good[0][3:]]]
+    first = write_log(tmp_path / "a.tsv", names, good)
+    later = write_log(tmp_path / "b.tsv", names, [good[5], bad[0], good[6], bad[1]])
+    result = dssm("check", first, later, "--json")
     assert result.code == 3 and codes(result)["bad_rows"] == "error"
-    (file,) = objects(result, "file")
-    assert (file["bad_rows"], len(file["bad_rows_shown"]), file["events"]) == (2, 2, 480)
-    bad = ("--bad-rows", "skip", "--rejects", tmp_path / "bad.tsv")
-    assert dssm("check", path, "--json", *bad).code == 0
-    assert len((tmp_path / "bad.tsv").read_text().splitlines()) == 2
+    one, other = objects(result, "file")
+    assert (one["bad_rows"], one["events"]) == (0, len(good))
+    assert (other["bad_rows"], other["events"]) == (2, 2)
+    told = other["bad_rows_shown"]
+    assert told[0].startswith(f"{later}:3: empty user") and told[1].startswith(f"{later}:5: ")
+    skip = ("--bad-rows", "skip", "--rejects", tmp_path / "bad.tsv")
+    assert dssm("check", first, later, "--json", *skip).code == 0
+    kept = (tmp_path / "bad.tsv").read_text().splitlines()
+    assert kept == ["\t".join(map(str, row)) for row in bad]
+
+
+def test_a_column_that_is_not_there_is_told_with_those_that_are(dssm: Dssm, tmp_path: Path) -> None:
+    path = write_log(tmp_path / "w.tsv", WATCH_NAMES, watches())
+    (finding,) = objects(dssm("check", path, "--context", "device", "--json"), "finding")
+    assert finding["what"].endswith('no column "device", found "user, item, timestamp".')
 
 
 @pytest.mark.parametrize(

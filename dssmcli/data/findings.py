@@ -168,6 +168,12 @@ class Finding:
     place: str = ""
 
 
+def parted(text: str) -> tuple[str, str]:
+    """Return the first sentence of what a training says, and what is left of it: what to do."""
+    what, _, todo = text.partition(". ")
+    return f"{what.removesuffix('.')}.", todo
+
+
 def findings_of(checkup: Checkup) -> list[Finding]:
     """Return everything worth saying, errors first."""
     found: list[Finding] = []

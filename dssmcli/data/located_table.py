@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +14,7 @@ import numpy.typing as npt
 from dssmcli.data.located import Faults
 from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.table import Coder, Table, places_of
-from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.tsv import SKIP, BadRows, name_of
 from dssmcli.errors import DataError
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -22,14 +24,15 @@ Ints = npt.NDArray[np.integer[Any]]
 class FileRows:
     """What was read of a file: its rows are begin:end of the table's.
 
-    extra: columns that the first file does not have. bad: how many rows cannot be used, and faults:
-    what is wrong with the first of them. broken: what kept the file from being read to its end, or
-    None.
+    delimiter: what stands between its fields. extra: columns that the first file does not have.
+    bad: how many rows cannot be used, and faults: what is wrong with the first of them. broken:
+    what kept the file from being read to its end, or None.
     """
 
     file: str
     begin: int
     end: int
+    delimiter: str
     extra: tuple[str, ...]
     bad: int
     faults: tuple[str, ...]
@@ -61,6 +64,14 @@ class LocatedTable:
         """Return where a row begins, as file:line."""
         file = next((each for each in self.files if row < each.end), self.files[-1])
         return f"{file.file}:{self.line[row]}"
+
+    def raw(self, row: int) -> bytes:
+        """Return a row as a line of its file: as it stood there, but for needless quotes."""
+        file = next(each for each in self.files if row < each.end)
+        text = io.StringIO()
+        fields = (column.values[column.codes[row]] for column in self.table.columns.values())
+        csv.writer(text, delimiter=file.delimiter, lineterminator="").writerow(fields)
+        return text.getvalue().encode()
 
     def file(self, each: FileRows) -> Table:
         """Return the rows of one of the files."""
@@ -94,18 +105,26 @@ class _Reader:
     def read(self, source: str, rejects: BadRows) -> FileRows:
         faults, begin = Faults(rejects), self._rows
         extra: tuple[str, ...] = ()
-        broken = None
+        delimiter, broken = "\t", None
         try:
             with open_table(source, faults) as file:
-                names = file.sheet.names
+                names, delimiter = file.sheet.names, file.sheet.delimiter
                 if not self.coders:
                     self.coders = {name: Coder() for name in names}
                 extra = tuple(name for name in names if name not in self.coders)
                 self._add(file)
         except DataError as error:
-            broken = str(error)
-        messages = tuple(faults.messages)
-        return FileRows(name_of(source), begin, self._rows, extra, faults.count, messages, broken)
+            broken = str(error).removesuffix(SKIP)  # a header cannot be skipped
+        return FileRows(
+            name_of(source),
+            begin,
+            self._rows,
+            delimiter,
+            extra,
+            faults.count,
+            tuple(faults.messages),
+            broken,
+        )
 
     def _add(self, file: TableFile) -> None:
         picked = places_of(list(self.coders), file)

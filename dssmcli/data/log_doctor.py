@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ import numpy as np
 from dssmcli.data.column_figures import ColumnFigures, column_figures, kinds_in
 from dssmcli.data.examples import examples_of
 from dssmcli.data.features import Reader, Schema
-from dssmcli.data.findings import ERROR, LEVELS, NOTE, WARNING, Finding
+from dssmcli.data.findings import ERROR, LEVELS, NOTE, WARNING, Finding, parted
 from dssmcli.data.impressions import ImpressionColumns
 from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.located import Faults
@@ -123,18 +124,17 @@ class _Examination:
         tell: Tell,
     ) -> Log | None:
         """Read the files of a role; None where they have no event."""
-        located, faults = read_located(sources, self._request.rejects, tell), None
-        events = None
+        located = read_located(sources, self._request.rejects, tell)
+        events, faults = None, Faults()
         if located.table.rows:
-            faults = Faults(self._request.rejects)
             try:
                 events, used = _events(located, columns, faults)
                 self.used = self.used or used
             except DataError as error:
-                what, _, todo = str(error).removeprefix(f"{located.name}: ").partition(". ")
+                what, todo = parted(str(error).removeprefix(f"{located.name}: "))
                 found = Finding(ERROR, "not_read", located.table.rows, what, todo, located.name)
                 self.findings.append(found)
-        located = replace(located, files=tuple(_with(faults, each) for each in located.files))
+        located = _with_faults(located, events, faults, self._request.rejects)
         self.findings += findings_of_files(located, self._request.skip)
         return self._log(located, role, events)
 
@@ -222,12 +222,11 @@ class _Examination:
             found = understand(table, [], given)
         except DataError as error:
             if [name for name in rest if name not in given.ignored]:
-                what, _, todo = str(error).partition(". ")
+                what, todo = parted(str(error))
                 self.findings.append(Finding(NOTE, "no_features", 1, what, todo, train.name))
             return Schema((), ())
         for warning in found.warnings:
-            what, _, todo = warning.partition(". ")
-            what = f"{what.removesuffix('.')}."
+            what, todo = parted(warning)
             self.findings.append(Finding(WARNING, "column", 1, what, todo, train.name))
         reader = Reader(found.schema)
         assert events.clicked is not None and events.watched is not None
@@ -262,8 +261,32 @@ def _events(
     return impression_events(located, columns, bad_rows)
 
 
-def _with(faults: Faults | None, file: FileRows) -> FileRows:
-    """Return a file with those of its rows that no event is made of among the bad ones."""
-    if faults is None or not faults.count:
-        return file
-    return replace(file, bad=file.bad + faults.count, faults=(*file.faults, *faults.messages))
+def _with_faults(
+    located: LocatedTable, events: Events | None, faults: Faults, rejects: BadRows
+) -> LocatedTable:
+    """Return a table whose rows of which no event is made are among the bad ones of their files.
+
+    They are met in their order, so the first of them are what the first faults tell of.
+    """
+    if not faults.count:
+        return located
+    rows = np.arange(located.table.rows)
+    bad = rows if events is None else np.setdiff1d(rows, events.row)
+    messages = [_PLACE.sub("", message) for message in faults.messages]
+    said = {
+        row: message
+        if message.startswith(located.place(row))
+        else f"{located.place(row)}: {message}"
+        for row, message in zip(bad.tolist(), messages, strict=False)
+    }
+    for row in bad.tolist():
+        rejects.take(located.raw(row), DataError(said.get(row, located.place(row))))
+    files = []
+    for file in located.files:
+        own = bad[(bad >= file.begin) & (bad < file.end)].tolist()
+        shown_here = (*file.faults, *(said[row] for row in own if row in said))
+        files.append(replace(file, bad=file.bad + len(own), faults=shown_here))
+    return replace(located, files=tuple(files))
+
+
+_PLACE = re.compile(r"^.*?: row [\d,]+ after the header: ", re.DOTALL)

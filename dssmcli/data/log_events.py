@@ -82,8 +82,7 @@ def watch_events(
     Raises DataError as `read_watches` does.
     """
     table = _with_rows(located.table)
-    names = list(table.columns)
-    read = columns.found_in(names, located.name)
+    read = columns.found_in(list(located.table.columns), located.name)
     reader = WatchReader(read._replace(context=(*read.context, _ROW)), bad_rows)
     for file in located.files:
         if len(file):

@@ -65,6 +65,8 @@ def findings_of_users(log: Log) -> Iterator[Finding]:
     if figures.events < _FEW_EVENTS:
         todo = "Expect little of the model."
         yield Finding(WARNING, "few_rows", figures.events, "Few rows to learn from.", todo, name)
+        yield from _nobody(log)
+        return
     if users.once > _MANY_ONCE * users.count:
         what = f"Users of one event ({users.once / users.count:.1%} of the users)."
         todo = "Nothing is learned of what follows it: they teach nothing."
@@ -94,6 +96,11 @@ def findings_of_users(log: Log) -> Iterator[Finding]:
         )
         todo = "A program, or everybody who is not signed in? Then drop the rows."
         yield Finding(WARNING, "heavy_user", heavy, what, todo, name)
+    yield from _nobody(log)
+
+
+def _nobody(log: Log) -> Iterator[Finding]:
+    """Yield rows without a user or an item that say so in words."""
     for role, codes, names in (
         ("user", log.events.user, log.events.users),
         ("item", log.events.item, log.events.items),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from dssmcli.data.column_figures import ColumnFigures, column_figures, kinds_in
 from dssmcli.data.examples import examples_of
 from dssmcli.data.features import Reader, Schema
-from dssmcli.data.findings import ERROR, LEVELS, Finding
+from dssmcli.data.findings import ERROR, LEVELS, Finding, parted
 from dssmcli.data.inference import FeatureInput, Understood, understand
 from dssmcli.data.located_table import FileRows, LocatedTable, read_located
 from dssmcli.data.table import Table
@@ -223,5 +223,5 @@ class _Examination:
     def _error(self, code: str, count: int, what: str, file: str = "") -> None:
         name = file or self._train.name
         what = what.removeprefix(f"{name}: ")
-        what, _, todo = what.partition(". ")
+        what, todo = parted(what)
         self._findings.append(Finding(ERROR, code, count, what, todo, name))

@@ -19,7 +19,7 @@ from dssmcli.data.column_figures import (
 )
 from dssmcli.data.examples import Examples
 from dssmcli.data.features import Reader, Schema
-from dssmcli.data.findings import ERROR, NOTE, WARNING, Finding
+from dssmcli.data.findings import ERROR, NOTE, WARNING, Finding, parted
 from dssmcli.data.inference import FeatureInput, Understood
 from dssmcli.data.leaks import gaps, is_copy, sorted_by
 from dssmcli.data.located_table import FileRows, LocatedTable
@@ -127,8 +127,8 @@ def findings_of_columns(
         todo = "Expect little of the model."
         yield Finding(WARNING, "few_rows", rows, "Few rows to learn from.", todo, name)
     for warning in [] if understood is None else understood.warnings:
-        what, _, todo = warning.partition(". ")
-        yield Finding(WARNING, "column", 1, f"{what.removesuffix('.')}.", todo, name)
+        what, todo = parted(warning)
+        yield Finding(WARNING, "column", 1, what, todo, name)
     for column in columns:
         if column.role == "feature":
             yield from findings_of_column(column, rows, name, beside.given.min_count)
