@@ -88,6 +88,10 @@ def mostly_missing(columns: Columns) -> None:
     columns["coupon"] = ["" if i % 4 else f"k{i % 3}" for i in range(len(columns["age"]))]
 
 
+def capitals(columns: Columns) -> None:
+    columns["city"][:40] = ["C1"] * 40
+
+
 def again(columns: Columns) -> None:
     for values in columns.values():
         values[7] = values[3]
@@ -141,6 +145,7 @@ Change = Callable[[Columns], None]
         (tail, "long_tail", "note"),
         (spelled, "missing_spellings", "note"),
         (mostly_missing, "mostly_missing", "note"),
+        (capitals, "alike_categories", "note"),
         (again, "repeated_rows", "warning"),
         (opposed, "contradictions", "note"),
         (one_label, "one_label", "error"),
@@ -166,6 +171,14 @@ def test_nothing_is_found_in_a_table_in_which_nothing_is_wrong(dssm: Dssm, tmp_p
     result = dssm("check", path, *TASKS, "--json")
     assert (result.code, result.err) == (0, "")
     assert not objects(result, "finding")
+
+
+def test_a_label_that_is_not_known_is_never_a_zero_unsaid(dssm: Dssm, tmp_path: Path) -> None:
+    columns = table()
+    columns["bought"][5] = r"\N"
+    path = write_table(tmp_path / "t.csv", columns)
+    found = codes(dssm("check", path, "--task", "bought=1", "--json"))
+    assert {"missing_zeros", "missing_labels"} & set(found)
 
 
 def test_a_header_in_the_middle_is_an_error(dssm: Dssm, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dssmcli.data.features import Schema, numbers_in
 from dssmcli.data.table import Column, Table
-from dssmcli.data.values import is_missing
+from dssmcli.data.values import category_of, is_missing
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -35,7 +35,8 @@ class ColumnFigures:
     role: task, feature, ignored, left out, or what it is to a log, such as user. kind: category,
     number, both, or empty for what is no feature. values: how many different texts, once: those
     that stand in one row. rare: rows whose text stands less often than --min-count asks. missing:
-    rows without a value, and the texts that say so. numbers: None for a column of texts.
+    rows without a value, and the texts that say so. alike: categories that differ from another in
+    spaces or capitals only, each with that. numbers: None for a column of texts.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ColumnFigures:
     rare: int
     missing: int
     spellings: dict[str, int]
+    alike: dict[str, str]
     numbers: NumberFigures | None
 
 
@@ -81,8 +83,21 @@ def column_figures(column: Column, role: str, kind: str, min_count: int) -> Colu
         rare=int(counts[known & (counts < min_count)].sum()),
         missing=sum(spellings.values()),
         spellings=spellings,
+        alike=_alike(column, known) if kind == "category" else {},
         numbers=None if kind == "category" else _numbers(column, counts),
     )
+
+
+def _alike(column: Column, used: Bools) -> dict[str, str]:
+    """Return which of the texts in use are another, but for spaces and capitals."""
+    first: dict[str, str] = {}
+    found = {}
+    for place in np.flatnonzero(used).tolist():
+        text = column.values[place]
+        other = first.setdefault(" ".join(text.split()).casefold(), text)
+        if other is not text and category_of(other) != category_of(text):
+            found[text] = other
+    return found
 
 
 def missing_values(column: Column) -> Bools:

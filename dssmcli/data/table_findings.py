@@ -147,6 +147,12 @@ def findings_of_column(
         what = f"{column.name}: spellings of a missing value: {said}."
         todo = "Write one, or leave the field empty."
         yield Finding(NOTE, "missing_spellings", len(column.spellings), what, todo, file)
+    if column.alike:
+        one, other = next(iter(column.alike.items()))
+        pair = f"{shown(other)} and {shown(one)}"
+        what = f"{column.name}: categories that differ in spaces or capitals only, as {pair}."
+        todo = "To the model they are as strange as any two: write them alike."
+        yield Finding(NOTE, "alike_categories", len(column.alike), what, todo, file)
     if column.kind != "category" or column.values < _MANY_VALUES:
         return
     if column.once > _MANY_ONCE * column.values or column.once > _MANY_RARE * rows:
@@ -214,6 +220,7 @@ def findings_of_labels(beside: Beside, refusal: str | None) -> Iterator[Finding]
             what = f"Rows without a label of {task.name} ({missing / rows:.1%})."
             todo = "For this task nothing is learned from them."
             yield Finding(NOTE, "missing_labels", missing, what, todo, name)
+        yield from _missing_zeros(beside.train, task, labels)
         ones = int((known > 0).sum())
         fewest = min(ones, len(known) - ones)
         if task.kind == "binary" and 0 < fewest < _FEW_LABELS and rows >= _FEW_ROWS:
@@ -221,6 +228,21 @@ def findings_of_labels(beside: Beside, refusal: str | None) -> Iterator[Finding]
             what = f"Few rows in which {task.name} is {of}."
             todo = "Figures of this task will be uncertain: give more of them."
             yield Finding(WARNING, "few_labels", fewest, what, todo, name)
+
+
+def _missing_zeros(train: LocatedTable, task: Task, labels: Floats) -> Iterator[Finding]:
+    """Yield rows whose label is not known, and taken for a 0."""
+    column = train.table.columns[task.column]
+    rows = missing_rows(column) & (labels == 0) if task.kind == "binary" else np.zeros(0, np.bool_)
+    if rows.any():
+        first = int(np.flatnonzero(rows)[0])
+        text = shown(column.values[column.codes[first]])
+        what = (
+            f"Rows whose {task.column} is {text} or the like, which counts as a 0 of {task.name}."
+        )
+        todo = "If it says that nobody knows, leave the field empty: then the rows have no label."
+        place = train.place(first)
+        yield Finding(WARNING, "missing_zeros", int(rows.sum()), what, todo, train.name, place)
 
 
 def findings_of_leaks(beside: Beside, reader: Reader, train: Examples) -> Iterator[Finding]:
