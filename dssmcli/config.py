@@ -26,6 +26,7 @@ CLICK_WEIGHTS = ("log", "linear", "none")
 OPTIMIZERS = ("adam", "sgd")
 DECAYS = ("cosine", "linear", "none")
 SIDES = ("query", "title")
+DATE_ORDERS = ("day-first", "month-first")
 PRECISIONS = ("auto", "float32", "bf16")
 DEVICE_SETTINGS = ("threads", "device", "precision")
 """What a training may be resumed with otherwise: by these it differs only in its rounding."""

@@ -162,9 +162,11 @@ def test_what_is_no_timestamp_is_told_and_the_first_says_what_the_others_are(
     assert all(said in found[place] for place, said in wrong.items())
 
 
-def test_a_time_zone_is_no_part_of_a_timestamp() -> None:
-    found = Clock().wrong(["2024-05-31 10:00:00", "2024-05-31T10:00:00+02:00", "2024-05-31T10-02"])
-    assert set(found) == {1, 2} and "+02:00" in found[1]
+def test_moments_of_all_time_zones_become_those_of_one() -> None:
+    texts = ["2024-05-31 10:00:00", "2024-05-31T10:00:00+02:00", "2024-05-31T10-02"]
+    clock = Clock()
+    assert not clock.wrong(texts)
+    assert (clock.read(texts) - clock.read(texts)[0]).tolist() == [0, -7200, 7200]
 
 
 def test_what_is_a_number_with_space_around_it_is_read_as_one() -> None:
@@ -214,9 +216,9 @@ BAD = [("a", "x", 1), ("", "y", 2), ("a", "", 3), ("a", "z", "soon"), ("b", "w",
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (1, "row 2 after the header: empty user"),
-        (2, "row 3 after the header: empty item"),
-        (3, 'row 4 after the header: the timestamp is "soon"'),
+        (1, ":3: empty user"),
+        (2, ":3: empty item"),
+        (3, ':3: the timestamp is "soon"'),
     ],
 )
 def test_a_bad_row_is_one_line(tmp_path: Path, row: int, said: str) -> None:
@@ -224,8 +226,7 @@ def test_a_bad_row_is_one_line(tmp_path: Path, row: int, said: str) -> None:
     log = write_log(tmp_path / "w.tsv", NAMES, rows)
     with pytest.raises(DataError) as error:
         read(log)
-    assert said.partition(": ")[2] in str(error.value) and "row 2" in str(error.value)
-    assert str(log) in str(error.value) and "\n" not in str(error.value)
+    assert str(error.value).startswith(f"{log}{said}") and "\n" not in str(error.value)
     assert "--bad-rows skip" in str(error.value)
 
 
@@ -233,7 +234,7 @@ def test_bad_rows_can_be_skipped_and_are_counted(tmp_path: Path) -> None:
     bad = BadRows(True)
     watches = read(write_log(tmp_path / "w.tsv", NAMES, BAD), bad=bad)
     assert by_user(watches) == {"a": ["x"], "b": ["w"]}
-    assert bad.count == 3 and "3 bad rows, the first" in bad.summary and "row 2" in bad.summary
+    assert bad.count == 3 and "3 bad rows, the first" in bad.summary and "w.tsv:3:" in bad.summary
     only = write_log(tmp_path / "o.tsv", NAMES, [("", "x", 1)])
     with pytest.raises(DataError, match="no rows"):
         read(only, bad=BadRows(True))

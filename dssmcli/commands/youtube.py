@@ -28,6 +28,7 @@ from dssmcli.commands.options import (
     together,
     widths,
 )
+from dssmcli.config import DATE_ORDERS
 from dssmcli.presets import replaced
 from dssmcli.youtube_config import (
     LONG,
@@ -62,6 +63,11 @@ log_options = together(
         "timestamp",
         "timestamp, or time; without one, rows are in order",
         "The column of moments: numbers, or dates such as 2024-05-31 18:30:00.",
+    ),
+    click.option(
+        "--dates",
+        type=click.Choice(DATE_ORDERS),
+        help="How dates such as 03/04/2024 are meant.  [default: as others of the column prove]",
     ),
 )
 _FEW = f"where users have under {LONG} watches"
@@ -205,6 +211,7 @@ def candidates(
     user: str | None,
     item: str | None,
     timestamp: str | None,
+    dates: str | None,
     context: tuple[str, ...],
     search: str | None,
     min_count: int,
@@ -234,13 +241,14 @@ def candidates(
     choose = _settings(preset, given)
     choose(LONG, 1)  # a bad value is an error now, not when the log has been read
     calm_idle_threads()
+    from dssmcli.data.log_reading import asked_reading
     from dssmcli.data.tsv import BadRows
     from dssmcli.data.watches import WatchColumns
     from dssmcli.display import TrainingDisplay
     from dssmcli.training.watchtask import WatchInput, build_watch_task
 
     columns = WatchColumns(user, item, timestamp, search, context)
-    watches = WatchInput(files, columns, min_count, valid)
+    watches = WatchInput(files, columns, min_count, valid, asked_reading(dates))
     skipped = BadRows(bad_rows == "skip", rejects)
     with TrainingDisplay(quiet, "watches") as display:
         fit_rec(

@@ -131,6 +131,7 @@ def ranking(
     user: str | None,
     item: str | None,
     timestamp: str | None,
+    dates: str | None,
     clicked: str | None,
     watch_time: str | None,
     unit: str,
@@ -168,20 +169,19 @@ def ranking(
     calm_idle_threads()
     from dssmcli.data.impressions import ImpressionColumns
     from dssmcli.data.inference import FeatureInput
+    from dssmcli.data.log_reading import asked_reading
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import TrainingDisplay
     from dssmcli.training.rankingtask import RankingInput, build_ranking_task
 
     columns = ImpressionColumns(user, item, timestamp, clicked, watch_time, unit, outcomes)
     features = FeatureInput(ignore, categorical, numeric, min_count)
-    impressions = RankingInput(files, columns, features, valid)
+    impressions = RankingInput(files, columns, features, valid, asked_reading(dates))
     skipped = BadRows(bad_rows == "skip", rejects)
     with TrainingDisplay(quiet, "impressions") as display:
         fit_rec(
             ranking_recipe,
             lambda say: build_ranking_task(impressions, model, config, skipped, say),
             Way(output, overwrite, resume),
-            skipped,
-            display,
-            "impression",
+            *(skipped, display, "impression"),
         )

@@ -30,7 +30,8 @@ class Chronicle:
 
     pairs: the keys (P,), user * V + item, in rising order, to which `of_pairs` belongs. watched:
     the last watched items of users, those of user u being watched[ends[u]:ends[u + 1]]. means: (M,)
-    of all impressions. numbers: the numeric columns of which users' means are kept.
+    of all impressions. numbers: the numeric columns of which users' means are kept. origin: what
+    all moments are behind, see `Times`.
     """
 
     users: list[str]
@@ -44,9 +45,12 @@ class Chronicle:
     means: Floats
     numbers: tuple[str, ...]
     outcomes: tuple[str, ...]
+    origin: int = 0
 
     @staticmethod
-    def empty(numbers: Sequence[str], outcomes: Sequence[str], means: Floats) -> Chronicle:
+    def empty(
+        numbers: Sequence[str], outcomes: Sequence[str], means: Floats, origin: int = 0
+    ) -> Chronicle:
         """Return what is known before the first impression."""
         none = no_sums(0, len(means))
         no = np.zeros(0, np.int64)
@@ -62,6 +66,7 @@ class Chronicle:
             means,
             tuple(numbers),
             tuple(outcomes),
+            origin,
         )
 
 
@@ -88,7 +93,7 @@ def known_before(
     users, user = _numbered(chronicle.users, impressions.users, impressions.user)
     items, item = _numbered(chronicle.items, impressions.items, impressions.item)
     keys, pair, of_pairs = _paired(chronicle, user, item)
-    time, clicked = impressions.time, impressions.clicked > 0
+    time, clicked = impressions.since(chronicle.origin), impressions.clicked > 0
     by_user = Past(user, grown(chronicle.of_users, len(users)), measures, time, clicked)
     by_item = Past(item, grown(chronicle.of_items, len(items)), measures, time, clicked)
     by_pair = Past(pair, of_pairs, measures, time, clicked)
@@ -116,6 +121,7 @@ def known_before(
             chronicle.means,
             chronicle.numbers,
             chronicle.outcomes,
+            chronicle.origin,
         )
 
     return Known(features, past, item + 1, after)
@@ -142,9 +148,8 @@ def known_now(
         _held(chronicle.of_items, item),
         _held(chronicle.of_pairs, pair),
     )
-    features = features_of(
-        chronicle.means, len(chronicle.outcomes), sides, impressions.time, numbers, together
-    )
+    time = impressions.since(chronicle.origin)
+    features = features_of(chronicle.means, len(chronicle.outcomes), sides, time, numbers, together)
     # Behind the last user stands nobody, whom -1 leads to.
     bounds = np.append(chronicle.ends, chronicle.ends[-1])
     begins, ends = bounds[user], bounds[np.where(user < 0, -1, user + 1)]

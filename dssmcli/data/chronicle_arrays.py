@@ -19,6 +19,7 @@ def from_arrays(
     means: Floats,
     numbers: tuple[str, ...],
     outcomes: tuple[str, ...],
+    origin: int = 0,
 ) -> Chronicle:
     """Return the chronicle that `to_arrays` was given; ValueError when they belong to none."""
     sums = [Sums(*(arrays[f"{of}.{name}"] for name in Sums._fields)) for of in _SUMS]
@@ -48,6 +49,7 @@ def from_arrays(
         means,
         numbers,
         outcomes,
+        origin,
     )
 
 

@@ -118,13 +118,14 @@ class Fingerprint(NamedTuple):
     """What a run has learned from, and what chose its weights.
 
     repeated: how many of the rows learned from stand among them twice or more often. last: the last
-    moment that is known, where rows have one.
+    moment that is known, where rows have one, so far behind `origin`.
     """
 
     trained: Sketch
     validated: Sketch
     repeated: int = 0
     last: float | None = None
+    origin: int = 0
 
     @property
     def whole(self) -> bool:
@@ -139,7 +140,9 @@ class Fingerprint(NamedTuple):
             "whole": self.whole,
             "repeated": self.repeated,
         }
-        return found if self.last is None else {**found, "last": self.last}
+        if self.last is None:
+            return found
+        return {**found, "last": self.last, "origin": self.origin}
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what the file of a run holds."""

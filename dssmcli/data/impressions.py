@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.exact_times import Times
 from dssmcli.data.features import numbers_in
+from dssmcli.data.log_reading import LogReading, silent
+from dssmcli.data.log_rows import take_bad
 from dssmcli.data.roles import check_there, with_usual_names
 from dssmcli.data.table import Column, Table, read_table
 from dssmcli.data.times import Clock
-from dssmcli.data.tsv import SKIP, BadRows, name_of
+from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, shown
 
 Ints = npt.NDArray[np.int64]
@@ -56,9 +59,10 @@ class ImpressionColumns(NamedTuple):
 class Impressions:
     """N impressions in the order of time. user, item: (N,), numbers in `users` and `items`.
 
-    time, clicked (0 or 1), watched (seconds, also of those not clicked): (N,) float64. outcomes:
-    (N, O) float64, 1 where such a column holds a number above 0. order: (N,), the row of the file
-    that each is. table: the other columns, in this order.
+    time (so far behind `origin`), clicked (0 or 1), watched (seconds, also of those not clicked):
+    (N,) float64. outcomes: (N, O) float64, 1 where such a column holds a number above 0. order:
+    (N,), the row of the file that each is. table: the other columns, in this order. dates: how
+    dates such as 03/04/2024 turned out to be meant, if there are any.
     """
 
     users: list[str]
@@ -72,9 +76,15 @@ class Impressions:
     order: Ints
     table: Table
     digest: str
+    origin: int = 0
+    dates: str | None = None
 
     def __len__(self) -> int:
         return len(self.item)
+
+    def since(self, origin: int) -> Floats:
+        """Return the moments (N,) as so far behind another origin."""
+        return self.time + float(self.origin - origin)
 
     def together(self) -> Floats:
         """Return how many impressions each one's user has at its moment, (N,)."""
@@ -88,32 +98,43 @@ class Impressions:
 
 
 def read_impressions(
-    sources: Sequence[str], columns: ImpressionColumns, bad_rows: BadRows
+    sources: Sequence[str],
+    columns: ImpressionColumns,
+    bad_rows: BadRows,
+    way: LogReading | None = None,
+    say: Callable[[str], None] = silent,
 ) -> tuple[Impressions, ImpressionColumns]:
     """Read a log with a header line, and return what its columns turned out to be.
 
-    Raises DataError for a column that is missing and for a row that does not hold what it should,
-    unless such rows are skipped.
+    way: how the run that asks reads its logs, None for a new one. `say` gets a line for everything
+    that was understood, and every warning. Raises DataError for a column that is missing and for a
+    row that does not hold what it should, unless such rows are skipped.
     """
-    where = ", ".join(map(name_of, sources))
-    return impressions_in(read_table(sources, bad_rows), columns, where, bad_rows)
+    whole = read_table(sources, bad_rows)
+    return impressions_in(whole, columns, sources, bad_rows, way, say)
 
 
 def impressions_in(
-    whole: Table, columns: ImpressionColumns, where: str, bad_rows: BadRows
+    whole: Table,
+    columns: ImpressionColumns,
+    sources: Sequence[str],
+    bad_rows: BadRows,
+    way: LogReading | None = None,
+    say: Callable[[str], None] = silent,
 ) -> tuple[Impressions, ImpressionColumns]:
     """Return what `read_impressions` does, of a table that has been read."""
+    way = way or LogReading()
+    where = ", ".join(map(name_of, sources))
     columns = columns.found_in(list(whole.columns), where)
-    read = _read(whole, columns)
-    for row, told in sorted(read.wrong.items()):
-        texts = (column.values[column.codes[row]] for column in whole.columns.values())
-        error = DataError(f"{where}: row {row + 1:,} after the header: {told}{SKIP}")
-        bad_rows.take("\t".join(texts).encode(), error)
+    read = _read(whole, columns, way, where)
+    take_bad(read.wrong, sources, where, bad_rows, whole)
     right = np.ones(whole.rows, np.bool_)
     right[list(read.wrong)] = False
-    order = np.flatnonzero(right)[np.argsort(read.time[right], kind="stable")]
+    order = np.flatnonzero(right)[np.argsort(read.times.order[right], kind="stable")]
     if not len(order):
         raise DataError(f"{where}: no row that can be used.")
+    for line in read.lines:
+        say(line)
     table = whole.take(order)
     assert columns.user and columns.item
     user, item = table.columns[columns.user], table.columns[columns.item]
@@ -123,13 +144,15 @@ def impressions_in(
         item.values,
         user.codes.astype(np.int64),
         item.codes.astype(np.int64),
-        read.time[order],
+        read.times.time[order],
         read.clicked[order],
         read.watched[order] * UNITS[columns.unit],
         _outcomes(table, columns.outcomes),
         order,
         Table(rest, table.rows, whole.digest),
         whole.digest,
+        read.times.origin,
+        read.dates,
     )
     return impressions, columns
 
@@ -137,17 +160,19 @@ def impressions_in(
 class _Read(NamedTuple):
     """What was read of N rows, (N,), and what is wrong with some of them, by their places."""
 
-    time: Floats
+    times: Times
     clicked: Floats
     watched: Floats
     wrong: dict[int, str]
+    dates: str | None
+    lines: list[str]
 
 
 _LONGEST = 1e9
 """No watch takes longer, in whatever unit."""
 
 
-def _read(whole: Table, columns: ImpressionColumns) -> _Read:
+def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str) -> _Read:
     assert columns.timestamp and columns.clicked and columns.watch_time
     wrong: dict[int, str] = {}
     clicked, watched = (
@@ -156,21 +181,30 @@ def _read(whole: Table, columns: ImpressionColumns) -> _Read:
     )
     _note(wrong, whole, columns.watch_time, ~((watched >= 0) & (watched <= _LONGEST)), _TIME)
     _note(wrong, whole, columns.clicked, ~((clicked == 0) | (clicked == 1)), "0 or 1")
-    stamps = whole.columns[columns.timestamp]
-    clock = Clock()
-    bad = clock.wrong(stamps.values)
-    for row in np.flatnonzero(np.isin(stamps.codes, list(bad))).tolist():
-        wrong[row] = bad[int(stamps.codes[row])]
+    clock = Clock(way.dates, way.advice)
+    times = _times(whole.columns[columns.timestamp], clock, wrong, where)
     for role, name in (("item", columns.item), ("user", columns.user)):
         column = whole.columns[str(name)]
         empty = np.array([not text for text in column.values], np.bool_)[column.codes]
         for row in np.flatnonzero(empty).tolist():
             wrong[row] = f"empty {name}, expected the {role}."
-    known = [text if place not in bad else "" for place, text in enumerate(stamps.values)]
-    good = np.array([place not in bad for place in range(len(known))], np.bool_)
-    times = np.zeros(len(known))
-    times[good] = clock.read([text for text, right in zip(known, good, strict=True) if right])
-    return _Read(times[stamps.codes], clicked, watched, wrong)
+    return _Read(times, clicked, watched, wrong, clock.dates, [*clock.lines(times)])
+
+
+def _times(stamps: Column, clock: Clock, wrong: dict[int, str], where: str) -> Times:
+    """Return the moments of rows (N,), and note what is wrong with some."""
+    texts = [text for text, used in zip(stamps.values, stamps.counts() > 0, strict=True) if used]
+    bad = clock.wrong(texts)
+    said = {texts[place]: reason for place, reason in bad.items()}
+    clock.take([text for text in texts if text not in said])
+    found = clock.times(where)
+    places = {text: i for i, text in enumerate(text for text in texts if text not in said)}
+    code = np.array([places.get(text, -1) for text in stamps.values], np.int64)[stamps.codes]
+    for row in np.flatnonzero(code < 0).tolist():
+        wrong[row] = said[stamps.values[stamps.codes[row]]]
+    if not places:
+        return Times(np.zeros(len(code)), np.zeros(len(code), np.int64), 0)
+    return Times(found.time[code], found.order[code], found.origin)
 
 
 _TIME = f"a time from 0 to {_LONGEST:g}"

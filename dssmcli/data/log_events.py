@@ -13,7 +13,7 @@ from dssmcli.data.impressions import ImpressionColumns, impressions_in
 from dssmcli.data.located_table import FileRows, LocatedTable
 from dssmcli.data.records import Block, Columns, Sheet, TableFile
 from dssmcli.data.table import Table
-from dssmcli.data.tsv import BadRows
+from dssmcli.data.tsv import STDIN, BadRows, Line, name_of
 from dssmcli.data.watches import WatchColumns, WatchReader
 from dssmcli.errors import DataError
 
@@ -87,7 +87,7 @@ def watch_events(
     for file in located.files:
         if len(file):
             reader.read(_Replay(located, table, file))
-    watches = reader.watches()
+    watches = reader.watches(located.name)
     if not len(watches):
         raise DataError(f"{located.name}: no row that can be used.")
     numbers = watches.context[_ROW]
@@ -99,7 +99,7 @@ def watch_events(
         item=watches.item[order].astype(np.int64),
         users=watches.users,
         items=watches.items,
-        time=None if watches.time is None else watches.time[order].astype(np.float64),
+        time=None if watches.time is None else watches.time[order] + float(watches.origin),
     )
     return events, read
 
@@ -111,7 +111,9 @@ def impression_events(
 
     Raises DataError as `read_impressions` does.
     """
-    log, read = impressions_in(located.table, columns, located.name, bad_rows)
+    names = [file.file for file in located.files]
+    sources = [STDIN if name == name_of(STDIN) else name for name in names]
+    log, read = impressions_in(located.table, columns, sources, bad_rows)
     order = np.argsort(log.order)
     events = Events(
         row=log.order[order],
@@ -119,7 +121,7 @@ def impression_events(
         item=log.item[order],
         users=log.users,
         items=log.items,
-        time=log.time[order].astype(np.float64),
+        time=log.since(0)[order],
         clicked=log.clicked[order],
         watched=log.watched[order],
     )
@@ -139,13 +141,14 @@ class _Replay(TableFile):
     def __init__(self, located: LocatedTable, table: Table, file: FileRows) -> None:
         self.sheet = Sheet(file.file, tuple(table.columns), "\t")
         self.lines: Sequence[int] = ()
+        self._located, self._rows = located, slice(file.begin, file.begin)
         self._columns = list(table.columns.values())
         self._file, self._line = file, located.line
 
     def blocks(self, picked: Sequence[int]) -> Iterator[Block]:
         """Yield all rows, some thousand at a time."""
         for begin in range(self._file.begin, self._file.end, _BLOCK_ROWS):
-            rows = slice(begin, min(begin + _BLOCK_ROWS, self._file.end))
+            rows = self._rows = slice(begin, min(begin + _BLOCK_ROWS, self._file.end))
             columns = [self._fields(column, rows) for column in picked]
             yield Block(None, columns, lines=self._line[rows].tolist())
 
@@ -157,6 +160,15 @@ class _Replay(TableFile):
         """Return the columns of a block."""
         self.lines = block.lines
         return block.columns
+
+    def rows(self) -> Sequence[Line]:
+        """Return the rows of the last block as they stand in their file."""
+        places = range(self._rows.start, self._rows.stop)
+        numbers = self._line[self._rows].tolist()
+        return [
+            Line(self._file.file, number, self._located.raw(place))
+            for place, number in zip(places, numbers, strict=True)
+        ]
 
 
 def plausible(seconds: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from dssmcli.data.layout import HEADERLESS, Layout
@@ -113,10 +114,15 @@ def _number(line: Line, fields: list[str], column: int | None, name: str) -> flo
             f"{line.place}:{column + 1}: the {name} is missing ({shown(text)}), expected "
             f"{expected}.{SKIP}"
         )
+    if _COMMA.fullmatch(text.strip()):
+        expected += ", with a point for a comma"
     raise DataError(
         f"{line.place}:{column + 1}: {name} is {shown(text)}, expected {expected}."
         f"{_of_first_line(fields, column) if line.number == 1 else ''}{SKIP}"
     )
+
+
+_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def _of_first_line(fields: list[str], column: int) -> str:

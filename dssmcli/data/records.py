@@ -13,8 +13,8 @@ import io
 import re
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import count
+from contextlib import contextmanager, suppress
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from dssmcli.data.fields import Fields, fields_in
@@ -86,12 +86,15 @@ class Block(NamedTuple):
     """Some rows: lines in which no quote stands, still to be split, or else their columns.
 
     lines: of those whose columns are known, the number of the line on which each begins.
+    origin: the lines that the columns were read from, or, where rows were read one by one, each of
+    them as it stands in its file.
     """
 
     piece: Piece | None
     columns: Columns
     bad: Sequence[Bad] = ()
     lines: Sequence[int] = ()
+    origin: Piece | Sequence[Line] = ()
 
 
 class TableFile:
@@ -106,6 +109,7 @@ class TableFile:
         self._queue: deque[Line] = deque()
         self._taken: list[Line] = []
         self._taken_bytes = 0
+        self._origin: Piece | Sequence[Line] = ()
         name = name_of(source)
         self.sheet = Sheet(name, (), _delimiter(self._header()))
         row = next(self._records(borrow=True), None)
@@ -156,20 +160,60 @@ class TableFile:
             if columns is not None:
                 first = block.piece.first
                 self.lines = range(first, first + block.piece.content.count(b"\n") + 1)
+                self._origin = block.piece
                 return columns
             assert not self._queue
             self._queue.extend(block.piece.lines())
             block = self._read(picked, borrow=False)
+        self._origin = block.origin
         for row in block.bad:
             self._bad_rows.take(row.raw, row.error)
         self.lines = block.lines
         return block.columns
 
+    def rows(self) -> Sequence[Line]:
+        """Return the rows that `columns` returned last as they stand in their file."""
+        if isinstance(self._origin, Piece):
+            self._origin = self._rows_of(self._origin)
+        return self._origin
+
+    def _rows_of(self, piece: Piece) -> Sequence[Line]:
+        """Return the rows of a piece in which nothing is odd, each with all of its lines."""
+        lines = [*piece.lines()]
+        if _QUOTE not in piece.content:
+            return lines
+        texts = (line.raw.decode("utf-8") + "\n" for line in lines)
+        reader = self._reader(texts)
+        rows, begin = [], 0
+        for row in reader:
+            own = lines[begin : reader.line_num]
+            if row:
+                rows.append(own[0]._replace(raw=b"\n".join(line.raw for line in own)))
+            begin = reader.line_num
+        return rows
+
+    def sample(self, most: int) -> Columns:
+        """Return all columns of some of the first rows, at most so many; they are still to come."""
+        if not self._queue:
+            piece = next(self._pieces, None)
+            if piece is not None:
+                self._queue.extend(piece.lines())
+        lines = (line.raw.decode("utf-8", "replace") for line in islice(self._queue, most))
+        rows = []
+        with suppress(csv.Error):
+            for row in self._reader(line.replace("\r", _RETURN) + "\n" for line in lines):
+                if len(row) == len(self.sheet.names):
+                    rows.append(row)
+        return [*zip(*rows, strict=True)] if rows else [() for _ in self.sheet.names]
+
     def fields(self, block: Block, picked: Sequence[int]) -> Columns:
         """Return what `columns` does, of plain lines as Fields."""
         piece = block.piece
         found = None if piece is None else self.sheet.fields(piece.content, picked)
-        return self.columns(block, picked) if found is None else found
+        if piece is None or found is None:
+            return self.columns(block, picked)
+        self._origin = piece
+        return found
 
     def _block(self, piece: Piece, picked: Sequence[int]) -> Block:
         if _QUOTE not in piece.content:
@@ -185,13 +229,16 @@ class TableFile:
         rows: list[list[str]] = []
         lines: list[int] = []
         bad: list[Bad] = []
+        origin: list[Line] = []
         for row in self._records(borrow):
             if isinstance(row, Bad):
                 bad.append(row)
             else:
                 rows.append(row)
                 lines.append(self._taken[0].number)
-        return Block(None, _picked(rows, picked), bad, lines)
+                raw = b"\n".join(line.raw for line in self._taken)
+                origin.append(self._taken[0]._replace(raw=raw))
+        return Block(None, _picked(rows, picked), bad, lines, origin)
 
     def _quoted(self, piece: Piece, picked: Sequence[int]) -> Block | None:
         """Return the columns of a piece of whole rows; None if there is anything odd about it."""
@@ -211,7 +258,7 @@ class TableFile:
             lines = range(piece.first, piece.first + len(rows))
         else:
             lines = self._begun_on(text, piece.first)
-        return Block(None, _picked(rows, picked), lines=lines)
+        return Block(None, _picked(rows, picked), lines=lines, origin=piece)
 
     def _begun_on(self, text: io.StringIO, first: int) -> list[int]:
         """Return the numbers of the lines on which rows begin: fields have lines, or some are

@@ -153,7 +153,11 @@ class RowReader:
             return True
         # Beside values a header has no number, which is unusual anyway.
         assert self.layout is not None
-        return self.layout.value is None and _LIKE_HEADER.search(content) is not None
+        if self.layout.value is not None:
+            return False
+        lower = content.lower()
+        named = any(name in lower for name in _QUERY_NAMES)
+        return named and _LIKE_HEADER.search(lower) is not None
 
     def _rows(self, piece: Piece) -> Iterator[Row]:
         """Yield the good rows of a piece, one by one."""
@@ -280,8 +284,10 @@ class RowReader:
         return layout_of(HEADERLESS[: len(fields)])
 
 
+_QUERY_NAMES = (b"query", b"text1", b"sentence1")
+"""One of which every plain header has; to look for them is quicker than the expression."""
 _LIKE_HEADER = re.compile(
-    rb"(?im)^ *(?:query|title|text[12]|sentence[12]|value|clicks?|label|grade|score|impressions|-)"
+    rb"(?m)^ *(?:query|title|text[12]|sentence[12]|value|clicks?|label|grade|score|impressions|-)"
     rb" *\t"
 )
 

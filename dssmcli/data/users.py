@@ -92,7 +92,7 @@ def open_users(source: str, columns: WatchColumns, bad_rows: BadRows) -> Iterato
         else:
             reader = WatchReader(columns.found_in(file.sheet.names, file.sheet.source), bad_rows)
             reader.read(file)
-            yield _of_log(reader.watches(), columns)
+            yield _of_log(reader.watches(name_of(source)), columns)
 
 
 class _User(NamedTuple):
@@ -201,6 +201,8 @@ def _of_log(watches: Watches, columns: WatchColumns) -> Iterator[Users]:
         for name in columns.context:
             column = watches.context[name]
             context[name] = [column.values[code] for code in column.codes[last].tolist()]
-        time = np.full(len(last), np.nan) if watches.time is None else watches.time[last]
+        time = np.full(len(last), np.nan)
+        if watches.time is not None:
+            time = watches.time[last] + float(watches.origin)
         names = watches.users[first : first + _AT_ONCE]
         yield Users(names, items, ends - ends[0], searches, context, time)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.log_reading import LogReading, silent
+from dssmcli.data.log_rows import good_rows
 from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.roles import check_there, with_usual_names
 from dssmcli.data.table import Coder, Column
 from dssmcli.data.times import Clock
-from dssmcli.data.tsv import SKIP, BadRows, name_of
+from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
 from dssmcli.text.normalize import normalize
 from dssmcli.text.ragged import taken
@@ -66,8 +68,10 @@ class Tokens(NamedTuple):
 class Watches:
     """N watches, each user's together and in order, the oldest first.
 
-    user, item: (N,) int32, numbers in `users` and `items`. time: (N,) float64, None without
-    timestamps. starts: (U + 1,), where each user's watches begin. context: columns (N,) by name.
+    user, item: (N,) int32, numbers in `users` and `items`. time: (N,) float64, so far behind
+    `origin`, None without timestamps. starts: (U + 1,), where each user's watches begin. context:
+    columns (N,) by name. dates: how dates such as 03/04/2024 turned out to be meant, if there are
+    any.
     """
 
     users: list[str]
@@ -80,6 +84,8 @@ class Watches:
     tokens: Tokens | None
     context: dict[str, Column]
     digest: str
+    origin: int = 0
+    dates: str | None = None
 
     def __len__(self) -> int:
         return len(self.item)
@@ -120,75 +126,64 @@ def _tokens_of(tokens: Tokens, kept: Ints) -> Tokens:
 
 
 def read_watches(
-    sources: Sequence[str], columns: WatchColumns, bad_rows: BadRows
+    sources: Sequence[str],
+    columns: WatchColumns,
+    bad_rows: BadRows,
+    way: LogReading | None = None,
+    say: Callable[[str], None] = silent,
 ) -> tuple[Watches, WatchColumns]:
     """Read logs with a header line, and return what their columns turned out to be.
 
-    Raises DataError for a column that is missing, an empty user or item, a timestamp that is none,
-    and when there is no row at all.
+    way: how the run that asks reads its logs, None for a new one. `say` gets a line for everything
+    that was understood, and every warning. Raises DataError for a column that is missing, an empty
+    user or item, a timestamp that is none, and when there is no row at all.
     """
+    where = ", ".join(map(name_of, sources))
     reader: WatchReader | None = None
     for source in sources:
         with open_table(source, bad_rows) as file:
             if reader is None:
-                reader = WatchReader(
-                    columns.found_in(file.sheet.names, file.sheet.source), bad_rows
-                )
+                found = columns.found_in(file.sheet.names, file.sheet.source)
+                reader = WatchReader(found, bad_rows, way)
             reader.read(file)
     assert reader is not None
-    watches = reader.watches()
+    watches = reader.watches(where)
     if not len(watches):
-        raise DataError(f"{', '.join(map(name_of, sources))}: a header and no rows.")
+        raise DataError(f"{where}: a header and no rows.")
+    for line in reader.lines:
+        say(line)
     return watches, reader.columns
 
 
 class WatchReader:
-    """Takes rows of logs, column by column."""
+    """Takes rows of logs, column by column. `lines` tell a person what was understood."""
 
-    def __init__(self, columns: WatchColumns, bad_rows: BadRows) -> None:
-        self.columns = columns
+    def __init__(
+        self, columns: WatchColumns, bad_rows: BadRows, way: LogReading | None = None
+    ) -> None:
+        way = way or LogReading()
+        self.columns, self.lines = columns, list[str]()
         self._bad_rows = bad_rows
         self._coders = {name: Coder() for name in columns.names if name != columns.timestamp}
-        self._clock = Clock()
-        self._times: list[Floats] = []
+        self._clock = Clock(way.dates, way.advice)
         self._hashes = {name: hashlib.sha256(name.encode()) for name in columns.names}
-        self._rows = 0
 
     def read(self, file: TableFile) -> None:
         """Take all rows of a file."""
         names = self.columns.names
         self.columns.found_in(file.sheet.names, file.sheet.source)
         picked = [file.sheet.names.index(name) for name in names]
-        before = 0
         for block in file.blocks(picked):
             fields = dict(zip(names, file.columns(block, picked), strict=True))
-            count = len(fields[names[0]])
-            self._add(self._good(fields, f"{file.sheet.source}: row {{}} after the header", before))
-            before += count
+            self._add(good_rows(fields, self._wrong(fields), file, self._bad_rows))
 
     def _add(self, fields: Mapping[str, Sequence[str]]) -> None:
         for name, texts in fields.items():
             if name == self.columns.timestamp:
-                self._times.append(self._clock.read(texts))
+                self._clock.take(texts)
             else:
                 self._coders[name].add(texts)
             self._hashes[name].update("\x1f".join(["", *texts]).encode())
-
-    def _good(
-        self, fields: dict[str, Sequence[str]], place: str, before: int
-    ) -> Mapping[str, Sequence[str]]:
-        """Return the rows that can be used; `place` has a gap for the number of a row."""
-        wrong = self._wrong(fields)
-        if not wrong:
-            return fields
-        for row, told in sorted(wrong.items()):
-            raw = "\t".join(texts[row] for texts in fields.values())
-            where = place.format(f"{before + row + 1:,}")
-            self._bad_rows.take(raw.encode(), DataError(f"{where}: {told}{SKIP}"))
-        return {
-            name: [text for row, text in enumerate(texts) if row not in wrong]
-            for name, texts in fields.items()
-        }
 
     def _wrong(self, fields: Mapping[str, Sequence[str]]) -> dict[int, str]:
         """Return what is wrong with rows, by their places."""
@@ -203,14 +198,16 @@ class WatchReader:
                 wrong |= dict.fromkeys(rows, f"empty {name}, expected the {role}.")
         return wrong
 
-    def watches(self) -> Watches:
-        """Return what was read, user by user."""
+    def watches(self, where: str) -> Watches:
+        """Return what was read, user by user; errors begin with `where`."""
         columns = self.columns
         assert columns.user is not None and columns.item is not None
         users, items = (self._coders[n].column(n) for n in (columns.user, columns.item))
-        time = np.concatenate([np.zeros(0), *self._times]) if columns.timestamp else None
-        keys = (users.codes,) if time is None else (time, users.codes)
+        times = self._clock.times(where) if columns.timestamp else None
+        keys = (users.codes,) if times is None else (times.order, users.codes)
         order = np.lexsort(keys)  # stable: rows of one moment stay in their order
+        if times is not None:
+            self.lines += self._clock.lines(times)
         user = users.codes[order]
         words, tokens = self._searched(order)
         whole = hashlib.sha256(b"".join(each.digest() for each in self._hashes.values()))
@@ -220,12 +217,14 @@ class WatchReader:
             items=items.values,
             user=user,
             item=items.codes[order],
-            time=None if time is None else time[order],
+            time=None if times is None else times.time[order],
             starts=np.searchsorted(user, np.arange(len(users.values) + 1)).astype(np.int64),
             words=words,
             tokens=tokens,
             context={n: c._replace(codes=c.codes[order]) for n, c in context.items()},
             digest=whole.hexdigest(),
+            origin=0 if times is None else times.origin,
+            dates=self._clock.dates,
         )
 
     def _searched(self, order: Ints) -> tuple[list[str], Tokens | None]:
@@ -269,7 +268,8 @@ def followed(before: Watches, later: Watches) -> tuple[Watches, npt.NDArray[np.b
         tokens = _tokens_of(Tokens(flat, ends), order)
     time = None
     if before.time is not None and later.time is not None:
-        time = np.append(before.time, later.time)[order]
+        moved = later.time + float(later.origin - before.origin)
+        time = np.append(before.time, moved)[order]
     context = {}
     for name, column in before.context.items():
         other = later.context[name]
@@ -278,7 +278,18 @@ def followed(before: Watches, later: Watches) -> tuple[Watches, npt.NDArray[np.b
     starts = np.searchsorted(user[order], np.arange(len(users) + 1)).astype(np.int64)
     digest = hashlib.sha256(f"{before.digest} {later.digest}".encode()).hexdigest()
     watches = Watches(
-        users, items, user[order], item[order], time, starts, words, tokens, context, digest
+        users,
+        items,
+        user[order],
+        item[order],
+        time,
+        starts,
+        words,
+        tokens,
+        context,
+        digest,
+        before.origin,
+        before.dates,
     )
     return watches, first[order]
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from dssmcli.data.catalogue import Catalogue, catalogue_from_json
 from dssmcli.data.features import Reader, Schema, schema_from_json
+from dssmcli.data.log_reading import reading_from
 from dssmcli.data.moments import Ints, Moments
 from dssmcli.data.watches import WatchColumns
 from dssmcli.errors import ConfigError, RunError
@@ -203,6 +204,8 @@ class Candidates(OfRun):
         self.places = places
         """Where each item stands in the catalogue."""
         self.config, self.lists = dict(config), lists
+        #: How logs are read.
+        self.reading = reading_from(config, "the run")
         #: Reads the context as categories and numbers, and counts those it does not know.
         self.reader = Reader(schema)
         self.tower = CandidateTower(model, weights)
@@ -239,6 +242,7 @@ def _candidates(run: Run) -> Candidates:
     try:
         model = candidates_from_dict(config.get("model"), f"{where}: model")
         columns = columns_from(config.get("columns"), f"{where}: columns")
+        reading_from(config, where)
     except ConfigError as error:
         raise RunError(str(error)) from error
     schema = schema_from_json(run.read_text(FEATURES), run.path / FEATURES)

@@ -46,11 +46,13 @@ def _fingerprint(content: bytes, told: Any, run: Run, where: str) -> Fingerprint
             "valid_rows": int(valid_rows),
             "repeated": int(repeated),
         } if 0 <= repeated <= rows <= _MOST_ROWS and 0 <= valid_rows <= _MOST_ROWS:
-            last = told.get("last")
+            last, origin = told.get("last"), told.get("origin", 0)
         case _:
             raise RunError(f"{run.path / CONFIG}: fingerprint, expected numbers of rows.")
-    if last is not None and (isinstance(last, bool) or not isinstance(last, int | float)):
+    if last is not None and (type(last) not in (int, float) or abs(last) > 4 * _FARTHEST):
         raise RunError(f"{run.path / CONFIG}: fingerprint.last, expected a number.")
+    if type(origin) is not int or abs(origin) > _FARTHEST:
+        raise RunError(f"{run.path / CONFIG}: fingerprint.origin, expected a whole number.")
     sketches = []
     for name, limit, count in zip(NAMES, below.tolist(), (rows, valid_rows), strict=True):
         hashes, marks = arrays[f"{name}.hashes"], arrays[f"{name}.marks"]
@@ -60,7 +62,7 @@ def _fingerprint(content: bytes, told: Any, run: Run, where: str) -> Fingerprint
                 "marks."
             )
         sketches.append(Sketch(hashes, marks, int(limit), count))
-    return Fingerprint(sketches[0], sketches[1], repeated, last)
+    return Fingerprint(sketches[0], sketches[1], repeated, last, origin)
 
 
-_MOST_ROWS = 1 << 53
+_MOST_ROWS, _FARTHEST = 1 << 53, 10**19

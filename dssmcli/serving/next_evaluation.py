@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dssmcli import rankings, weighted
 from dssmcli.bootstrap import Plan
-from dssmcli.data.event_hashes import event_hashes, seen_events
+from dssmcli.data.event_hashes import event_hashes, moments_behind, seen_events
 from dssmcli.data.features import Rows
 from dssmcli.data.moments import Ints, Moments, histories, no_context, tokens_before
 from dssmcli.data.seen import Seen
@@ -45,6 +45,7 @@ class Next(NamedTuple):
 
     known: (N,), the watches that are no targets, from which the baselines learn. digest: of the
     file with the targets. strangers: watches of users who had watched nothing before, left out.
+    lines: what was understood, for a person.
     """
 
     watches: Watches
@@ -52,6 +53,7 @@ class Next(NamedTuple):
     known: Bools
     digest: str
     strangers: int
+    lines: Sequence[str]
 
 
 def read_next(
@@ -66,10 +68,11 @@ def read_next(
     for run in runs[1:]:
         if run.columns != columns:
             raise ConfigError("the runs read different columns: evaluate them one by one.")
-    watches, columns = read_watches([source], columns, bad_rows)
+    way, lines = runs[0].reading, list[str]()
+    watches, columns = read_watches([source], columns, bad_rows, way, lines.append)
     digest = watches.digest
     if history:
-        before, _ = read_watches(history, columns, bad_rows)
+        before, _ = read_watches(history, columns, bad_rows, way, lines.append)
         watches, known = followed(before, watches)
         candidates = ~known
     else:
@@ -83,7 +86,7 @@ def read_next(
             f"{source}: no watch has one before it, of the same user, to be found from. Give the "
             "watches before with --history FILE."
         )
-    return Next(watches, places, known, digest, int(candidates.sum()) - len(places))
+    return Next(watches, places, known, digest, int(candidates.sum()) - len(places), lines)
 
 
 def evaluate_next(
@@ -98,6 +101,8 @@ def evaluate_next(
     Items are those of the first run's catalogue; a target that is not there is a miss. ranks: the k
     of hr@k and ndcg@k, 10 among them.
     """
+    for line in found.lines:
+        say(line)
     users = found.watches.user[found.places]
     rows = Drawn(KIND, np.unique(users, return_inverse=True)[1])
     say(
@@ -130,7 +135,7 @@ def _seen(run: Candidates, found: Next) -> Seen | None:
     known = run.fingerprint()
     if known is None:
         return None
-    time = found.watches.time
+    time = moments_behind(found.watches, known.origin)
     hashes = event_hashes(found.watches)[found.places]
     return seen_events(known, hashes, None if time is None else time[found.places])
 

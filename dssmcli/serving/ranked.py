@@ -23,7 +23,7 @@ def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows) -> Iterat
     table, where = read_table([source], bad_rows), name_of(source)
     answered = is_answered(table, ranker.columns)
     whole = table if answered else with_answers(table, ranker.columns)
-    impressions, _ = impressions_in(whole, ranker.columns, where, bad_rows)
+    impressions, _ = impressions_in(whole, ranker.columns, [source], bad_rows, ranker.reading)
     rows = np.sort(impressions.order)  # of the file, without those that are skipped
     kept = [table.column(name, where) for name in form.keep]
     back = np.argsort(impressions.order)  # from the order of time to that of the file

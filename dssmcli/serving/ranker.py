@@ -19,6 +19,7 @@ from dssmcli.data.chronicle_arrays import array_shapes, from_arrays
 from dssmcli.data.features import Ints
 from dssmcli.data.impressions import UNITS, ImpressionColumns, Impressions, numbers_of
 from dssmcli.data.last_shown import LastShown
+from dssmcli.data.log_reading import reading_from
 from dssmcli.data.moments import histories
 from dssmcli.data.past import measure_count
 from dssmcli.data.places import RankingFeatures, ranking_features_from_json
@@ -132,6 +133,8 @@ class Ranker(OfRun):
         self.catalogue, self.chronicle, self.config = catalogue, chronicle, dict(config)
         #: Reads columns as categories, and counts those it does not know.
         self.reader = features.reader()
+        #: How logs are read.
+        self.reading = reading_from(config, "the run")
         self._unit = float(config["unit"])
         self._tower = RankingTower(model, weights)
         self._last = last
@@ -199,7 +202,7 @@ class Ranker(OfRun):
         count = len(rows)
         nothing = np.zeros(count)
         # A user's moment is the last one known, of the history or of the log.
-        time = np.fmax(users.time, newest)[rows]
+        time = np.fmax(users.time - float(self.chronicle.origin), newest)[rows]
         return Impressions(
             names.tolist(),
             list(distinct),
@@ -212,6 +215,7 @@ class Ranker(OfRun):
             np.arange(count),
             Table({}, count, ""),
             "",
+            self.chronicle.origin,
         )
 
     def _histories(self, users: Users) -> Ints:
@@ -252,6 +256,7 @@ def _ranker(run: Run) -> Ranker:
     try:
         model = ranking_from_dict(config.get("model"), f"{where}: model")
         columns = _columns_from(config.get("columns"), f"{where}: columns")
+        reading = reading_from(config, where)
     except ConfigError as error:
         raise RunError(str(error)) from error
     unit, means = _scales(config, where)
@@ -260,7 +265,7 @@ def _ranker(run: Run) -> Ranker:
     features = ranking_features_from_json(text, run.path / FEATURES, columns.outcomes)
     if len(means) != measure_count(features.numbers, columns.outcomes):
         raise RunError(f"{where}: means, expected one of each measure.")
-    chronicle, last = _history(run, catalogue, features, columns, means)
+    chronicle, last = _history(run, catalogue, features, columns, means, reading.origin)
     sizes = RankingSizes(
         len(catalogue.items),
         sum(features.schema.sizes),
@@ -310,6 +315,7 @@ def _history(
     features: RankingFeatures,
     columns: ImpressionColumns,
     means: Values,
+    origin: int,
 ) -> tuple[Chronicle, LastShown]:
     """Return what was known of users and items when the run's log ended."""
     content, where = run.read(HISTORY), str(run.path / HISTORY)
@@ -325,7 +331,9 @@ def _history(
     try:
         if not ((codes >= schema.starts) & (codes < ends) & (codes % 1 == 0)).all():
             raise ValueError("categories out of range")
-        chronicle = from_arrays(arrays, users, items, means, features.numbers, columns.outcomes)
+        chronicle = from_arrays(
+            arrays, users, items, means, features.numbers, columns.outcomes, origin
+        )
     except ValueError as error:
         raise RunError(f"{where}: damaged ({error}).") from error
     return chronicle, LastShown(codes, arrays["last_numbers"])

@@ -35,7 +35,7 @@ def evaluate_ranking(
     columns = runs[0].columns
     if any(run.columns != columns for run in runs):
         raise ConfigError("the runs read different columns: evaluate them one by one.")
-    log, _ = read_impressions([source], columns, bad_rows)
+    log, _ = read_impressions([source], columns, bad_rows, runs[0].reading, say)
     say(
         f"{len(log):,} impressions, {log.clicked.mean():.1%} clicked, watched for "
         f"{log.watched.mean():.3g} s on average."
@@ -53,8 +53,9 @@ def _seen(run: Ranker, log: Impressions, hashes: Hashes) -> Seen | None:
     known = run.fingerprint()
     if known is None:
         return None
-    earlier = 0 if known.last is None else int((log.time < known.last).sum())
-    return seen_events(known, hashes, log.time)._replace(earlier=earlier, known=earlier)
+    time = log.since(known.origin)
+    earlier = 0 if known.last is None else int((time < known.last).sum())
+    return seen_events(known, hashes, time)._replace(earlier=earlier, known=earlier)
 
 
 def _figures(values: dict[str, Floats], log: Impressions) -> list[Figures]:

@@ -44,6 +44,7 @@ def _settings(task: RankingTask) -> dict[str, Any]:
     return {
         "model": to_dict(task.model),
         "columns": {**task.columns._asdict(), "outcomes": [*task.columns.outcomes]},
+        "reading": task.reading.to_dict(),
         "train": to_dict(task.config),
         "unit": task.unit,
         "means": task.chronicle.means.tolist(),

@@ -22,6 +22,7 @@ from dssmcli.data.impressions import (
 )
 from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.last_shown import LastShown, last_shown
+from dssmcli.data.log_reading import LogReading
 from dssmcli.data.past import WATCHED, feature_names, measures_of
 from dssmcli.data.places import Floats, Floats32, RankingFeatures, place_of
 from dssmcli.data.seen import Seen
@@ -73,6 +74,7 @@ class RankingTask:
     valid_digest: str | None
     fingerprint: Fingerprint
     seen: Seen | None
+    reading: LogReading
 
     @property
     def sizes(self) -> RankingSizes:
@@ -97,6 +99,7 @@ class RankingInput(NamedTuple):
     columns: ImpressionColumns
     features: FeatureInput
     valid_sources: Sequence[str] = ()
+    way: LogReading = LogReading()
 
 
 def build_ranking_task(
@@ -111,10 +114,11 @@ def build_ranking_task(
     `say` gets a line for everything that was understood or decided, and every warning.
     """
     where = ", ".join(map(name_of, given.sources))
-    log, columns = read_impressions(given.sources, given.columns, bad_rows)
+    log, columns = read_impressions(given.sources, given.columns, bad_rows, given.way, say)
     later = None
     if given.valid_sources:
-        later, _ = read_impressions(given.valid_sources, columns, bad_rows)
+        way = given.way._replace(dates=log.dates)
+        later, _ = read_impressions(given.valid_sources, columns, bad_rows, way, say)
     cut = _cut(log, config, held_apart=later is not None)
     _check(log, cut, where)
     _tell(log, columns, say)
@@ -148,6 +152,7 @@ def build_ranking_task(
         valid_digest=None if later is None else later.digest,
         fingerprint=_fingerprint(known, cut),
         seen=None if later is None else _seen(known, cut),
+        reading=given.way._replace(dates=log.dates, origin=log.origin),
     )
     _tell_task(task, ", ".join(map(name_of, given.valid_sources)), say)
     return task
@@ -200,7 +205,7 @@ def _known(
     logs = [log] if later is None else [log, later]
     numbers = [numbers_of(each, numeric) for each in logs]
     means = measures_of(log, numbers[0])[: cut.stop].mean(axis=0)
-    chronicle, found = Chronicle.empty(numeric, columns.outcomes, means), []
+    chronicle, found = Chronicle.empty(numeric, columns.outcomes, means, log.origin), []
     for each, own in zip(logs, numbers, strict=True):
         found.append(known_before(chronicle, each, own, most))
         chronicle = found[-1].after()
@@ -234,16 +239,19 @@ class _Events(NamedTuple):
     trained: Bools
     held: Bools
     time: Floats
+    origin: int
 
 
 def _events(known: _Known, cut: slice) -> _Events:
-    time = np.concatenate([each.time for each in known.logs])
+    origin = known.chronicle.origin
+    time = np.concatenate([each.since(origin) for each in known.logs])
     place = np.arange(len(time))
     return _Events(
         np.concatenate([*map(event_hashes, known.logs)]),
         (place >= cut.start) & (place < cut.stop),
         place >= cut.stop,
         time,
+        origin,
     )
 
 

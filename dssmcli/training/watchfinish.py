@@ -100,6 +100,7 @@ def _settings(task: WatchTask) -> dict[str, Any]:
     return {
         "model": to_dict(task.model),
         "columns": {**task.columns._asdict(), "context": [*task.columns.context]},
+        "reading": task.reading.to_dict(),
         "train": to_dict(task.config),
         "data": {
             "sha256": task.digest,
@@ -109,7 +110,7 @@ def _settings(task: WatchTask) -> dict[str, Any]:
             "examples": len(task.train),
             "valid_examples": len(task.valid),
             "valid_sha256": task.valid_digest,
-            "newest": task.newest,
+            "newest": task.newest + float(task.reading.origin),
         },
     }
 

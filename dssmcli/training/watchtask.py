@@ -15,6 +15,7 @@ from dssmcli.data.examples import Examples, examples_of
 from dssmcli.data.features import Reader, Schema
 from dssmcli.data.fingerprint import Fingerprint
 from dssmcli.data.inference import FeatureInput, understand
+from dssmcli.data.log_reading import LogReading
 from dssmcli.data.moments import Ints, Moments, ages, histories, no_context, tokens_before
 from dssmcli.data.seen import Seen
 from dssmcli.data.table import Table
@@ -60,6 +61,7 @@ class WatchTask:
     valid_digest: str | None
     fingerprint: Fingerprint
     seen: Seen | None
+    reading: LogReading
 
     @property
     def sizes(self) -> CandidateSizes:
@@ -93,6 +95,7 @@ class WatchInput(NamedTuple):
     columns: WatchColumns
     min_count: int = 1
     valid_sources: Sequence[str] = ()
+    way: LogReading = LogReading()
 
 
 Choose = Callable[[float, int], tuple[CandidatesConfig, CandidatesTrainConfig]]
@@ -104,15 +107,16 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
 
     `say` gets a line for everything that was understood or decided, and every warning.
     """
-    log, columns = read_watches(given.sources, given.columns, bad_rows)
+    log, columns = read_watches(given.sources, given.columns, bad_rows, given.way, say)
     model, config = choose(float(log.lengths.mean()), len(log.items))
     _tell(log, columns, model, say)
     later = None
     if given.valid_sources:
-        later, _ = read_watches(given.valid_sources, columns, bad_rows)
+        way = given.way._replace(dates=log.dates)
+        later, _ = read_watches(given.valid_sources, columns, bad_rows, way, say)
     cut = _cut(log, later, config)
     hashes, held = event_hashes(cut.watches), _places(cut)
-    events = (hashes, cut.trained, held, cut.watches.time)
+    events = (hashes, cut.trained, held, cut.watches.time, cut.watches.origin)
     fingerprint = fingerprint_of(*events)
     seen = None if later is None else seen_in_training(*events)
     catalogue = _catalogue(cut, given.min_count)
@@ -143,6 +147,7 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
         valid_digest=None if later is None else later.digest,
         fingerprint=fingerprint,
         seen=seen,
+        reading=given.way._replace(dates=log.dates, origin=log.origin),
     )
 
 

@@ -1,0 +1,61 @@
+"""How a run reads its logs, so that later ones are read as the one it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dssmcli.config import DATE_ORDERS
+from dssmcli.data.times import LATEST
+from dssmcli.errors import ConfigError
+
+_WRITE = " Write them with the year first, as 2024-04-03"
+
+
+def silent(line: str) -> None:
+    """Say nothing of what was understood."""
+    del line
+
+
+class LogReading(NamedTuple):
+    """plain_ids: whether ids are what `ids.plain_id` makes of them, in runs before format 5 they
+    are as they stand. dates: how 03/04/2024 is meant, one of config.DATE_ORDERS, None where a log
+    has to prove it. origin: what moments that the run keeps are behind. asked: whether the
+    command has --dates.
+    """
+
+    plain_ids: bool = True
+    dates: str | None = None
+    origin: int = 0
+    asked: bool = False
+
+    @property
+    def advice(self) -> str:
+        """Return what to do where nothing says how dates are meant."""
+        said = ", or say it: --dates day-first or --dates month-first." if self.asked else "."
+        return _WRITE + said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a run keeps of it."""
+        return {"plain_ids": self.plain_ids, "dates": self.dates, "origin": self.origin}
+
+
+def asked_reading(dates: str | None) -> LogReading:
+    """Return how a training reads its log, whose command has --dates."""
+    return LogReading(dates=dates, asked=True)
+
+
+def reading_from(config: Mapping[str, Any], where: str) -> LogReading:
+    """Return how a run reads its logs, which config.json says; ConfigError when it says nonsense.
+
+    A run of an older format says nothing.
+    """
+    plain = config.get("reading")
+    if plain is None:
+        return LogReading(plain_ids=False)
+    match plain:
+        case {"plain_ids": bool(plain_ids), "dates": dates, "origin": int(origin)} if (
+            dates is None or dates in DATE_ORDERS
+        ) and abs(origin) <= LATEST:
+            return LogReading(plain_ids, dates, origin)
+    raise ConfigError(f"{where}: reading, expected plain_ids, dates and origin.")
