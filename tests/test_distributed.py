@@ -16,6 +16,7 @@ from conftest import TOWER, Dssm, write_pairs
 from safetensors.numpy import load_file
 
 from dssmcli.data.part import Part
+from dssmcli.run import FINGERPRINT
 from dssmcli.workplace import CHECKPOINT
 
 # Each command line in turn, as several processes, which meet as torchrun says for the first one,
@@ -129,6 +130,8 @@ def test_two_processes_are_one_with_twice_the_batch(
     assert (code, said) == (0, "")
     for name in (*CASES, "plain"):
         assert_alike(tmp_path / f"{name}-2", tmp_path / f"{name}-1")
+        met = [(tmp_path / f"{name}-{count}" / FINGERPRINT).read_bytes() for count in (1, 2)]
+        assert met[0] == met[1]
     assert not list(tmp_path.glob("*.partial"))
 
 

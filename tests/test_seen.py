@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from logs import IMPRESSION_NAMES, SMALL_RANKING, SMALL_WATCHES, impressions, run, write_log
 from tables import SMALL_TABLE, TASKS, UNITS, world, write_table
 
+from dssmcli.data.event_hashes import moment_hashes
 from dssmcli.data.fields import fields_in
 from dssmcli.data.fingerprint import MOST, NOTHING, Fingerprint, Smallest, repeats, sketch_of
 from dssmcli.data.seen import Seen, seen
@@ -448,6 +449,24 @@ def test_validating_on_watches_of_the_log_is_said(
     early = [(f"v{u}", f"i{k}", k) for u in range(9) for k in range(4)]
     done = dssm(*command, "--valid", write_log(tmp_path / "early.tsv", WATCH_NAMES, early))
     assert "27 of 27 watches of --valid come before the last moment of training" in done.err
+
+
+def test_moments_too_long_for_floats_are_told_apart_whatever_their_log_begins_with(
+    dssm: Dssm, tmp_path: Path
+) -> None:
+    begin = 1_709_251_200_123_456_789
+    early = moment_hashes(np.array([0.0, 1.0, 7.25]), begin)
+    assert len(set(early.tolist())) == 3
+    assert moment_hashes(np.array([-5.0, -4.0, 2.25]), begin + 5).tolist() == early.tolist()
+    rows = [(f"u{u}", f"i{(u + k) % 9}", begin + 10 * k + u) for u in range(20) for k in range(8)]
+    log, made = write_log(tmp_path / "log.tsv", WATCH_NAMES, rows), tmp_path / "run"
+    assert dssm("train-rec", *CANDIDATES, log, "-o", made).code == 0
+    # The same users and items a nanosecond later, and three of the very rows.
+    later = [*rows[:3], *((user, item, time + 1) for user, item, time in rows)]
+    history = ("--history", log)
+    found, said = judged(dssm, "-m", made, *history, write_log(tmp_path / "l", WATCH_NAMES, later))
+    assert found["learned_rows"] + found["validation_rows"] == 3
+    assert found["earlier_rows"] > 100 and f"{found['learned_rows']} of 163 watches" in said
 
 
 @pytest.fixture(name="shown", scope="module")
