@@ -118,7 +118,7 @@ def few(rows: Rows) -> Rows:
         (strange_items, "items_of_one", "note"),
         (pairs_only, "short_histories", "warning"),
         (robot, "heavy_user", "warning"),
-        (nobody, "missing_user", "warning"),
+        (nobody, "bad_rows", "error"),
         (twice, "repeated_events", "warning"),
         (one_moment, "tied_moments", "warning"),
         (a_month_off, "gap", "note"),
@@ -267,11 +267,11 @@ def test_moments_are_told_as_dates_in_whatever_unit(dssm: Dssm, tmp_path: Path, 
 
 
 def test_a_time_by_another_name_is_pointed_at(dssm: Dssm, tmp_path: Path) -> None:
-    path = write_log(tmp_path / "w.tsv", ("user", "item", "viewed_at"), watches())
+    path = write_log(tmp_path / "w.tsv", ("user", "item", "seen_it"), watches())
     result = dssm("check", path, "--json")
     (finding,) = objects(result, "finding")
-    assert finding["code"] == "unread_time" and "--timestamp 'viewed_at'" in finding["todo"]
-    assert not codes(dssm("check", path, "--timestamp", "viewed_at", "--json"))
+    assert finding["code"] == "unread_time" and "--timestamp 'seen_it'" in finding["todo"]
+    assert not codes(dssm("check", path, "--timestamp", "seen_it", "--json"))
     bare = write_log(tmp_path / "b.tsv", ("user", "item"), [row[:2] for row in watches()])
     assert codes(dssm("check", bare, "--json")) == {"no_time": "note"}
 

@@ -110,7 +110,13 @@ def command(
     skipped = BadRows(bad_rows == "skip", rejects)
     form = _Form(recommender, count, reasons, as_json)
     with (
-        open_users(histories, candidates.columns, skipped) as blocks,
+        open_users(
+            histories,
+            candidates.columns,
+            skipped,
+            candidates.reading,
+            lambda line: talk(quiet, line),
+        ) as blocks,
         writing(output) as write,
     ):
         write(form.head())

@@ -57,11 +57,13 @@ def role_option(role: str, usual: str, what: str) -> Any:
 
 
 log_options = together(
-    role_option("user", "user, or user_id", "The column that tells users."),
-    role_option("item", "item, or item_id", "The column that tells items."),
+    role_option("user", "by its usual names: user, user_id, uid …", "The column that tells users."),
+    role_option(
+        "item", "by its usual names: item, video_id, sku …", "The column that tells items."
+    ),
     role_option(
         "timestamp",
-        "timestamp, or time; without one, rows are in order",
+        "by its usual names: timestamp, ts, created_at …; without one, rows are in order",
         "The column of moments: numbers, or dates such as 2024-05-31 18:30:00.",
     ),
     click.option(

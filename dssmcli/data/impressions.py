@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import take_bad
 from dssmcli.data.roles import check_there, with_usual_names
 from dssmcli.data.table import Column, Table, read_table
-from dssmcli.data.times import Clock
+from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, shown
 
@@ -41,9 +42,17 @@ class ImpressionColumns(NamedTuple):
     unit: str = "s"
     outcomes: tuple[str, ...] = ()
 
-    def found_in(self, names: Sequence[str], where: str) -> ImpressionColumns:
-        """Return the same with usual names for those not named; DataError when one is missing."""
-        given = with_usual_names(self._asdict(), _NEEDED, names, where)
+    def found_in(
+        self,
+        names: Sequence[str],
+        where: str,
+        moments: Mapping[str, str] | None = MappingProxyType({}),
+    ) -> ImpressionColumns:
+        """Return the same with usual names for those not named; DataError when one is missing.
+
+        moments: see `roles.with_usual_names`.
+        """
+        given = with_usual_names(self._asdict(), _NEEDED, names, where, moments)
         found = ImpressionColumns(**given)
         check_there(found.names, names, where)
         return found
@@ -125,7 +134,9 @@ def impressions_in(
     """Return what `read_impressions` does, of a table that has been read."""
     way = way or LogReading()
     where = ", ".join(map(name_of, sources))
-    columns = columns.found_in(list(whole.columns), where)
+    texts = {name: column.values for name, column in whole.columns.items()}
+    moments = moments_among(texts) if way.plain_ids else None
+    columns = columns.found_in(list(whole.columns), where, moments)
     read = _read(whole, columns, way, where)
     take_bad(read.wrong, sources, where, bad_rows, whole)
     right = np.ones(whole.rows, np.bool_)

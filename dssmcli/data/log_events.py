@@ -13,6 +13,7 @@ from dssmcli.data.impressions import ImpressionColumns, impressions_in
 from dssmcli.data.located_table import FileRows, LocatedTable
 from dssmcli.data.records import Block, Columns, Sheet, TableFile
 from dssmcli.data.table import Table
+from dssmcli.data.times import moments_among
 from dssmcli.data.tsv import STDIN, BadRows, Line, name_of
 from dssmcli.data.watches import WatchColumns, WatchReader
 from dssmcli.errors import DataError
@@ -82,7 +83,8 @@ def watch_events(
     Raises DataError as `read_watches` does.
     """
     table = _with_rows(located.table)
-    read = columns.found_in(list(located.table.columns), located.name)
+    texts = {name: column.values for name, column in located.table.columns.items()}
+    read = columns.found_in([*texts], located.name, moments_among(texts))
     reader = WatchReader(read._replace(context=(*read.context, _ROW)), bad_rows)
     for file in located.files:
         if len(file):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dssmcli.config import DATE_ORDERS
-from dssmcli.data.times import LATEST
-from dssmcli.errors import ConfigError
+from dssmcli.data.dates import DAY_FIRST
+from dssmcli.data.times import LATEST, Clock
+from dssmcli.errors import ConfigError, shown
 
 _WRITE = " Write them with the year first, as 2024-04-03"
 
@@ -34,6 +35,20 @@ class LogReading(NamedTuple):
         """Return what to do where nothing says how dates are meant."""
         said = ", or say it: --dates day-first or --dates month-first." if self.asked else "."
         return _WRITE + said
+
+    def no_timestamp(self, name: str, texts: Sequence[str]) -> str:
+        """Say that the order of a log counts, though a column with such texts may hold moments."""
+        todo = f"Say --timestamp '{name}'" if self.asked else "Call it timestamp in the header"
+        clock = Clock(DAY_FIRST)
+        good = [text for text in texts if not clock.wrong([text])]
+        clock.take(good)
+        order = clock.times(name).order
+        down = bool(len(order) > 1 and (order[1:] <= order[:-1]).all() and order[0] != order[-1])
+        how = ", newest first" if down else ""
+        return (
+            f"no column of moments: rows are taken in the order of the log, though {shown(name)} "
+            f"looks like moments (such as {shown(texts[0])}{how}). {todo} to go by it."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a run keeps of it."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.table import Table
 from dssmcli.data.tsv import SKIP, STDIN, BadRows, Line
-from dssmcli.errors import DataError
+from dssmcli.errors import DataError, shown
 
 Fields = Mapping[str, Sequence[str]]
 """The texts (n,) of columns by their names."""
@@ -31,6 +31,13 @@ def good_rows(
         name: [text for row, text in enumerate(texts) if row not in wrong]
         for name, texts in fields.items()
     }
+
+
+def no_id(name: str, text: str, role: str) -> str:
+    """Say that a row has no id in the column of a role."""
+    if not text:
+        return f"empty {name}, expected the {role}."
+    return f"{name} is {shown(text)}, which says that it is not known, expected the {role}."
 
 
 def take_bad(

@@ -69,6 +69,21 @@ def number_lines(times: Times, first: Fraction, last: Fraction) -> Iterator[str]
         yield f"Moments: from {said[0]} to {said[1]}, numbers of a unit of their own."
 
 
+def looks_like_epoch(times: Times) -> bool:
+    """Tell whether numbers look like time since 1970 in one unit, or like 20240301."""
+    units = [unit_of(each) for each in ends_of(times)]
+    return (units[0] is not None and units[0] == units[1]) or _like_dates(times)
+
+
+def order_lines(times: Times) -> Iterator[str]:
+    """Say whether rows stand in another order than that of their moments."""
+    order = times.order
+    later, earlier = bool((order[1:] > order[:-1]).any()), bool((order[1:] < order[:-1]).any())
+    if earlier:
+        how = "do not stand in the order of time" if later else "stand newest first"
+        yield f"Rows {how}: taken by their moments."
+
+
 def _digits(number: Fraction) -> str:
     return f"{int(number):,}" if number.denominator == 1 else f"{float(number):,.6g}"
 

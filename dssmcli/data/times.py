@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ import numpy as np
 
 from dssmcli.data.dates import DAY_FIRST, FORMS, MONTH_FIRST, NO_DATE, date_text, readings_in
 from dssmcli.data.exact_times import Floats, Ticks, Times, joined, seconds_of, times_of
-from dssmcli.data.time_lines import ends_of, number_lines
+from dssmcli.data.time_lines import ends_of, looks_like_epoch, number_lines
+from dssmcli.data.values import is_missing
 from dssmcli.errors import DataError, counted, shown
 
 LATEST = 1e30
@@ -166,6 +167,33 @@ class Clock:
         if self._proof and not self._order:
             what = "day" if self._proof == DAY_FIRST else "month"
             yield f"Dates have the {what} first, as some of them prove."
+
+
+DATES, EPOCH, NUMBERS = "dates", "epoch", "numbers"
+
+
+def moment_kind(texts: Sequence[str]) -> str | None:
+    """Return what texts of a column may be: DATES, numbers that look like time since 1970 or like
+    20240301 (EPOCH), other NUMBERS; None where most are none of these."""
+    present = [text for text in texts if not is_missing(text)]
+    clock = Clock(DAY_FIRST)
+    wrong = clock.wrong(present)
+    if len(wrong) > _ODD * len(present) or not present:
+        return None
+    if clock._dates:
+        return DATES
+    clock.take([text for place, text in enumerate(present) if place not in wrong])
+    return EPOCH if looks_like_epoch(clock.times("the log")) else NUMBERS
+
+
+def moments_among(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the kinds of the columns that may hold moments, by the first of their texts."""
+    kinds = {name: moment_kind(texts[:_SAMPLE]) for name, texts in columns.items()}
+    return {name: kind for name, kind in kinds.items() if kind is not None}
+
+
+_SAMPLE = 1000
+_ODD = 0.1
 
 
 class _Read(NamedTuple):

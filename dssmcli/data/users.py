@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.moments import Ints
 from dssmcli.data.records import PIECE_BYTES, TableFile
 from dssmcli.data.times import LATEST
 from dssmcli.data.tsv import SKIP, BadRows, Line, name_of, opened, read_pieces
-from dssmcli.data.watches import WatchColumns, Watches, WatchReader, words_of
+from dssmcli.data.watches import WatchColumns, Watches, reader_for, words_of
 from dssmcli.errors import DataError, shown
 
 _AT_ONCE = 1024
@@ -70,9 +71,16 @@ def placed(users: Users, places: Mapping[str, int]) -> Placed:
 
 
 @contextmanager
-def open_users(source: str, columns: WatchColumns, bad_rows: BadRows) -> Iterator[Iterator[Users]]:
+def open_users(
+    source: str,
+    columns: WatchColumns,
+    bad_rows: BadRows,
+    way: LogReading | None = None,
+    say: Callable[[str], None] = silent,
+) -> Iterator[Iterator[Users]]:
     """Open what holds users, and yield blocks of them.
 
+    way: how the run reads logs, None for a new one. `say` gets the warnings about a log.
     A log, a row a watch, is read to its end first, and its users come in the order in which they
     first stand there. A table with a column `history`, or JSON objects, are a user a line, and read
     block by block.
@@ -90,9 +98,12 @@ def open_users(source: str, columns: WatchColumns, bad_rows: BadRows) -> Iterato
         if HISTORY in file.sheet.names and columns.item not in file.sheet.names:
             yield _blocks(_rows(file, columns), columns)
         else:
-            reader = WatchReader(columns.found_in(file.sheet.names, file.sheet.source), bad_rows)
+            reader = reader_for(file, columns, bad_rows, way)
             reader.read(file)
-            yield _of_log(reader.watches(name_of(source)), columns)
+            watches = reader.watches(name_of(source))
+            for line in reader.warnings:
+                say(line)
+            yield _of_log(watches, columns)
 
 
 class _User(NamedTuple):

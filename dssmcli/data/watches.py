@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.ids import IdCoder
 from dssmcli.data.log_reading import LogReading, silent
-from dssmcli.data.log_rows import good_rows
+from dssmcli.data.log_rows import good_rows, no_id
 from dssmcli.data.records import TableFile, open_table
-from dssmcli.data.roles import check_there, with_usual_names
+from dssmcli.data.roles import check_there, likely_moments, with_usual_names
 from dssmcli.data.table import Coder, Column
-from dssmcli.data.times import Clock
+from dssmcli.data.time_lines import order_lines
+from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.values import is_missing
 from dssmcli.errors import DataError, counted
 from dssmcli.text.normalize import normalize
 from dssmcli.text.ragged import taken
@@ -40,12 +44,18 @@ class WatchColumns(NamedTuple):
     searches: str | None = None
     context: tuple[str, ...] = ()
 
-    def found_in(self, names: Sequence[str], where: str) -> WatchColumns:
+    def found_in(
+        self,
+        names: Sequence[str],
+        where: str,
+        moments: Mapping[str, str] | None = MappingProxyType({}),
+    ) -> WatchColumns:
         """Return the same with usual names in the place of those not named.
 
-        Raises DataError when a column is missing; without a timestamp the rows are in order.
+        moments: see `roles.with_usual_names`. Raises DataError when a column is missing; without a
+        timestamp the rows are in order.
         """
-        given = with_usual_names(self._asdict(), ("user", "item"), names, where)
+        given = with_usual_names(self._asdict(), ("user", "item"), names, where, moments)
         found = WatchColumns(**given)
         check_there(found.names, names, where)
         return found
@@ -143,8 +153,7 @@ def read_watches(
     for source in sources:
         with open_table(source, bad_rows) as file:
             if reader is None:
-                found = columns.found_in(file.sheet.names, file.sheet.source)
-                reader = WatchReader(found, bad_rows, way)
+                reader = reader_for(file, columns, bad_rows, way)
             reader.read(file)
     assert reader is not None
     watches = reader.watches(where)
@@ -155,6 +164,32 @@ def read_watches(
     return watches, reader.columns
 
 
+def reader_for(
+    file: TableFile, columns: WatchColumns, bad_rows: BadRows, way: LogReading | None = None
+) -> WatchReader:
+    """Return what reads a log, whose columns are found out from its header and first rows."""
+    way = way or LogReading()
+    names, sample = file.sheet.names, file.sample(_SAMPLE)
+    moments = moments_among(dict(zip(names, sample, strict=True)))
+    found = columns.found_in(names, file.sheet.source, moments if way.plain_ids else None)
+    reader = WatchReader(found, bad_rows, way)
+    likely = likely_moments(moments, found)
+    if found.timestamp is None and likely:
+        texts = sample[names.index(likely[0])]
+        reader.lines.append(f"Warning: {way.no_timestamp(likely[0], texts)}")
+    unused = [name for name in names if name not in found.names]
+    if way.asked and unused:
+        reader.lines.append(
+            f"Not used: {counted(len(unused), 'column')}, {', '.join(unused[:_MOST_NAMES])}. "
+            "--context COLUMN learns from one that is known before a watch."
+        )
+    return reader
+
+
+_SAMPLE = 1000
+_MOST_NAMES = 20
+
+
 class WatchReader:
     """Takes rows of logs, column by column. `lines` tell a person what was understood."""
 
@@ -163,10 +198,17 @@ class WatchReader:
     ) -> None:
         way = way or LogReading()
         self.columns, self.lines = columns, list[str]()
-        self._bad_rows = bad_rows
+        self._bad_rows, self._plain_ids = bad_rows, way.plain_ids
         self._coders = {name: Coder() for name in columns.names if name != columns.timestamp}
+        if way.plain_ids:
+            self._coders |= {str(name): IdCoder() for name in (columns.user, columns.item)}
         self._clock = Clock(way.dates, way.advice)
         self._hashes = {name: hashlib.sha256(name.encode()) for name in columns.names}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return those of the lines that tell of doubts."""
+        return [line for line in self.lines if line.startswith("Warning: ")]
 
     def read(self, file: TableFile) -> None:
         """Take all rows of a file."""
@@ -193,10 +235,14 @@ class WatchReader:
             wrong |= self._clock.wrong(fields[time])
         for role, name in (("item", self.columns.item), ("user", self.columns.user)):
             assert name is not None
-            if "" in fields[name]:
-                rows = (row for row, text in enumerate(fields[name]) if not text)
-                wrong |= dict.fromkeys(rows, f"empty {name}, expected the {role}.")
+            lack = {text for text in {*fields[name]} if not text or self._lacks(text)}
+            for row, text in enumerate(fields[name]) if lack else ():
+                if text in lack:
+                    wrong[row] = no_id(name, text, role)
         return wrong
+
+    def _lacks(self, id_text: str) -> bool:
+        return self._plain_ids and is_missing(id_text)
 
     def watches(self, where: str) -> Watches:
         """Return what was read, user by user; errors begin with `where`."""
@@ -206,8 +252,11 @@ class WatchReader:
         times = self._clock.times(where) if columns.timestamp else None
         keys = (users.codes,) if times is None else (times.order, users.codes)
         order = np.lexsort(keys)  # stable: rows of one moment stay in their order
+        for name in (columns.user, columns.item):
+            coder = self._coders[name]
+            self.lines += coder.lines(name) if isinstance(coder, IdCoder) else ()
         if times is not None:
-            self.lines += self._clock.lines(times)
+            self.lines += [*self._clock.lines(times), *order_lines(times)]
         user = users.codes[order]
         words, tokens = self._searched(order)
         whole = hashlib.sha256(b"".join(each.digest() for each in self._hashes.values()))

@@ -43,6 +43,6 @@ def user_blocks(
     """Yield users and their vectors (n, D), given their histories: see data.users."""
     recommender = Recommender(candidates)
     for source in sources:
-        with open_users(source, candidates.columns, bad_rows) as blocks:
+        with open_users(source, candidates.columns, bad_rows, candidates.reading) as blocks:
             for users in blocks:
                 yield users.names, recommender.vectors(users)
