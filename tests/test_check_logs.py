@@ -201,7 +201,7 @@ def a_dozen(rows: Rows) -> Rows:
         (never_watched, "no_watch_time", "error"),
         (seldom_clicked, "few_labels", "warning"),
         (a_dozen, "too_few", "error"),
-        (nobody, "missing_user", "warning"),
+        (nobody, "bad_rows", "error"),
         (twice, "repeated_events", "warning"),
         (robot, "heavy_user", "warning"),
         (in_1970, "far_moments", "warning"),

@@ -383,7 +383,7 @@ def test_watch_times_have_a_unit(tmp_path: Path, unit: str, seconds: float) -> N
             'i.tsv:3: the timestamp is "soon", expected a number',
         ),
         (("a", "x", 1, 2, 2), 'i.tsv:3: clicked is "2", expected 0 or 1'),
-        (("a", "x", 1, "yes", 2), 'clicked is "yes"'),
+        (("a", "x", 1, "maybe", 2), 'clicked is "maybe", expected 0 or 1, or yes or no'),
         (("a", "x", 1, 1, -2), 'watch_time is "-2", expected a time from 0 to 1e+09'),
         (("a", "x", 1, 1, ""), 'watch_time is ""'),
         (("a", "x", 1, 1, "nan"), 'watch_time is "nan"'),

@@ -47,21 +47,29 @@ def _heads(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 
 _setting = setting_of(RankingConfig(), RankingTrainConfig())
 impression_options = together(
-    role_option("clicked", "clicked, click or is_click", "The column of clicks, 0 and 1."),
-    role_option("watch-time", "watch_time, or seconds", "The column of watch times."),
+    role_option(
+        "clicked",
+        "by its usual names: clicked, is_click …",
+        "The column of clicks: 0 and 1, yes and no.",
+    ),
+    role_option(
+        "watch-time",
+        "by its usual names: watch_time, play_time_ms, duration …",
+        "The column of watch times: numbers, or such as 00:03:25 and 12.5s.",
+    ),
     click.option(
         "--unit",
         type=click.Choice(["s", "ms", "min"]),
-        default="s",
-        help="What watch times are counted in; results are in seconds.",
+        help="What watch times are counted in; results are in seconds.  [default: as the column's "
+        "name says, as in play_time_ms, else s]",
     ),
     click.option(
         "--outcome",
         "outcomes",
         multiple=True,
         metavar="COLUMN",
-        help="A column known only afterwards, such as a like: learn from how often it was above 0 "
-        "before, never from the impression's own.",
+        help="A column known only afterwards, such as a like: learn from how often it was above 0, "
+        "or a yes, before, never from the impression's own.",
     ),
 )
 _log_options = together(
@@ -134,7 +142,7 @@ def ranking(
     dates: str | None,
     clicked: str | None,
     watch_time: str | None,
-    unit: str,
+    unit: str | None,
     outcomes: tuple[str, ...],
     output: Path,
     overwrite: bool,

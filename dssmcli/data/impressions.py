@@ -11,14 +11,24 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.exact_times import Times
-from dssmcli.data.features import numbers_in
+from dssmcli.data.ids import plain_column
+from dssmcli.data.impression_values import (
+    clicks_of,
+    note_missing_ids,
+    old_outcomes_of,
+    outcomes_of,
+    unit_doubts,
+    watch_times_of,
+)
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import take_bad
-from dssmcli.data.roles import check_there, with_usual_names
+from dssmcli.data.roles import check_there, unit_in, with_usual_names
 from dssmcli.data.table import Column, Table, read_table
+from dssmcli.data.time_lines import order_lines
 from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
-from dssmcli.errors import DataError, shown
+from dssmcli.data.values import is_missing, number_in
+from dssmcli.errors import DataError
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -30,7 +40,8 @@ UNITS = {"s": 1.0, "ms": 0.001, "min": 60.0}
 class ImpressionColumns(NamedTuple):
     """What the columns of a log are called, None for what is not named.
 
-    unit: of the watch time, one of UNITS. outcomes: columns of what is known only afterwards: they
+    unit: of the watch time, one of UNITS; where it is None the column's name says it, or it is s.
+    outcomes: columns of what is known only afterwards: they
     say something of the impressions that follow, nothing of their own.
     """
 
@@ -39,7 +50,7 @@ class ImpressionColumns(NamedTuple):
     timestamp: str | None = None
     clicked: str | None = None
     watch_time: str | None = None
-    unit: str = "s"
+    unit: str | None = None
     outcomes: tuple[str, ...] = ()
 
     def found_in(
@@ -54,6 +65,7 @@ class ImpressionColumns(NamedTuple):
         """
         given = with_usual_names(self._asdict(), _NEEDED, names, where, moments)
         found = ImpressionColumns(**given)
+        found = found._replace(unit=found.unit or unit_in(str(found.watch_time)) or "s")
         check_there(found.names, names, where)
         return found
 
@@ -149,6 +161,10 @@ def impressions_in(
     table = whole.take(order)
     assert columns.user and columns.item
     user, item = table.columns[columns.user], table.columns[columns.item]
+    if way.plain_ids:
+        (user, of_users), (item, of_items) = plain_column(user), plain_column(item)
+        for line in (*of_users, *of_items):
+            say(line)
     rest = {name: c for name, c in table.columns.items() if name not in columns.names}
     impressions = Impressions(
         user.values,
@@ -157,8 +173,8 @@ def impressions_in(
         item.codes.astype(np.int64),
         read.times.time[order],
         read.clicked[order],
-        read.watched[order] * UNITS[columns.unit],
-        _outcomes(table, columns.outcomes),
+        read.watched[order],
+        read.outcomes[order],
         order,
         Table(rest, table.rows, whole.digest),
         whole.digest,
@@ -169,37 +185,46 @@ def impressions_in(
 
 
 class _Read(NamedTuple):
-    """What was read of N rows, (N,), and what is wrong with some of them, by their places."""
+    """What was read of N rows, (N,), outcomes (N, O), and what is wrong with some of them."""
 
     times: Times
     clicked: Floats
     watched: Floats
+    outcomes: Floats
     wrong: dict[int, str]
     dates: str | None
     lines: list[str]
 
 
-_LONGEST = 1e9
-"""No watch takes longer, in whatever unit."""
-
-
 def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str) -> _Read:
     assert columns.timestamp and columns.clicked and columns.watch_time
     wrong: dict[int, str] = {}
-    clicked, watched = (
-        numbers_in(column.values)[column.codes]
-        for column in (whole.columns[columns.clicked], whole.columns[columns.watch_time])
-    )
-    _note(wrong, whole, columns.watch_time, ~((watched >= 0) & (watched <= _LONGEST)), _TIME)
-    _note(wrong, whole, columns.clicked, ~((clicked == 0) | (clicked == 1)), "0 or 1")
+    clicked = clicks_of(whole.columns[columns.clicked], wrong)
+    watch_time, unit = whole.columns[columns.watch_time], str(columns.unit)
+    watched = watch_times_of(watch_time, clicked.values, UNITS[unit], wrong)
+    outcome = outcomes_of if way.plain_ids else old_outcomes_of
+    outcomes = [outcome(whole.columns[name], wrong) for name in columns.outcomes]
     clock = Clock(way.dates, way.advice)
     times = _times(whole.columns[columns.timestamp], clock, wrong, where)
     for role, name in (("item", columns.item), ("user", columns.user)):
-        column = whole.columns[str(name)]
-        empty = np.array([not text for text in column.values], np.bool_)[column.codes]
-        for row in np.flatnonzero(empty).tolist():
-            wrong[row] = f"empty {name}, expected the {role}."
-    return _Read(times, clicked, watched, wrong, clock.dates, [*clock.lines(times)])
+        missing = is_missing if way.plain_ids else _never
+        note_missing_ids(whole.columns[str(name)], role, missing, wrong)
+    lines = [line for each in (clicked, watched, *outcomes) for line in each.lines]
+    lines += unit_doubts(watch_time.name, clicked.values, watched.values, unit, way.asked)
+    known = np.zeros((whole.rows, 0)), *(each.values[:, None] for each in outcomes)
+    return _Read(
+        times,
+        clicked.values,
+        watched.values,
+        np.concatenate(known, axis=1),
+        wrong,
+        clock.dates,
+        [*lines, *clock.lines(times), *order_lines(times)],
+    )
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 def _times(stamps: Column, clock: Clock, wrong: dict[int, str], where: str) -> Times:
@@ -218,31 +243,13 @@ def _times(stamps: Column, clock: Clock, wrong: dict[int, str], where: str) -> T
     return Times(found.time[code], found.order[code], found.origin)
 
 
-_TIME = f"a time from 0 to {_LONGEST:g}"
-
-
-def _note(
-    wrong: dict[int, str], whole: Table, name: str, bad: npt.NDArray[np.bool_], wanted: str
-) -> None:
-    """Note what is wrong with the rows of a column that are bad (N,)."""
-    column = whole.columns[name]
-    for row in np.flatnonzero(bad).tolist():
-        text = column.values[column.codes[row]]
-        wrong[row] = f"{name} is {shown(text)}, expected {wanted}."
-
-
-def _outcomes(table: Table, names: Sequence[str]) -> Floats:
-    """Return where outcomes are above 0, (N, O)."""
-    columns = [table.columns[name] for name in names]
-    parts = [numbers_in(column.values)[column.codes][:, None] > 0 for column in columns]
-    return np.concatenate([np.zeros((table.rows, 0)), *parts], axis=1)
-
-
 def numbers_of(impressions: Impressions, names: Sequence[str]) -> Floats:
     """Return what numeric columns hold, (N, F), nan for what is no number."""
     columns = [impressions.table.columns[name] for name in names]
     none = np.zeros((len(impressions), 0))
-    parts = [numbers_in(column.values)[column.codes][:, None] for column in columns]
+    parts = [
+        np.array([*map(number_in, column.values)])[column.codes][:, None] for column in columns
+    ]
     return np.concatenate([none, *parts], axis=1)
 
 

@@ -167,7 +167,7 @@ class _Examination:
         self.findings += self._unlearnable(train)
         schema = Schema((), ())
         if isinstance(used, ImpressionColumns):
-            self.findings += findings_of_clicks(train, str(used.watch_time), used.unit)
+            self.findings += findings_of_clicks(train, str(used.watch_time), str(used.unit))
             schema = self._features(train, used)
         for later, measured in self._later:
             before = train

@@ -14,6 +14,8 @@ from dssmcli.data.findings import ERROR, NOTE, WARNING, Finding
 from dssmcli.data.located_table import LocatedTable
 from dssmcli.data.log_events import UNITS, Events, keys, plausible
 from dssmcli.data.log_figures import DAY, LogFigures, date_of
+from dssmcli.data.roles import likely_moments
+from dssmcli.data.times import moments_among
 from dssmcli.data.values import is_missing
 from dssmcli.errors import shown
 
@@ -156,7 +158,10 @@ def findings_of_time(log: Log, read: Sequence[str], now: float) -> Iterator[Find
 
 
 def _no_times(log: Log, read: Sequence[str]) -> Iterator[Finding]:
-    names = [n for n in log.located.table.columns if n not in read and _TIME_NAME.search(n)]
+    columns = log.located.table.columns
+    moments = moments_among({name: column.values for name, column in columns.items()})
+    names = likely_moments(moments, read)
+    names += [name for name in columns if name not in read and _TIME_NAME.search(name)]
     if names:
         what = (
             f"No timestamp is read, the rows are taken in their order, though there is {names[0]}."

@@ -1,0 +1,188 @@
+"""Logs of impressions as people have them: clicks, watch times and outcomes in other spellings."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Dssm
+from logs import SMALL_RANKING, impressions, write_log
+
+from dssmcli.data.durations import seconds_in
+from dssmcli.data.impressions import ImpressionColumns, Impressions, read_impressions
+from dssmcli.data.log_reading import asked_reading, reading_from
+from dssmcli.data.tsv import BadRows
+from dssmcli.errors import DataError
+
+
+def read(
+    folder: Path, text: str, columns: ImpressionColumns | None = None, old: bool = False
+) -> tuple[Impressions, str, ImpressionColumns]:
+    """Return a log, all that was said of it, and what was taken for what."""
+    log = folder / "log.tsv"
+    log.write_text(text.replace("|", "\t"), "utf-8")
+    said: list[str] = []
+    way = reading_from({}, "") if old else asked_reading(None)
+    found, used = read_impressions(
+        [str(log)], columns or ImpressionColumns(), BadRows(), way, said.append
+    )
+    return found, "\n".join(said), used
+
+
+HEADER = "user|item|timestamp|clicked|watch_time"
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [
+        *(("1", "0"), ("1.0", "0.0"), ("True", "False"), ("yes", "no"), ("Y", "N"), ("是", "否")),
+        *(("TRUE", "FALSE"), (" 1", "0 "), ("t", "f")),
+    ],
+)
+def test_clicks_and_outcomes_count_however_yes_and_no_are_written(
+    tmp_path: Path, yes: str, no: str
+) -> None:
+    rows = f"{HEADER}|liked\nu|a|1|{yes}|5|{yes}\nu|b|2|{no}|0|{no}\nu|c|3|{yes}|1|{no}\n"
+    log, said, _ = read(tmp_path, rows, ImpressionColumns(outcomes=("liked",)))
+    assert log.clicked.tolist() == [1, 0, 1] and log.outcomes[:, 0].tolist() == [1, 0, 0]
+    if yes not in ("1", " 1"):
+        assert f'clicked: "{no}" is 0, "{yes}" is 1.' in said
+
+
+@pytest.mark.parametrize(
+    ("outcome", "above"),
+    [("3", 1), ("0.5", 1), ("-1", 0), ("", 0), ("NULL", 0), ("1,200", 1), ("￥9", 1), ("0", 0)],
+)
+def test_an_outcome_may_be_a_number(tmp_path: Path, outcome: str, above: int) -> None:
+    text = f"{HEADER}|paid\nu|a|1|1|5|{outcome}\nu|b|2|0|0|7\n"
+    assert read(tmp_path, text, ImpressionColumns(outcomes=("paid",)))[0].outcomes[0, 0] == above
+
+
+def test_an_outcome_of_other_texts_is_refused_with_its_line_and_one_of_nothing_is_said(
+    tmp_path: Path,
+) -> None:
+    columns = ImpressionColumns(outcomes=("liked",))
+    text = f"{HEADER}|liked\nu|a|1|1|5|0\nu|b|2|0|0|maybe\n"
+    with pytest.raises(DataError, match=r'log.tsv:3: liked is "maybe", expected a number'):
+        read(tmp_path, text, columns)
+    said = read(tmp_path, text.replace("maybe", ""), columns)[1]
+    assert "liked: missing in 1 row: taken for no." in said
+    assert "Warning: liked: above 0, or a yes, in none of 2 rows" in said
+    # A run of an older format counts as it always did.
+    assert read(tmp_path, text, columns, old=True)[0].outcomes.tolist() == [[0], [0]]
+
+
+def test_a_watch_time_that_is_missing_is_none_unless_the_row_is_clicked(tmp_path: Path) -> None:
+    text = f"{HEADER}\nu|a|1|1|5\nu|b|2|0|\nu|c|3|0|NULL\n"
+    log, said, _ = read(tmp_path, text)
+    assert log.watched.tolist() == [5, 0, 0]
+    assert "watch_time: missing in 2 rows that were not clicked: 0 s." in said
+    with pytest.raises(DataError, match=r'log.tsv:5: watch_time is "", .*as the row is clicked'):
+        read(tmp_path, text + "u|d|4|1|\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *(("00:03:25", 205), ("3:25", 205), ("1:00:00.5", 3600.5), ("12.5s", 12.5), ("12 sec", 12)),
+        *(("350ms", 0.35), ("3min", 180), ("1h 2m 3s", 3723), ("PT3M25S", 205), ("3分25秒", 205)),
+        *(("2小时", 7200), ("90 minutes", 5400), ("5", None), ("5kg", None), ("", None)),
+        *(("PT", None), ("soon", None)),
+    ],
+)
+def test_a_watch_time_may_say_its_unit(text: str, seconds: float | None) -> None:
+    found = seconds_in(text)
+    assert math.isnan(found) if seconds is None else found == pytest.approx(seconds)
+
+
+def test_watch_times_of_several_spellings_are_seconds(tmp_path: Path) -> None:
+    times = ["00:03:25", "12.5s", "7", "1,234"]
+    rows = "".join(f"u|a|{k}|1|{time}\n" for k, time in enumerate(times))
+    log, said, _ = read(tmp_path, f"{HEADER}\n{rows}")
+    assert log.watched.tolist() == [205, 12.5, 7, 1234]
+    assert 'watch_time: "00:03:25" is 205 s, "1,234" is 1234 s.' in said
+    in_ms = read(tmp_path, f"{HEADER}\n{rows}", ImpressionColumns(unit="ms"))[0]
+    assert in_ms.watched.tolist() == pytest.approx([205, 12.5, 0.007, 1.234])
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "unit"),
+    [
+        *(("play_time_ms", None, "ms"), ("duration", None, "s"), ("观看时长(分钟)", None, "min")),
+        *(("playTimeMs", None, "ms"), ("watch_time", "ms", "ms"), ("dwell_seconds", None, "s")),
+    ],
+)
+def test_the_unit_is_that_of_the_name_unless_it_is_given(
+    tmp_path: Path, name: str, given: str | None, unit: str
+) -> None:
+    text = f"uid|video_id|ts|is_click|{name}\nu|a|1|1|60\nu|b|2|0|0\n"
+    log, _, used = read(tmp_path, text, ImpressionColumns(unit=given))
+    assert used.unit == unit and used.watch_time == name
+    assert log.watched[0] == 60 * {"s": 1, "ms": 0.001, "min": 60}[unit]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "time", "said"),
+    [
+        ("watch_time", None, 45_000, "If it is in ms: --unit ms."),
+        ("watch_time", "ms", 45, "If it is in s: --unit s."),
+        ("play_time_ms", "s", 45, "counted in s, though the name of play_time_ms says ms"),
+        ("watch_time", None, 45, None),
+        ("play_time_ms", None, 45_000, None),
+    ],
+)
+def test_a_unit_that_looks_wrong_is_said(
+    tmp_path: Path, name: str, unit: str | None, time: int, said: str | None
+) -> None:
+    text = f"user|item|timestamp|clicked|{name}\nu|a|1|1|{time}\nu|b|2|0|0\n"
+    lines = read(tmp_path, text, ImpressionColumns(watch_time=name, unit=unit))[1]
+    assert ("Warning" in lines) == (said is not None) and (said or "") in lines
+
+
+def test_ids_are_one_however_they_are_written(tmp_path: Path) -> None:
+    text = f"{HEADER}\n1.0|17|1|1|5\n1| 17|2|0|0\n1|17.0|3|1|1\n"
+    log, said, _ = read(tmp_path, text)
+    assert log.users == ["1"] and log.items == ["17"] and set(log.item.tolist()) == {0}
+    assert 'user: "1.0" is the id "1"' in said and 'item: " 17" is the id "17"' in said
+    assert read(tmp_path, text, old=True)[0].users == ["1.0", "1"]
+    with pytest.raises(DataError, match=r'log.tsv:5: user is "NULL", .*expected the user'):
+        read(tmp_path, text + "NULL|5|4|0|0\n")
+
+
+def test_what_looks_like_moments_is_named_where_there_is_none(tmp_path: Path) -> None:
+    text = "user|item|seen_it|clicked|watch_time\nu|a|1709251200|1|5\nu|b|1709251300|0|0\n"
+    with pytest.raises(DataError, match="--timestamp 'seen_it'"):
+        read(tmp_path, text)
+    log = read(tmp_path, text, ImpressionColumns(timestamp="seen_it"))[0]
+    assert np.diff(log.time).tolist() == [100]
+
+
+def test_a_training_says_what_it_took_for_what(dssm: Dssm, tmp_path: Path) -> None:
+    rows = [
+        (
+            user,
+            item,
+            1709251200 + time,
+            bool(clicked),
+            seconds * 1000 if clicked else "",
+            clicked > 0,
+        )
+        for user, item, time, clicked, seconds in impressions(9, 5, 90)
+    ]
+    names = ("uid", "video_id", "ts", "is_click", "play_time_ms", "liked")
+    log = write_log(tmp_path / "i.tsv", names, rows[::-1])
+    options = [word for word in SMALL_RANKING if word != "-q"]
+    words = ("train-rec", "youtube-ranking", log, "--outcome", "liked", "--epochs", "1")
+    done = dssm(*words, *options, "-o", tmp_path / "run")
+    assert done.code == 0
+    for said in (
+        "Users are told by uid, items by video_id, moments by ts, clicks by is_click, watch time "
+        "by play_time_ms (ms).",
+        'is_click: "False" is 0, "True" is 1.',
+        "that were not clicked: 0 s.",
+        "Moments: from 2024-03-01 00:00:00",
+        "Rows stand newest first",
+    ):
+        assert said in done.err
