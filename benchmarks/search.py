@@ -44,7 +44,7 @@ def libraries(index: Path, queries: Path) -> None:
 
     texts = queries.read_text("utf-8").splitlines()
     vectors = load_file(index)["vectors"].astype("float32")
-    compare(vectors, dssmcli.load_index(index).encoder.encode(texts), 10)
+    compare(vectors, dssmcli.load_index(index).encoder.encode_query(texts), 10)
 
 
 def main() -> None:

@@ -14,8 +14,9 @@ from dssmcli import errors
 PUBLIC: dict[str, tuple[str, ...]] = {
     "load": (),
     "Model": (
-        *("encode", "encode_blocks", "score", "score_pairs", "probability"),
-        *("dim", "threshold", "calibration", "truncated"),
+        *("encode", "encode_query", "encode_title", "encode_blocks", "score", "score_pairs"),
+        *("probability", "dim", "side_dim", "share", "powers", "sides_differ"),
+        *("threshold", "calibration", "truncated"),
     ),
     "load_index": (),
     "Index": ("search", "nearest", "hits"),

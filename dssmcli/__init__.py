@@ -2,8 +2,9 @@
 
 >>> import dssmcli
 >>> model = dssmcli.load("dssm-model")          # doctest: +SKIP
->>> model.encode(["a text", "another"]).shape    # doctest: +SKIP
-(2, 128)
+>>> vectors = model.encode(["a text", "another"])    # doctest: +SKIP
+>>> vectors.shape, float(vectors[0] @ vectors[1])    # doctest: +SKIP
+((2, 384), 0.2187)
 >>> model.score("query", "title")                # doctest: +SKIP
 0.8312
 

@@ -27,6 +27,9 @@ OPTIMIZERS = ("adam", "sgd")
 DECAYS = ("cosine", "linear", "none")
 SIDES = ("query", "title")
 DATE_ORDERS = ("day-first", "month-first")
+PLAIN = "text"
+VECTOR_SIDES = (PLAIN, *SIDES)
+"""What a text is encoded as: a text, whose vectors are all of one kind, or one of the sides."""
 PRECISIONS = ("auto", "float32", "bf16")
 DEVICE_SETTINGS = ("threads", "device", "precision")
 """What a training may be resumed with otherwise: by these it differs only in its rounding."""
@@ -184,7 +187,7 @@ class ModelConfig:
 
     @property
     def dim(self) -> int:
-        """Return the length of a vector, see models.lexical."""
+        """Return the length of a vector in training; a run's may be shorter: serving.lexical."""
         return self.tower.dim + (self.lexical + len(SIDES) if self.lexical else 0)
 
 

@@ -45,6 +45,8 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 from dssmcli.errors import DssmError, RunError
 
 FORMAT = 5
+WHOLE_VECTORS = 4
+"""Runs up to this format have every part in their vectors by sides, even where it is all 0."""
 DEFAULT_NAME = "dssm-model"
 ENVIRONMENT_VARIABLE = "DSSM_MODEL"
 

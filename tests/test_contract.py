@@ -13,6 +13,7 @@ import pytest
 from conftest import MEANINGS, SMALL, TOWER, run_command, write_pairs
 
 import dssmcli
+from dssmcli.config import SIDES
 
 MORE = {
     "cnn, widths": ("--arch", "cnn", *TOWER["cnn"], "--window", "1,2,3", "--pooling", "max+mean")
@@ -59,7 +60,7 @@ def test_rows_are_unit_or_zero_and_do_not_depend_on_their_batch(
 ) -> None:
     model = dssmcli.load(trained.path)
     vectors = model.encode(TEXTS, side)
-    assert vectors.shape == (len(TEXTS), model.dim) and vectors.dtype == np.float32
+    assert vectors.shape == (len(TEXTS), model.side_dim) and vectors.dtype == np.float32
     lengths = np.linalg.norm(vectors, axis=1)
     np.testing.assert_allclose(lengths, [0, 1, 1, 1, 1, 0, 1], atol=1e-5)
     singly = np.concatenate([model.encode([text], side) for text in TEXTS])
@@ -81,7 +82,8 @@ def test_the_loss_falls_and_the_meanings_are_learned(trained: Trained) -> None:
 def test_a_copy_of_a_run_gives_the_same_vectors(trained: Trained, tmp_path: Path) -> None:
     shutil.copytree(trained.path, tmp_path / "copy")
     here, there = dssmcli.load(trained.path), dssmcli.load(tmp_path / "copy")
-    np.testing.assert_array_equal(here.encode(TEXTS), there.encode(TEXTS))
+    for side in SIDES:
+        np.testing.assert_array_equal(here.encode(TEXTS, side), there.encode(TEXTS, side))
 
 
 def test_one_seed_gives_one_run(

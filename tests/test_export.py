@@ -70,7 +70,7 @@ def test_onnxruntime_gives_our_vectors_from_the_ids_of_strings(
     encoder = run.encoder()
     given = score.inputs(told(encoder, TEXTS))
     rows = {}
-    for side in config.SIDES:
+    for side in config.SIDES if separate else config.VECTOR_SIDES:
         (rows[side],) = session(build_model(run, side, {"version": "1"})).run(None, given)
         np.testing.assert_allclose(rows[side], encoder.encode(TEXTS, side), atol=1e-5)
     assert np.abs(rows["query"] - rows["title"]).max() > 0.01
@@ -86,7 +86,8 @@ def test_a_batch_may_be_of_any_size_none_and_all_empty_texts_included(
     expected = encoder.encode(TEXTS, "title")
     for batch in (TEXTS[3:4], [], [""], ["", "！？"], TEXTS[::-1] * 20):
         (found,) = model.run(None, score.inputs(told(encoder, batch)))
-        wanted = expected[[TEXTS.index(text) for text in batch]].reshape(len(batch), encoder.dim)
+        places = [TEXTS.index(text) for text in batch]
+        wanted = expected[places].reshape(len(batch), encoder.side_dim)
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
@@ -122,7 +123,7 @@ def _exported(
     place = tmp_path_factory.mktemp("exported")
     found = {}
     for name, run in {**runs, **wordy_runs}.items():
-        written = folder.files_of(folder.read_run(str(run)), config.SIDES)
+        written = folder.files_of(folder.read_run(str(run)), config.VECTOR_SIDES)
         folder.write_folder(place / name, written, overwrite=False)
         found[name] = run, place / name
     return found
@@ -139,6 +140,9 @@ def test_an_export_s_own_texts_have_the_vectors_it_says(
     texts = score.read((place / "texts.jsonl").read_text("utf-8").splitlines())
     model = dssmcli.load(run)
     rows = model.encode([text["text"] for text in texts])
+    np.testing.assert_allclose([text["vector"] for text in texts], rows, atol=1e-6)
+    np.testing.assert_allclose(score.Model(place, "text").encode(texts), rows, atol=1e-5)
+    rows = model.encode_query([text["text"] for text in texts])
     np.testing.assert_allclose([text["query"] for text in texts], rows, atol=1e-6)
     np.testing.assert_allclose(score.Model(place, "query").encode(texts), rows, atol=1e-5)
     assert texts == told_with(model, texts)
@@ -193,7 +197,7 @@ def test_one_file_serves_both_sides_where_they_share_everything(
     names = {path.name for path in place.iterdir()}
     assert names == {"model.onnx", "vocab.txt", "settings.json", "texts.jsonl", "README.md"}
     settings = json.loads((place / "settings.json").read_text("utf-8"))
-    assert settings["models"] == {"query": "model.onnx", "title": "model.onnx"}
+    assert settings["models"] == dict.fromkeys(config.VECTOR_SIDES, "model.onnx")
     _, wordy = exported["jieba"]
     assert (wordy / "words.txt").is_file()
     _, run = make_run(TOWERS[0], "auto", separate=True)

@@ -211,7 +211,7 @@ def test_a_lexical_part_without_a_share_is_left_out_of_the_run(dssm: Dssm, tmp_p
     config = json.loads((tmp_path / "r" / "config.json").read_text())
     share = config["validation"]["share"]
     model = dssmcli.load(tmp_path / "r")
-    assert model.dim == (16 if share == 0 else 256 + 16 + 2)
+    assert model.dim == (16 if share == 0 else 256 + 16)
     assert config["model"]["lexical"] == (0 if share == 0 else 256)
     assert model.encode(["couch"]).shape == (1, model.dim)
 

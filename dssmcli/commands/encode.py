@@ -17,7 +17,7 @@ from dssmcli.commands.options import (
     quiet_option,
     threads_option,
 )
-from dssmcli.config import SIDES
+from dssmcli.config import PLAIN, VECTOR_SIDES
 from dssmcli.errors import counted
 
 if TYPE_CHECKING:
@@ -81,11 +81,13 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str | None)
 )
 @click.option(
     "--side",
-    type=click.Choice([*SIDES, *_REC_SIDES]),
-    default="query",
-    help="Which tower encodes; matters only for a run with separate towers. Of a run of candidate "
-    "generation: item (FILE holds ids, none stands for all items) or user (FILE holds histories, "
-    "as for `dssm recommend`).",
+    type=click.Choice([*VECTOR_SIDES, *_REC_SIDES]),
+    default=PLAIN,
+    help="What the texts are. text: vectors of one kind, to compare with each other. query, title: "
+    "vectors to compare with those of the other side, as `dssm score` does; they hold what the run "
+    "knows of sides (lengths of texts, separate towers). Of a run of candidate generation: item "
+    "(FILE holds ids, none stands for all items) or user (FILE holds histories, as for `dssm "
+    "recommend`).",
 )
 @click.option(
     "--bad-rows",
@@ -110,6 +112,10 @@ def command(
     quiet: bool,
 ) -> None:
     """Write the vectors of texts, one a line, as rows of length 1.
+
+    Any two can be compared: their inner product is their cosine, 1 for a text beside itself. What a
+    run has learned of queries and titles apart is in the vectors of --side query and --side title:
+    compare those of one side with those of the other. A run with separate towers has these alone.
 
     N lines in, N rows out, in the same order. An empty line is a row of zeros. Without FILE, or
     with -, reads standard input.
@@ -136,7 +142,8 @@ def command(
     from dssmcli.pace import Pace
     from dssmcli.serving.formats import build_format
 
-    form = build_format(format_name, encoder.dim, dtype)
+    encoder.check_side(side)
+    form = build_format(format_name, encoder.dim_of(side), dtype)
     skipped = BadRows(skip=bad_rows == "zero")
     reader = TextReader(files or (STDIN,), skipped, shard)
     work = _Work(encoder, reader, side, Pace(quiet))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dssmcli.commands.options import CONTEXT, model_option, quiet_option
-from dssmcli.config import SIDES
+from dssmcli.config import SIDES, VECTOR_SIDES
 
 _EPILOG = """\b
 Example:
@@ -33,9 +33,10 @@ Example:
 )
 @click.option(
     "--side",
-    type=click.Choice([*SIDES, "both"]),
-    default="both",
-    help="Which tower to export.",
+    type=click.Choice([*VECTOR_SIDES, "both", "all"]),
+    default="all",
+    help="Whose vectors to export: of texts to compare with each other (text), of queries and "
+    "titles to compare with the other side's (query, title, both), or all that the run has.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an export.")
 @model_option
@@ -43,18 +44,22 @@ Example:
 def command(folder: Path, side: str, overwrite: bool, model: str | None, quiet: bool) -> None:
     """Write a run of texts (`dssm train`) as ONNX models, which need no Python.
 
-    query.onnx and title.onnx hold all that comes after the ids: embeddings, tower, lexical part,
-    unit length. They are one file, model.onnx, where queries and titles share everything. Beside
-    them: vocab.txt and settings.json, with which texts become ids; README.md, which says how;
-    texts.jsonl, texts with their ids and vectors, to check another program against.
+    text.onnx, query.onnx and title.onnx hold all that comes after the ids: embeddings, tower,
+    lexical part, unit length. They give what `dssm encode --side text`, query and title does; a
+    run with separate towers has no text.onnx. Where all three are the same they are one file,
+    model.onnx. Beside them: vocab.txt and settings.json, with which texts become ids; README.md,
+    which says how; texts.jsonl, texts with their ids and vectors, to check another program against.
     """
     from dssmcli.commands.output import talk
     from dssmcli.export.folder import files_of, read_run, refuse_existing, write_folder
     from dssmcli.export.graph import require_onnx
+    from dssmcli.export.model import sides_in
 
     require_onnx()
     refuse_existing(folder, overwrite)
-    files = files_of(read_run(model), SIDES if side == "both" else (side,))
+    run = read_run(model)
+    sides = {"both": SIDES, "all": sides_in(run)}.get(side, (side,))
+    files = files_of(run, sides)
     write_folder(folder, files, overwrite)
     models = {name: len(content) for name, content in files.items() if name.endswith(".onnx")}
     told = ", ".join(f"{name} ({size / 1e6:.1f} MB)" for name, size in models.items())

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dssmcli.commands.options import CONTEXT, FILE, json_option
+from dssmcli.config import SIDES, VECTOR_SIDES
+from dssmcli.run import TEXT
 
 if TYPE_CHECKING:
     from dssmcli.run import Run
+
+_ASYMMETRIC = "less than 1: the score says how well a title answers a query"
 
 _EPILOG = """\b
 Example:
@@ -37,6 +41,10 @@ Example:
 )
 def command(as_json: bool, model: str | None) -> None:
     """Print a run's settings, its data and its figures on validation rows.
+
+    Of a run of texts also its `vectors`: how long those of each side are (text is what `dssm
+    encode` gives), the share of their parts, the powers of lengths, and what `dssm score` gives
+    for a text and itself.
 
     Of an index (-m FILE): what it says of itself, then the same of the run that it carries.
     """
@@ -69,4 +77,21 @@ def _index(path: Path) -> dict[str, Any]:
 
 def _told(run: Run) -> dict[str, Any]:
     sizes = {name: size for name, (size, _) in sorted(run.files.items())}
-    return {**run.config(), "files": sizes}
+    config = run.config()
+    vectors = {"vectors": _vectors(run)} if config.get("family") == TEXT else {}
+    return {**config, **vectors, "files": sizes}
+
+
+def _vectors(run: Run) -> dict[str, Any]:
+    """Return what the vectors of a run of texts are like."""
+    from dssmcli.run import WEIGHTS
+    from dssmcli.serving.encoder import build_encoder
+
+    encoder = build_encoder(run, run.read(WEIGHTS))
+    sides = SIDES if encoder.model.separate_towers else VECTOR_SIDES
+    return {
+        **{side: {"dim": encoder.dim_of(side)} for side in sides},
+        "lexical_share": round(encoder.share, 4),
+        "length_powers": dict(zip(SIDES, encoder.powers, strict=True)),
+        "score_of_a_text_with_itself": _ASYMMETRIC if encoder.sides_differ else "1",
+    }

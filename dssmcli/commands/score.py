@@ -70,7 +70,12 @@ def command(
     rejects: Path | None,
     quiet: bool,
 ) -> None:
-    """Print the cosine of two texts, from -1 to 1, the higher the more alike.
+    """Print the cosine of a query and a title, from -1 to 1: the higher, the better they match.
+
+    Where the run knows no sides it is how alike the two texts are, whichever comes first, and 1 for
+    a text beside itself. Where it does (separate towers, or length powers: `dssm info` says so) it
+    is how well the title answers the query, and a text beside itself has less than 1. Vectors to
+    compare texts of one kind are those of plain `dssm encode`.
 
     With --pairs, print every row of FILE with its score as a further column (a header line stays,
     with a name for the new column).

@@ -97,7 +97,12 @@ _text_options = together(
 _tower_options = together(
     click.option("--arch", type=click.Choice(list(TOWERS)), default="cnn", help="The tower."),
     click.option("--separate-towers", is_flag=True, help="A tower of its own for titles."),
-    _setting("--dim", int, "Length of a vector."),
+    _setting(
+        "--dim",
+        int,
+        "Numbers of a vector that say what a text means; those of --lexical come to it: 128 + 256 "
+        "by default.",
+    ),
     _setting("--embedding", int, "cnn, lstm: width of a feature's embedding."),
     _setting("--hidden", str, "dnn: widths of the hidden layers, as 300,300.", callback=widths),
     _setting("--form", click.Choice(CNN_FORMS), "cnn: an embedding, or exact rows per offset."),
@@ -115,8 +120,8 @@ _tower_options = together(
     _setting(
         "--lexical",
         str,
-        "Further dimensions of a vector, for the words and characters that texts share: a power "
-        "of two. Validation chooses their share, and leaves them out where that is 0.",
+        "Further numbers of a vector, for the words and characters that texts share: a power "
+        "of two. Validation chooses their share of a cosine; at 0 vectors are without them.",
         metavar="DIMS|off",
         callback=_lexical,
     ),

@@ -11,10 +11,10 @@ from typing import Any
 
 from dssmcli import __version__
 from dssmcli.atomic import write_atomically, writing
-from dssmcli.config import WORDY
+from dssmcli.config import PLAIN, WORDY
 from dssmcli.errors import DssmError
 from dssmcli.export.graph import OPSET
-from dssmcli.export.model import build_model, sides_differ
+from dssmcli.export.model import build_model, models_of
 from dssmcli.export.rules import NOTES, notes
 from dssmcli.export.samples import sample_texts
 from dssmcli.run import VOCABULARY, WEIGHTS, WORDS, find_run, to_json, using_run
@@ -25,8 +25,8 @@ from dssmcli.text.units import MAX_UNIT_CHARS, UNSPACED
 FORMAT = 1
 SETTINGS = "settings.json"
 TEXTS = "texts.jsonl"
-BOTH = "model.onnx"
-"""The model's file where queries and titles have the same."""
+_KEYS = {PLAIN: "vector"}
+"""Where a side's vectors do not stand under its own name in TEXTS."""
 
 
 def read_run(model: str | None) -> Contents:
@@ -41,6 +41,8 @@ def files_of(run: Contents, sides: Sequence[str]) -> dict[str, bytes]:
     when a model is too large.
     """
     encoder = run.encoder()
+    for side in sides:
+        encoder.check_side(side)
     settings = _settings(run, encoder, sides)
     models = {name: side for side, name in settings["models"].items()}
     told = {name: value for name, value in settings.items() if name not in ("models", "unspaced")}
@@ -56,15 +58,15 @@ def files_of(run: Contents, sides: Sequence[str]) -> dict[str, bytes]:
 
 def _settings(run: Contents, encoder: Encoder, sides: Sequence[str]) -> dict[str, Any]:
     text = run.model.text
-    differ = sides_differ(run)
     fitted = encoder.calibration
     return {
         "format": FORMAT,
         "version": __version__,
         "run": encoder.digest,
         "opset": OPSET,
-        "models": {side: f"{side}.onnx" if differ else BOTH for side in sides},
-        "dim": encoder.dim,
+        "models": models_of(run, sides),
+        "dim": max(encoder.dim_of(side) for side in sides),
+        "dims": {side: encoder.dim_of(side) for side in sides},
         "threshold": encoder.threshold,
         "calibration": None if fitted is None else {"scale": fitted.scale, "shift": fitted.shift},
         "tokenizer": text.tokenizer,
@@ -85,7 +87,7 @@ def _samples(encoder: Encoder, sides: Sequence[str]) -> str:
     for i, text in enumerate(texts):
         told: dict[str, Any] = {"text": text}
         told["units"] = [each._asdict() for each in encoder.lookup.describe(text)]
-        told |= {side: rows[i] for side, rows in vectors.items()}
+        told |= {_KEYS.get(side, side): rows[i] for side, rows in vectors.items()}
         lines.append(json.dumps(told, ensure_ascii=False) + "\n")
     return "".join(lines)
 

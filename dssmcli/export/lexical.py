@@ -7,32 +7,53 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.config import SIDES
+from dssmcli.config import PLAIN, SIDES
 from dssmcli.export.graph import Graph
 from dssmcli.export.towers import Texts
-from dssmcli.serving.lexical import NAME
+from dssmcli.serving.lexical import NAME, Columns
 from dssmcli.text.projection import Projection
 
 Floats = npt.NDArray[np.float32]
 
 
 def add_lexical(
-    graph: Graph, dims: int, weights: Mapping[str, Floats], texts: Texts, semantic: str, side: str
+    graph: Graph,
+    dims: int,
+    columns: Columns,
+    weights: Mapping[str, Floats],
+    texts: Texts,
+    semantic: str,
+    side: str,
 ) -> str:
-    """Join the lexical part to unit rows (B, D); return rows (B, L + D + 2)."""
+    """Join the lexical part to unit rows (B, D); return rows with these columns."""
+    if not columns.lexical and not columns.room:
+        return semantic
     sums = _sums(graph, dims, weights["weight"], texts)  # (B, L)
     squares = graph.total(graph.op("Mul", sums, sums), axis=1, keepdims=1)
     norms = graph.op("Max", graph.op("Sqrt", squares), graph.number(1e-12))
     length = _lengths(graph, weights, norms, side)  # (B, 1)
     (share,) = weights["share"]
-    shared = graph.op("Mul", length, graph.number(float(np.sqrt(share))))
-    meant = graph.op("Mul", length, graph.number(float(np.sqrt(1 - share))))
-    lexical = graph.op("Mul", graph.op("Div", sums, norms), shared)
+    parts = []
+    if columns.lexical:
+        shared = graph.op("Mul", length, graph.number(float(np.sqrt(share))))
+        parts.append(graph.op("Mul", graph.op("Div", sums, norms), shared))
+    if columns.semantic:
+        meant = graph.op("Mul", length, graph.number(float(np.sqrt(1 - share))))
+        parts.append(graph.op("Mul", semantic, meant))
+    if not columns.room:
+        return unit_rows(graph, graph.op("Concat", *parts, axis=1))
     missing = graph.op("Sub", graph.number(1.0), graph.op("Mul", length, length))
     room = graph.op("Sqrt", graph.op("Max", missing, graph.number(0.0)))
     rooms = [graph.op("Mul", room, graph.number(0.0))] * len(SIDES)
     rooms[SIDES.index(side)] = room
-    return graph.op("Concat", lexical, graph.op("Mul", semantic, meant), *rooms, axis=1)
+    return graph.op("Concat", *parts, *rooms, axis=1)
+
+
+def unit_rows(graph: Graph, vectors: str) -> str:
+    """Return rows (B, D) of length 1; a row of zeros stays."""
+    squares = graph.total(graph.op("Mul", vectors, vectors), axis=1, keepdims=1)
+    norms = graph.op("Max", graph.op("Sqrt", squares), graph.number(1e-12))
+    return graph.op("Div", vectors, norms)
 
 
 def _sums(graph: Graph, dims: int, weight: Floats, texts: Texts) -> str:
@@ -76,7 +97,7 @@ def _rows(graph: Graph, dims: int, weight: Floats, features: str) -> str:
 
 def _lengths(graph: Graph, weights: Mapping[str, Floats], norms: str, side: str) -> str:
     """Return how long the parts of texts are, (B, 1), given their lexical sums' lengths."""
-    power = float(weights["powers"][SIDES.index(side)])
+    power = 0.0 if side == PLAIN else float(weights["powers"][SIDES.index(side)])
     shortest, longest = weights["lengths"].tolist()
     pivot = longest if power > 0 else shortest
     raised = graph.op("Pow", graph.op("Div", norms, graph.number(pivot)), graph.number(power))

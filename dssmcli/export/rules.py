@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dssmcli.config import WORDY
+from dssmcli.config import PLAIN, WORDY
 
 NOTES = "README.md"
 
 _HEAD = """\
 # An exported model
 
-Written by `dssm export` {version} from a run of `dssm train`. Texts become vectors of {dim}
-numbers; the cosine of a query and a title, their inner product, says how alike they are.
+Written by `dssm export` {version} from a run of `dssm train`. Texts become vectors:
+
+{sides}
 
 | file | what it is |
 |---|---|
@@ -28,7 +29,7 @@ numbers; the cosine of a query and a title, their inner product, says how alike 
 |---|---|---|---|---|
 | input | `features` | int64 | (U, K) | ids of each distinct unit, 0 behind the last; row 0: all 0 |
 | input | `units` | int64 | (B, T) | each text's units as rows of `features`, 0 behind the last |
-| output | `vectors` | float32 | (B, {dim}) | rows of length 1; zeros for a text without units |
+| output | `vectors` | float32 | (B, D) | rows of length 1; zeros for a text without units |
 
 B, T, U and K are free, from call to call. A unit that stands twice, in one text or in several, has
 one row: given two, it would weigh twice. For one text, `the cat the`, whose units have 3 features:
@@ -108,10 +109,11 @@ def notes(settings: Mapping[str, Any], unicode: str) -> str:
     sides: dict[str, list[str]] = {}
     for side, name in settings["models"].items():
         sides.setdefault(name, []).append(side)
-    files = [f"| `{name}` | the model, for {_sided(each)} |" for name, each in sides.items()]
+    files = [f"| `{name}` | the model of {_sided(each)} |" for name, each in sides.items()]
     return _HEAD.format(
-        **{name: settings[name] for name in ("version", "dim", "max_units", "max_unit_chars")},
+        **{name: settings[name] for name in ("version", "max_units", "max_unit_chars")},
         **{name: settings[name] for name in ("listed", "buckets")},
+        sides=_sides(settings["dims"]),
         files="\n".join(files),
         words="| `words.txt` | what texts are cut by, see below |\n" * (tokenizer in WORDY),
         threshold=_threshold(settings),
@@ -122,8 +124,22 @@ def notes(settings: Mapping[str, Any], unicode: str) -> str:
     )
 
 
+_SIDES = {
+    PLAIN: "of one kind, to compare any two texts: the inner product is their cosine, 1 for a text "
+    "beside itself",
+    "query": "of queries, to compare with those of titles: the inner product is what `dssm score` "
+    "prints",
+    "title": "of titles, to compare with those of queries",
+}
+
+
+def _sides(dims: Mapping[str, int]) -> str:
+    """Return what the vectors of each side are for, and their length D."""
+    return "\n".join(f"- `{side}`: {_SIDES[side]} (D = {dim})." for side, dim in dims.items())
+
+
 def _sided(sides: list[str]) -> str:
-    return "both sides" if len(sides) > 1 else {"query": "queries", "title": "titles"}[sides[0]]
+    return " and ".join(f"`{side}`" for side in sides)
 
 
 def _threshold(settings: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dssmcli.config import SIDES
+from dssmcli.config import PLAIN, SIDES
 from dssmcli.models.layers import TorchBlock
 from dssmcli.text.projection import Projection
 from dssmcli.text.vocab import PAD
@@ -70,10 +70,15 @@ class Lexical(nn.Module):
     def joined(self, semantic: Tensor, block: TorchBlock, side: str) -> Tensor:
         """Return the unit rows (B, L + D + 2), given the semantic part as unit rows (B, D).
 
-        A row is zeros where the lexical sum is.
+        A row is zeros where the lexical sum is. With the side text: unit rows (B, L + D), in which
+        lengths do not count.
         """
         sums = self.sums(block)
         norms = sums.norm(dim=1)
+        if side == PLAIN:
+            lexical = sums / norms.clamp(min=1e-12)[:, None]
+            parts = self.share.sqrt() * lexical, (1 - self.share).sqrt() * semantic
+            return F.normalize(torch.cat(parts, dim=1), dim=1)
         length = self.scale(norms, side)[:, None]
         lexical = sums / norms.clamp(min=1e-12)[:, None] * length
         room = (1.0 - length**2).clamp(min=0.0).sqrt() * (lexical != 0).any(dim=1, keepdim=True)

@@ -12,10 +12,18 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from dssmcli.calibration import Calibration
-from dssmcli.config import SIDES, WORDY, ModelConfig, model_from_dict, one_of
+from dssmcli.config import (
+    PLAIN,
+    SIDES,
+    VECTOR_SIDES,
+    WORDY,
+    ModelConfig,
+    model_from_dict,
+    one_of,
+)
 from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import ConfigError, RunError
-from dssmcli.run import CONFIG, TEXT, VOCABULARY, WEIGHTS, WORDS, Run
+from dssmcli.run import CONFIG, TEXT, VOCABULARY, WEIGHTS, WHOLE_VECTORS, WORDS, Run
 from dssmcli.serving.origin import OfRun
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower, weight_shapes
@@ -85,7 +93,8 @@ class Encoder(OfRun):
             # Here and not above: a run without this part need not wait for the code.
             from dssmcli.serving.lexical import NAME, Lexical
 
-            self._lexical = Lexical(model.lexical, under(f"{NAME}.", weights), under_way)
+            lexical, whole = under(f"{NAME}.", weights), has_whole_vectors(self.config)
+            self._lexical = Lexical(model.lexical, model.tower.dim, lexical, under_way, whole)
         self._features = UnitFeatures(self.lookup)
         self._index = UnitIndex(self.lookup, self._features)
         self._truncated = 0
@@ -98,8 +107,43 @@ class Encoder(OfRun):
 
     @property
     def dim(self) -> int:
-        """Return D, the length of a vector."""
-        return self.model.dim
+        """Return D, the length of the vectors of `encode`.
+
+        Those of `encode_query` and `encode_title` have `side_dim` numbers, two more where the
+        lengths of texts count.
+        """
+        return self.dim_of(SIDES[0] if self.model.separate_towers else PLAIN)
+
+    @property
+    def side_dim(self) -> int:
+        """Return the length of the vectors of `encode_query` and `encode_title`."""
+        return self.dim_of(SIDES[0])
+
+    def dim_of(self, side: str) -> int:
+        """Return the length of the vectors of a side: text, query or title."""
+        if self._lexical is None:
+            return self.model.tower.dim
+        return sum(self._lexical.columns[side])
+
+    @property
+    def powers(self) -> tuple[float, float]:
+        """Return the length powers of queries and titles; 0 where the length does not count.
+
+        With a power above 0 a text that says more has longer parts, so that it scores higher; with
+        one below 0 a text that says less does. Either makes the vectors of a text as a query, as a
+        title and as a text differ: beside itself it then scores less than 1.
+        """
+        return (0.0, 0.0) if self._lexical is None else self._lexical.powers
+
+    @property
+    def share(self) -> float:
+        """Return the share of a cosine that the lexical part has, from 0 to 1."""
+        return 0.0 if self._lexical is None else self._lexical.share
+
+    @property
+    def sides_differ(self) -> bool:
+        """Tell whether a text has another vector as a query than as a title."""
+        return self.model.separate_towers or any(self.powers)
 
     @property
     def truncated(self) -> int:
@@ -134,28 +178,59 @@ class Encoder(OfRun):
             )
         return self.calibration.probability(cosines)
 
-    def encode(self, texts: Sequence[str], side: str = "query") -> Floats:
+    def encode(self, texts: Sequence[str], side: str = PLAIN) -> Floats:
         """Return unit rows (N, D) float32, in the order of the texts.
 
+        All are of one kind, so that any two can be compared by their inner product: a text beside
+        itself has 1. What the run knows of queries and titles beyond that is in the vectors of
+        `encode_query` and `encode_title`, which are this function with another `side`.
+
         A text without letters, digits or symbols is a row of zeros. What is longer than the model
-        reads is cut, and counted in `truncated`. `side`, query or title, says which tower encodes
-        and how a text's length counts. Raises ConfigError for another side, TypeError for one str
-        instead of a list, RunError when a vector is not finite.
+        reads is cut, and counted in `truncated`. Raises ConfigError for another side and for a run
+        with separate towers that is not told which, TypeError for one str instead of a list,
+        RunError when a vector is not finite.
         """
         if isinstance(texts, str):
             raise TypeError("encode takes a list of texts, got one str")
-        one_of("side", side, SIDES)
         blocks = (texts[i : i + BATCH] for i in range(0, len(texts), BATCH))
         parts = [rows for _, rows in self.encode_blocks(blocks, side)]
-        return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
+        return np.concatenate(parts) if parts else np.zeros((0, self.dim_of(side)), np.float32)
+
+    def encode_query(self, texts: Sequence[str]) -> Floats:
+        """Return the vectors of queries, (N, D) float32 rows, to compare with those of titles.
+
+        The inner product with a row of `encode_title` is what `score` gives. D is `side_dim`.
+        """
+        return self.encode(texts, "query")
+
+    def encode_title(self, texts: Sequence[str]) -> Floats:
+        """Return the vectors of titles, (N, D) float32 rows, to compare with those of queries."""
+        return self.encode(texts, "title")
+
+    def check_side(self, side: str) -> None:
+        """Raise ConfigError unless the run has vectors of a side: text, query or title."""
+        one_of("side", side, VECTOR_SIDES)
+        if side == PLAIN and self.model.separate_towers:
+            raise ConfigError(
+                "This run has separate towers, so its vectors are of two kinds: encode queries "
+                "with --side query (in Python encode_query), titles with --side title "
+                "(encode_title)."
+            )
 
     def encode_blocks(
-        self, blocks: Iterable[Sequence[str]], side: str = "query"
+        self, blocks: Iterable[Sequence[str]], side: str = PLAIN
     ) -> Iterator[tuple[Sequence[str], Floats]]:
-        """Yield each block of texts with its rows (n, D) float32, in order, as `encode` makes them.
+        """Return an iterator over each block of texts with its rows (n, D) float32, in order, as
+        `encode` makes them.
 
         Blocks are drawn as they are needed, so that memory does not grow with their number.
         """
+        self.check_side(side)
+        return self._blocks(blocks, side)
+
+    def _blocks(
+        self, blocks: Iterable[Sequence[str]], side: str
+    ) -> Iterator[tuple[Sequence[str], Floats]]:
         drawn: deque[Sequence[str]] = deque()
 
         def noted() -> Iterator[Sequence[str]]:
@@ -224,14 +299,14 @@ class Encoder(OfRun):
         with np.errstate(**JUDGED_LATER):
             semantic = self._tower(side).tables.look_up(self._features, found)
             lexical = None
-            if self._lexical is not None:
+            if self._lexical is not None and self._lexical.needs_units(side):
                 lexical = self._lexical.tables.look_up(self._features, found)
             return Prepared(semantic, lexical, found.truncated)
 
     def _rows(self, found: Prepared, side: str) -> Encoded:
         with np.errstate(**JUDGED_LATER):
             rows = unit_rows(self._tower(side)(found.semantic))
-            if self._lexical is not None and found.lexical is not None:
+            if self._lexical is not None:
                 rows = self._lexical.joined(found.lexical, rows, side)
             return Encoded(checked(rows), found.truncated)
 
@@ -257,6 +332,12 @@ def score_together(encoders: Sequence[Encoder], blocks: Iterable[Rows]) -> Itera
         return Encoded(columns, sum(each.truncated for each in found))
 
     return encoders[0].parallel(scored, texts())
+
+
+def has_whole_vectors(config: Mapping[str, Any]) -> bool:
+    """Tell whether vectors by sides have every part, even where it is all 0, given config.json."""
+    written = config.get("format")
+    return isinstance(written, int) and written <= WHOLE_VECTORS
 
 
 def stored_number(config: Mapping[str, Any], section: str, name: str) -> float | None:

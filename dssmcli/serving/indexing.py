@@ -81,7 +81,7 @@ def make(
     """Write an index of the titles in some files, in the place of what is there."""
     with (
         replacing_alone(output) as stream,
-        gathering(output, packed.encoder.dim) as gathered,
+        gathering(output, packed.encoder.side_dim) as gathered,
     ):
         _gather(titles.read(sources), packed.encoder, gathered, told)
         return Made(_write(stream, packed, gathered, titles, plan, None), 0, 0)
@@ -101,7 +101,7 @@ def grow(
         removed = change.removed & there
         _check_change(change, before, all_removed=removed == there)
         packed = _packed(before.run(), parallel)
-        with gathering(output, packed.encoder.dim) as gathered:
+        with gathering(output, packed.encoder.side_dim) as gathered:
             reader = _reader(change, before.settings, there - removed)
             _gather(reader.read(change.sources), packed.encoder, gathered, told)
             _check_ids(reader, before)

@@ -41,9 +41,9 @@ class Index:
     def __init__(self, file: IndexFile, encoder: Encoder) -> None:
         self.settings, self.encoder = file.settings, encoder
         self._file, self._vectors, self._lists = file, file.vectors(), file.lists()
-        if file.settings.dim != encoder.dim:
+        if file.settings.dim != encoder.side_dim:
             raise RunError(
-                f"{file.path}: vectors of {file.settings.dim} numbers, not {encoder.dim}."
+                f"{file.path}: vectors of {file.settings.dim} numbers, not {encoder.side_dim}."
             )
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dssmcli.config import SIDES
+from dssmcli.config import PLAIN, SIDES
 from dssmcli.data.batching import Batch
 from dssmcli.models.dssm import Dssm
 from dssmcli.models.layers import to_torch
@@ -86,12 +86,13 @@ def random_cosines(task: TextTask, model: Dssm) -> dict[str, float]:
 def _parts(
     task: TextTask, model: Dssm, texts: npt.NDArray[np.integer[Any]], side: str
 ) -> list[Floats32]:
-    """Return the vectors (N, D) of texts and, where they have a lexical part, the semantic one."""
+    """Return the vectors (N, D) of texts, as `dssm encode` gives them without a side, and, where
+    they have a lexical part, the semantic one."""
     block = to_torch(task.index.block(texts), model.device)
     semantic = model.semantic(block, side)
     if model.lexical is None:
         return [semantic.cpu().numpy()]
-    joined = model.lexical.joined(semantic, block, side)
+    joined = model.lexical.joined(semantic, block, PLAIN)
     return [joined.cpu().numpy(), semantic.cpu().numpy()]
 
 

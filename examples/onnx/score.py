@@ -3,6 +3,7 @@
 Reads what `dssm tokenize --json` (or ids.mjs) prints, a text a line: first a query, then titles.
 
     dssm tokenize -m RUN --json - < texts.txt | python score.py EXPORTED
+    python score.py EXPORTED --alike < ids  # how alike are the texts, all of one kind?
     python score.py EXPORTED --check        # does this machine say what dssm said?
 """
 
@@ -42,7 +43,10 @@ def filled(rows: list[list[int]]) -> np.ndarray:
 
 
 class Model:
-    """A side of an exported model."""
+    """A side of an exported model.
+
+    text: vectors of one kind, any two of which can be compared. query, title: to compare with each other.
+    """
 
     def __init__(self, folder: Path, side: str) -> None:
         settings = json.loads((folder / "settings.json").read_text("utf-8"))
@@ -56,9 +60,9 @@ class Model:
 def check(folder: Path) -> None:
     """Compare vectors with those that stand in texts.jsonl."""
     texts = read((folder / "texts.jsonl").read_text("utf-8").splitlines())
-    for side in ("query", "title"):
-        if side in texts[0]:
-            expected = np.array([text[side] for text in texts])
+    for side, key in (("text", "vector"), ("query", "query"), ("title", "title")):
+        if key in texts[0]:
+            expected = np.array([text[key] for text in texts])
             difference = np.abs(Model(folder, side).encode(texts) - expected).max()
             print(f"{side}\t{len(texts)} texts\tlargest difference {difference:.1e}")
             if difference > 1e-5:
@@ -67,6 +71,14 @@ def check(folder: Path) -> None:
 
 def read(lines: Iterable[str]) -> list[dict]:
     return [json.loads(line) for line in lines]
+
+
+def alike(folder: Path) -> None:
+    """Print the cosine of each text with the first, in their order."""
+    texts = read(sys.stdin)
+    rows = Model(folder, "text").encode(texts)
+    for text, cosine in zip(texts, rows @ rows[0], strict=True):
+        print(f"{cosine:.4f}\t{text['text']}")
 
 
 def main(folder: Path) -> None:
@@ -81,5 +93,7 @@ def main(folder: Path) -> None:
 if __name__ == "__main__":
     if "--check" in sys.argv:
         check(Path(sys.argv[1]))
+    elif "--alike" in sys.argv:
+        alike(Path(sys.argv[1]))
     else:
         main(Path(sys.argv[1]))

@@ -1,6 +1,9 @@
 """Encode a file of texts, one a line, with Ray Data: on this machine, or on a cluster's.
 
-    python ray_encode.py RUN TEXTS FOLDER [--workers N] [--side query|title] [--check VECTORS.npy]
+    python ray_encode.py RUN TEXTS FOLDER [--workers N] [--side text|query|title] [--check VECTORS.npy]
+
+Plain vectors (`--side text`) are all of one kind, to compare with each other. To search titles for queries encode
+the titles with `--side title` and the queries with `--side query`, as with `dssm encode`.
 
 FOLDER gets parquet files with the columns `text` and `vector`; in the order of their names they have the rows in the
 order of the lines. `--check` compares them with what `dssm encode` wrote.
@@ -66,7 +69,7 @@ def main() -> None:
     parser.add_argument("texts")
     parser.add_argument("folder")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--side", choices=("query", "title"), default="query")
+    parser.add_argument("--side", choices=("text", "query", "title"), default="text")
     parser.add_argument("--check", metavar="VECTORS.npy")
     given = parser.parse_args()
     if Path(given.folder).exists():
