@@ -26,7 +26,8 @@ from dssmcli.models.layers import (
 )
 from dssmcli.models.parts import in_parts
 from dssmcli.serving import towers as serving
-from dssmcli.serving.encoder import Contents, Encoder
+from dssmcli.serving.contents import Contents
+from dssmcli.serving.encoder import Encoder
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary, frequent_features

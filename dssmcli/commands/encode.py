@@ -142,7 +142,6 @@ def command(
     from dssmcli.pace import Pace
     from dssmcli.serving.formats import build_format
 
-    encoder.check_side(side)
     form = build_format(format_name, encoder.dim_of(side), dtype)
     skipped = BadRows(skip=bad_rows == "zero")
     reader = TextReader(files or (STDIN,), skipped, shard)

@@ -10,7 +10,6 @@ import click
 
 from dssmcli.commands.options import CONTEXT, FILE, json_option
 from dssmcli.config import SIDES, VECTOR_SIDES
-from dssmcli.run import TEXT
 
 if TYPE_CHECKING:
     from dssmcli.run import Run
@@ -76,6 +75,8 @@ def _index(path: Path) -> dict[str, Any]:
 
 
 def _told(run: Run) -> dict[str, Any]:
+    from dssmcli.run import TEXT
+
     sizes = {name: size for name, (size, _) in sorted(run.files.items())}
     config = run.config()
     vectors = {"vectors": _vectors(run)} if config.get("family") == TEXT else {}
@@ -85,7 +86,7 @@ def _told(run: Run) -> dict[str, Any]:
 def _vectors(run: Run) -> dict[str, Any]:
     """Return what the vectors of a run of texts are like."""
     from dssmcli.run import WEIGHTS
-    from dssmcli.serving.encoder import build_encoder
+    from dssmcli.serving.contents import build_encoder
 
     encoder = build_encoder(run, run.read(WEIGHTS))
     sides = SIDES if encoder.model.separate_towers else VECTOR_SIDES

@@ -18,7 +18,8 @@ from dssmcli.export.model import build_model, models_of
 from dssmcli.export.rules import NOTES, notes
 from dssmcli.export.samples import sample_texts
 from dssmcli.run import VOCABULARY, WEIGHTS, WORDS, find_run, to_json, using_run
-from dssmcli.serving.encoder import Contents, Encoder, read_contents
+from dssmcli.serving.contents import Contents, read_contents
+from dssmcli.serving.encoder import Encoder
 from dssmcli.text.segment import CHARS_A_UNIT
 from dssmcli.text.units import MAX_UNIT_CHARS, UNSPACED
 

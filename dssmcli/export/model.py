@@ -12,7 +12,8 @@ from dssmcli.config import SIDES, VECTOR_SIDES
 from dssmcli.export.graph import Graph, Tensor, to_onnx
 from dssmcli.export.lexical import add_lexical, unit_rows
 from dssmcli.export.towers import add_tower, read_texts
-from dssmcli.serving.encoder import Contents, has_whole_vectors
+from dssmcli.serving.contents import Contents
+from dssmcli.serving.encoder import has_whole_vectors
 from dssmcli.serving.lexical import NAME, Columns, columns_of
 from dssmcli.serving.weights import under
 

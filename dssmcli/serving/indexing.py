@@ -12,7 +12,8 @@ from dssmcli.atomic import replacing_alone
 from dssmcli.data.titles import TitleReader, Titles
 from dssmcli.errors import DataError
 from dssmcli.run import FINGERPRINT, MANIFEST, WEIGHTS, Run, find_run, packed_run, using_run
-from dssmcli.serving.encoder import Encoder, build_encoder
+from dssmcli.serving.contents import build_encoder
+from dssmcli.serving.encoder import Encoder
 from dssmcli.serving.gathered import Floats, Gathered, gathering, ids_of, slices_of
 from dssmcli.serving.index_file import IndexFile
 from dssmcli.serving.index_format import (

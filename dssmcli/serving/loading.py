@@ -27,6 +27,6 @@ def load(path: str | Path | None = None, threads: int = 1, processes: int = 1) -
 def _encoder(run: Run, threads: int, processes: int) -> Encoder:
     weights = read_ahead(run, WEIGHTS)
     # Here and not above: this takes as long as all the reading, which goes on beside it.
-    from dssmcli.serving.encoder import build_encoder
+    from dssmcli.serving.contents import build_encoder
 
     return build_encoder(run, weights(), threads, processes)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from dssmcli.errors import DataError, RunError
 from dssmcli.neighbours import Found, approximate, exact, recall
 from dssmcli.run import WEIGHTS
-from dssmcli.serving.encoder import Encoder, build_encoder
+from dssmcli.serving.contents import build_encoder
+from dssmcli.serving.encoder import Encoder
 from dssmcli.serving.index_file import IndexFile
 
 DEFAULT_NAME = "dssm-index"
