@@ -2,6 +2,7 @@
 
 DssmError
 ├── DataError      an input file or text is missing, unreadable or malformed      exit 3
+│   └── HeaderError  so is the line that names the columns                        exit 3
 ├── RunError       a run (model directory) is missing, damaged, newer or hostile  exit 3
 ├── ConfigError    a setting has a value that cannot be used                      exit 2
 ├── DivergedError  the loss of a training is no longer a number                   exit 1
@@ -29,9 +30,21 @@ class DssmError(Exception):
 
 
 class DataError(DssmError):
-    """An input file or text is missing, unreadable or malformed."""
+    """An input file or text is missing, unreadable or malformed.
+
+    advice: what to do about a row that is wrong in this way, instead of what the command offers
+    for any bad row; None for that.
+    """
 
     exit_code = EXIT_BAD_DATA
+
+    def __init__(self, message: str, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+class HeaderError(DataError):
+    """A header line is wrong: no row below it can be read, so it is never skipped."""
 
 
 class RunError(DssmError):

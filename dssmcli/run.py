@@ -43,6 +43,7 @@ from threading import Thread
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from dssmcli.errors import DssmError, RunError
+from dssmcli.file_kinds import HEAD_BYTES, kind_of
 
 FORMAT = 5
 WHOLE_VECTORS = 4
@@ -197,20 +198,50 @@ def find_run(model: str | None) -> Path:
 
 def open_run(path: Path) -> Run:
     """Read a run's manifest; RunError says which file is wrong and why."""
-    if not path.exists():
+    if not _is_there(path):
         # A training that was killed while it replaced the run left it there.
         replaced = sibling(path, WORKPLACE) / REPLACED
         path = replaced if is_run(replaced) else path
     if not path.is_dir():
         if path.exists():
-            raise RunError(f"{path}: not a run (a run is a folder that a training wrote).")
+            raise _file_not_run(path)
         raise RunError(
-            f"{path}: no such run. Train one: `dssm train PAIRS -o {path}`, or `dssm train-rec`; "
-            f"or name another with -m DIR or ${ENVIRONMENT_VARIABLE}."
+            f"{path}: no such run{named_by(path, ENVIRONMENT_VARIABLE)}. Train one: `dssm train "
+            f"PAIRS -o {path}`, or `dssm train-rec`; or name another with -m DIR or "
+            f"${ENVIRONMENT_VARIABLE}."
         )
-    if not os.path.lexists(path / MANIFEST):
+    if not _is_there(path / MANIFEST):
         raise RunError(f"{path}: not a run ({MANIFEST} is missing).")
     return _run_of(path, _manifest_text(path), None)
+
+
+def named_by(path: Path, variable: str) -> str:
+    """Return ` ($VARIABLE names it)` where an environment variable does, else nothing."""
+    return f" (${variable} names it)" if os.environ.get(variable) == str(path) else ""
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether something is at a path; RunError where that cannot be seen."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    return True
+
+
+def _file_not_run(path: Path) -> RunError:
+    """Return the error for a file that is named where a run should be."""
+    try:
+        with open(path, "rb") as stream:
+            kind = kind_of(stream.read(HEAD_BYTES)) if path.is_file() else None
+    except OSError as error:
+        return RunError(f"{path}: cannot be read ({error.strerror or error}).")
+    if is_run(path.parent):
+        return RunError(f"{path}: is a file of a run, expected its folder: {path.parent}.")
+    found = "is a file" if kind is None else f"is {kind.name}"
+    return RunError(f"{path}: {found}, not a run (a run is a folder that a training wrote).")
 
 
 def packed_run(manifest: bytes, path: Path, content: Callable[[str], bytes]) -> Run:
@@ -286,6 +317,10 @@ def read_plain_file(path: Path, size: int | None = None, limit: int | None = Non
                 f"{path}: damaged, {status.st_size:,} bytes where {MANIFEST} says {size:,}."
             )
         return path.read_bytes()
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{path}: is missing, the run lists it. Copy the run again or train it anew."
+        ) from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror or error}).") from error
 

@@ -19,7 +19,6 @@ from dssmcli.data.baseline import TfIdf
 from dssmcli.data.located import LocatedReader
 from dssmcli.data.pairs import Texts
 from dssmcli.data.survey import spread_of
-from dssmcli.data.tsv import SKIP
 from dssmcli.text.normalize import normalize
 from dssmcli.text.scripts import SCRIPTS, ScriptTable
 from dssmcli.text.tokenizers import TOKENIZERS, Lookup
@@ -146,8 +145,8 @@ def test_every_bad_row_is_counted_and_the_first_five_are_said_as_train_says_them
     said = file["bad_rows_shown"]
     assert (file["rows"], file["bad_rows"], len(said)) == (2, 7, 5)
     assert [each.split(":")[1] for each in said] == ["2", "3", "4", "5", "6"]
-    # But for what `check` has no option for.
-    assert dssm("train", path, "-o", tmp_path / "run").err == f"{said[0]}{SKIP}\n"
+    refused = dssm("train", path, "-o", tmp_path / "run").err
+    assert refused == f"{said[0]} Skip such rows with --bad-rows skip.\n"
     report = dssm("check", path)
     assert report.code == 3 and said[4] in report.out and "… and 2 more" in report.out
 

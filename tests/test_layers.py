@@ -11,6 +11,8 @@ PACKAGE = Path(dssmcli.__file__).parent
 # A room may import its own and those listed.
 BELOW = {
     "errors": set(),
+    "file_kinds": set(),
+    "text_encodings": set(),
     "atomic": {"errors"},
     "config": {"errors"},
     "presets": {"errors", "config"},
@@ -22,15 +24,17 @@ BELOW = {
     "weighted": {"metrics"},
     "bootstrap": {"metrics", "weighted"},
     "calibration": {"metrics"},
-    "run": {"errors"},
+    "run": {"errors", "file_kinds"},
     "workplace": {"errors", "atomic", "run"},
-    "text": {"errors", "atomic", "config", "run", "metrics"},
-    "data": {"errors", "atomic", "config", "run", "metrics", "text"},
+    "text": {"errors", "atomic", "config", "run", "metrics", "file_kinds", "text_encodings"},
+    "data": {
+        *("errors", "atomic", "config", "run", "metrics", "text", "file_kinds", "text_encodings"),
+    },
     "models": {"errors", "config", "rec_config", "youtube_config", "text"},
     "serving": {
         *("errors", "atomic", "config", "run", "metrics", "rankings", "text", "data"),
         *("weighted", "bootstrap", "calibration", "rec_config", "youtube_config", "neighbours"),
-        "__init__",
+        *("__init__", "file_kinds"),
     },
     "export": {"errors", "atomic", "config", "run", "text", "serving", "__init__"},
     "training": {

@@ -429,7 +429,7 @@ def test_a_resumed_training_ends_byte_equal_to_one_never_interrupted(
     stop_after_saves(monkeypatch, 1, 3)
     assert dssm(*command, "-o", tmp_path / "cut").code == 130
     for changed, named in (
-        (["--heads", "click"], "model.heads"),
+        (["--heads", "click"], "--heads"),
         (["--ignore", "genre"], "features"),
     ):
         other = dssm(*command, *changed, "-o", tmp_path / "cut", "--resume")

@@ -155,7 +155,7 @@ def test_a_run_without_the_list_of_words_it_needs_says_so(
     copy = Path(shutil.copytree(wordy_runs["jieba"], tmp_path / "copy"))
     (copy / "words.txt").unlink()
     gone = dssm("score", "-m", copy, "a", "b")
-    assert gone.code == 3 and "words.txt: cannot be read" in gone.err
+    assert gone.code == 3 and "words.txt: is missing, the run lists it" in gone.err
     reseal(copy)
     unlisted = dssm("score", "-m", copy, "a", "b")
     assert unlisted.code == 3 and "MANIFEST.json: does not list words.txt" in unlisted.err

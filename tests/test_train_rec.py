@@ -177,7 +177,7 @@ def test_a_resumed_training_ends_byte_equal_to_one_never_interrupted(
     refused = dssm(*command, "-o", tmp_path / "cut")
     assert refused.code == 1 and "--resume" in refused.err
     for changed, named in (
-        (["--embedding", "3"], "model.embedding"),
+        (["--embedding", "3"], "--embedding"),
         (["--ignore", "city"], "features"),
         (["--task-weight", "bought=2"], "tasks"),
     ):
@@ -257,7 +257,9 @@ def test_an_existing_run_is_overwritten_only_when_asked(train: Any, tmp_path: Pa
     assert train(table, "r", "--seed", "5", "--overwrite").code == 0
     after = contents(tmp_path / "r")
     assert after != before
-    assert train(table, "r", "--resume").code == 0 and contents(tmp_path / "r") == after
+    assert train(table, "r", "--resume").code == 2 and contents(tmp_path / "r") == after
+    assert train(table, "r", "--seed", "5", "--resume").code == 0
+    assert contents(tmp_path / "r") == after
 
 
 def test_a_run_is_all_that_predicting_needs(

@@ -138,12 +138,12 @@ def command(
 
     encoder = load(model, **parallel(threads))
     from dssmcli.data.texts import TextReader
-    from dssmcli.data.tsv import STDIN, BadRows
+    from dssmcli.data.tsv import STDIN, ZERO_ROWS, BadRows
     from dssmcli.pace import Pace
     from dssmcli.serving.formats import build_format
 
     form = build_format(format_name, encoder.dim_of(side), dtype)
-    skipped = BadRows(skip=bad_rows == "zero")
+    skipped = BadRows(bad_rows == "zero", offer=ZERO_ROWS)
     reader = TextReader(files or (STDIN,), skipped, shard)
     work = _Work(encoder, reader, side, Pace(quiet))
     try:
@@ -200,14 +200,14 @@ def _encode_candidates(
     model: str | None,
 ) -> None:
     """Write the vectors of items or users of a run of candidate generation."""
-    from dssmcli.data.tsv import STDIN, BadRows
+    from dssmcli.data.tsv import STDIN, ZERO_ROWS, BadRows
     from dssmcli.serving.candidates import load_candidates
     from dssmcli.serving.formats import build_format
     from dssmcli.serving.rec_vectors import item_blocks, user_blocks
 
     candidates = load_candidates(model)
     form = build_format(format_name, candidates.model.width, dtype)
-    skipped = BadRows(skip=bad_rows == "zero")
+    skipped = BadRows(bad_rows == "zero", offer=ZERO_ROWS)
     if side == "item":
         blocks = item_blocks(candidates, files, skipped)
     else:

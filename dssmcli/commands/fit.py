@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dssmcli.data.seen import Seen
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import Evaluated, TrainingDisplay
+    from dssmcli.run import Run
     from dssmcli.training.loop import Step
     from dssmcli.training.state import TrainState
     from dssmcli.workplace import Workplace
@@ -54,22 +55,29 @@ def memory_errors() -> Iterator[None]:
 
 
 @contextmanager
-def workplace_for(
-    output: Path, overwrite: bool, resume: bool, display: TrainingDisplay
-) -> Iterator[Workplace | None]:
+def workplace_for(way: Way) -> Iterator[Workplace | None]:
     """Open the workplace of a run that is to be trained; None when it is finished already."""
     from dssmcli.workplace import workplace
 
-    if not _may_write(output, overwrite, resume, display):
+    if not _may_write(*way):
         yield None
         return
-    with workplace(output) as place:
-        if not resume:
-            _refuse_unfinished(place, overwrite)
+    with workplace(way.output) as place:
+        if not way.resume:
+            _refuse_unfinished(place, way.overwrite)
         yield place
 
 
-def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDisplay) -> bool:
+def tell_finished(output: Path, check: Callable[[Run], None], display: TrainingDisplay) -> None:
+    """Say that there is nothing to do: a run is finished, and `check` finds that it would be the
+    same again. ConfigError when it would not."""
+    from dssmcli.run import using_run
+
+    using_run(output, check)
+    display.say(f"Nothing to do: {output} is finished, its data and settings are the same.")
+
+
+def _may_write(output: Path, overwrite: bool, resume: bool) -> bool:
     """Tell whether there is something to do; an existing run is never overwritten unasked."""
     from dssmcli.errors import DssmError
     from dssmcli.run import is_run
@@ -77,7 +85,6 @@ def _may_write(output: Path, overwrite: bool, resume: bool, display: TrainingDis
 
     if resume and is_run(output) and not has_checkpoint(output):
         remove_abandoned(output)
-        display.say(f"{output} is finished already: nothing to resume.")
         return False
     if resume or overwrite:
         refuse_other_than_run(output)
@@ -142,6 +149,7 @@ class Recipe(NamedTuple):
     train: Callable[[Any, Any], Iterable[Step | Evaluated]]
     checkpoint: Callable[[Any, Any], Iterable[bytes | memoryview]]
     contents: Callable[[Any, Any, Callable[[str], None]], Mapping[str, bytes]]
+    check_finished: Callable[[Any, Run], None]
 
 
 class Way(NamedTuple):
@@ -165,10 +173,12 @@ def fit_rec(
     build: returns the task, telling what was found. noun: what it learns from.
     """
     refuse_several("dssm train-rec")
-    with workplace_for(*way, display) as place:
-        if place is not None:
-            task = build(display.say)
-            tell_skipped(skipped, display)
+    with workplace_for(way) as place:
+        task = build(display.say)
+        tell_skipped(skipped, display)
+        if place is None:
+            tell_finished(way.output, lambda run: recipe().check_finished(task, run), display)
+        else:
             warn_of_seen(task, noun, display)
             _train_rec_run(recipe(), task, place, way.output, display)
 
@@ -202,6 +212,7 @@ def multitask_recipe() -> Recipe:
         multitask.train_multitask,
         multifinish.checkpoint,
         multifinish.run_contents,
+        multifinish.check_finished_run,
     )
 
 
@@ -216,6 +227,7 @@ def candidates_recipe() -> Recipe:
         candidates.train_candidates,
         watchfinish.checkpoint,
         watchfinish.run_contents,
+        watchfinish.check_finished_run,
     )
 
 
@@ -230,6 +242,7 @@ def ranking_recipe() -> Recipe:
         ranking.train_ranking,
         rankingfinish.checkpoint,
         rankingfinish.run_contents,
+        rankingfinish.check_finished_run,
     )
 
 

@@ -14,6 +14,7 @@ from dssmcli.commands.fit import (
     ended,
     memory_errors,
     shown,
+    tell_finished,
     tell_skipped,
     warn_of_seen,
     workplace_for,
@@ -53,7 +54,9 @@ def fit_pairs(
         with agreed(met):
             settings = replace(settings, train=resolved(settings.train, local))
             if processes.first:
-                place = stack.enter_context(workplace_for(*way, display))
+                place = stack.enter_context(workplace_for(way))
+                if place is None:
+                    _tell_finished(given, settings, way, skipped, display)
         folder = processes.told(None if place is None else os.fsencode(place.path))
         if folder is None:
             return
@@ -91,11 +94,21 @@ def tune_pairs(
     from dssmcli.training.devices import resolved
 
     settings = replace(settings, train=resolved(settings.train))
-    with workplace_for(*way, display) as place:
+    with workplace_for(way) as place:
         if place is not None:
             task = _read_task(replace(given, scratch=place.path), settings, skipped, display)
             warn_of_seen(task, "row", display)
             _tune_run(task, place, way.output, display, fixed, deadline)
+
+
+def _tell_finished(
+    given: PairsInput, settings: Settings, way: Way, skipped: BadRows, display: TrainingDisplay
+) -> None:
+    """Say that a run is finished; ConfigError when other data or settings are given now."""
+    from dssmcli.training.finish import check_finished_run
+
+    task = _read_task(given, settings, skipped, display)
+    tell_finished(way.output, lambda run: check_finished_run(task, run), display)
 
 
 def _read_task(

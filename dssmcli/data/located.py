@@ -15,7 +15,7 @@ from dssmcli.data.pair_values import impressions_problem
 from dssmcli.data.pairs import Texts
 from dssmcli.data.reading import Reading
 from dssmcli.data.rows import USUAL, RowOptions, RowReader
-from dssmcli.data.tsv import SKIP, BadRows, name_of
+from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -42,8 +42,7 @@ class Faults(BadRows):
         if self._rejects_to is not None:
             self._rejects_to.take(raw, error)
         if len(self.messages) < SHOWN:
-            # There is no such option where nothing is lost.
-            self.messages.append(str(error).removesuffix(SKIP))
+            self.messages.append(str(error))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from dssmcli.data.located import Faults
 from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.table import Coder, Table, places_of
-from dssmcli.data.tsv import SKIP, BadRows, name_of
+from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -114,7 +114,7 @@ class _Reader:
                 extra = tuple(name for name in names if name not in self.coders)
                 self._add(file)
         except DataError as error:
-            broken = str(error).removesuffix(SKIP)  # a header cannot be skipped
+            broken = str(error)
         return FileRows(
             name_of(source),
             begin,

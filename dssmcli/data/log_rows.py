@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.table import Table
-from dssmcli.data.tsv import SKIP, STDIN, BadRows, Line
+from dssmcli.data.tsv import STDIN, BadRows, Line
 from dssmcli.errors import DataError, shown
 
 Fields = Mapping[str, Sequence[str]]
@@ -26,7 +26,7 @@ def good_rows(
     lines = file.rows()
     for row, reason in sorted(wrong.items()):
         line = lines[row]
-        bad_rows.take(line.raw, DataError(f"{line.place}: {reason}{SKIP}"))
+        bad_rows.take(line.raw, DataError(f"{line.place}: {reason}"))
     return {
         name: [text for row, text in enumerate(texts) if row not in wrong]
         for name, texts in fields.items()
@@ -55,7 +55,7 @@ def take_bad(
         else:
             texts = (column.values[column.codes[row]] for column in table.columns.values())
             place, raw = f"{where}: row {row + 1:,} after the header", "\t".join(texts).encode()
-        bad_rows.take(raw, DataError(f"{place}: {reason}{SKIP}"))
+        bad_rows.take(raw, DataError(f"{place}: {reason}"))
 
 
 def _lines_of(rows: Sequence[int], sources: Sequence[str]) -> dict[int, Line]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dssmcli.data.layout import HEADERLESS, Layout
 from dssmcli.data.other_formats import other_format
 from dssmcli.data.pair_values import plain, value_in
-from dssmcli.data.tsv import SKIP, Line
+from dssmcli.data.tsv import Line
 from dssmcli.data.values import is_missing
 from dssmcli.errors import DataError, shown
 from dssmcli.text.normalize import normalize
@@ -37,12 +37,12 @@ def check_width(line: Line, fields: list[str], low: int, high: int) -> None:
     expected = f"{low}" if low == high else f"{low} to {high}"
     other = other_format(line.decode(), "pairs.tsv") if line.number == 1 else None
     if other is not None:
-        raise DataError(f"{line.place}: {found}, expected {expected} separated by tabs. {other}")
+        message = f"{line.place}: {found}, expected {expected} separated by tabs. {other}"
+        raise DataError(message, advice="")
     hint = f" Or say what they hold: --columns query,title{',-' * (len(fields) - 2)}."
     raise DataError(
         f"{line.place}: {found}, expected {expected} separated by tabs "
         f"(found {shown(line.decode())}).{hint if line.number == 1 and len(fields) > high else ''}"
-        f"{SKIP}"
     )
 
 
@@ -73,24 +73,23 @@ def _check_numbers(
         assert layout.impressions is not None
         raise DataError(
             f"{line.place}:{layout.impressions + 1}: impressions is "
-            f"{shown(fields[layout.impressions])}, expected a number of 0 or more.{SKIP}"
+            f"{shown(fields[layout.impressions])}, expected a number of 0 or more."
         )
     if kind == "clicks" and value < 0:
         assert layout.value is not None
         raise DataError(
             f"{line.place}:{layout.value + 1}: value is {shown(fields[layout.value])}, expected "
             "clicks of 0 or more (for labels of -1 and 1: --value label; for grades: --value "
-            f"grade).{SKIP}"
+            f"grade)."
         )
     if value == 0 and impressions == 0:
         raise DataError(
-            f"{line.place}: never shown (0 impressions), so it says nothing."
-            f"{_otherwise(layout)}{SKIP}"
+            f"{line.place}: never shown (0 impressions), so it says nothing.{_otherwise(layout)}"
         )
     if kind == "clicks" and value > impressions:
         raise DataError(
             f"{line.place}: {plain(value)} clicks of {plain(impressions)} impressions, expected no "
-            f"more clicks than impressions.{_otherwise(layout)}{SKIP}"
+            f"more clicks than impressions.{_otherwise(layout)}"
         )
 
 
@@ -112,13 +111,13 @@ def _number(line: Line, fields: list[str], column: int | None, name: str) -> flo
     if is_missing(text):
         raise DataError(
             f"{line.place}:{column + 1}: the {name} is missing ({shown(text)}), expected "
-            f"{expected}.{SKIP}"
+            f"{expected}."
         )
     if _COMMA.fullmatch(text.strip()):
         expected += ", with a point for a comma"
     raise DataError(
         f"{line.place}:{column + 1}: {name} is {shown(text)}, expected {expected}."
-        f"{_of_first_line(fields, column) if line.number == 1 else ''}{SKIP}"
+        f"{_of_first_line(fields, column) if line.number == 1 else ''}"
     )
 
 

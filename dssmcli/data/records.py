@@ -18,7 +18,7 @@ from itertools import count, islice
 from typing import Any, NamedTuple
 
 from dssmcli.data.fields import Fields, fields_in
-from dssmcli.data.tsv import SKIP, BadRows, Line, Piece, name_of, opened, read_pieces
+from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, counted, shown
 
 DELIMITERS = ("\t", ",", ";")
@@ -324,7 +324,7 @@ class TableFile:
         if row and width and len(row) != width:
             raise DataError(
                 f"{self._place}: {counted(len(row), 'field')}, expected {width:,} as the header "
-                f"has.{self._otherwise(row)}{SKIP}"
+                f"has.{self._otherwise(row)}"
             )
 
     def _otherwise(self, row: list[str]) -> str:
@@ -339,12 +339,11 @@ class TableFile:
 
     def _told(self, error: csv.Error) -> str:
         text = shown(self._taken[0].raw.decode("utf-8", "replace"))
-        skip = SKIP if self.sheet.names else ""
         if "unexpected end" in str(error):
-            return f"a quote opens a field and none closes it ({text}), expected one.{skip}"
+            return f"a quote opens a field and none closes it ({text}), expected one."
         return (
             f"a quoted field goes on behind its closing quote ({text}). A quote inside it is "
-            f"written twice.{skip}"
+            "written twice."
         )
 
 

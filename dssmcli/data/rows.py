@@ -24,7 +24,7 @@ from dssmcli.data.other_formats import other_format
 from dssmcli.data.plain import Columns, plain_columns
 from dssmcli.data.reading import MISSING_TEXTS, Reading
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
-from dssmcli.errors import DataError, shown
+from dssmcli.errors import DataError, HeaderError, shown
 from dssmcli.text.folding import Folder
 
 Ints = npt.NDArray[np.int64]
@@ -225,7 +225,9 @@ class RowReader:
             self._compare(line, fields)
             return
         if not joins and self.layout is not None and self.layout[:4] != layout[:4]:
-            raise DataError(f"{line.place}: other columns than the file before, expected the same.")
+            raise HeaderError(
+                f"{line.place}: other columns than the file before, expected the same."
+            )
         self.layout = layout
         self.header = self.header or fields
         said = None if self._told else said_of(line.place, fields)
@@ -253,7 +255,7 @@ class RowReader:
         if layout is None or len(fields) != layout.width or not is_header(fields):
             return False
         if not self._named and layout_of(fields)[:4] != layout[:4]:
-            raise DataError(
+            raise HeaderError(
                 f"{line.place}: a header in the middle ({shown(' '.join(fields))}) with other "
                 "columns than above, expected the same. Put the columns in one order first."
             )

@@ -9,7 +9,7 @@ from dssmcli.data.column_names import is_header_word, is_id_name, is_title_name,
 from dssmcli.data.headers import rows_ahead, seem_names, stands_again
 from dssmcli.data.other_formats import doubt_of
 from dssmcli.data.reading import MISSING_TEXTS, Reading
-from dssmcli.data.tsv import SKIP, BadRows, Line, Piece, name_of, opened, read_pieces
+from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import ConfigError, DataError, counted, shown
 
 _PIECE_BYTES = 1 << 18
@@ -158,7 +158,7 @@ class TitleReader:
         if len(fields) != layout.width:
             raise DataError(
                 f"{line.place}: {counted(len(fields), 'column')}, expected {layout.width} "
-                f"separated by tabs (found {shown(line.decode())}).{SKIP}"
+                f"separated by tabs (found {shown(line.decode())})."
             )
         if layout.id is None:
             return str(self.lines), fields[layout.title]
@@ -166,9 +166,9 @@ class TitleReader:
 
     def _new_id(self, line: Line, own: str) -> str:
         if not own.strip():
-            raise DataError(f"{line.place}: empty id, expected one.{SKIP}")
+            raise DataError(f"{line.place}: empty id, expected one.")
         if own in self.seen:
-            raise DataError(f"{line.place}: the id {shown(own)} stands for a title already.{SKIP}")
+            raise DataError(f"{line.place}: the id {shown(own)} stands for a title already.")
         self.seen.add(own)
         return own
 

@@ -13,23 +13,30 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from dssmcli.atomic import write_atomically
-from dssmcli.errors import DataError, counted
+from dssmcli.errors import DataError, HeaderError, counted
+from dssmcli.file_kinds import FileKind, kind_in_gzip, kind_of
+from dssmcli.text_encodings import conversion, likely_encoding, wide_encoding
 
 STDIN = "-"
 _BUFFER_BYTES = 1 << 17
 _GZIP_MAGIC = b"\x1f\x8b"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 UTF8_MARK = b"\xef\xbb\xbf"
-SKIP = " Skip such rows with --bad-rows skip."
-"""What can be done about a bad row, if there are not many."""
+SKIP_ROWS = "Skip such rows with --bad-rows skip."
+ZERO_ROWS = "Give such lines a row of zeros with --bad-rows zero."
+"""What a command that reads rows offers for bad ones."""
 
 
 class Line(NamedTuple):
-    """A line as it stands in its file, without its end; `number` counts from 1."""
+    """A line as it stands in its file, without its end; `number` counts from 1.
+
+    around: what stands around it, from which the encoding can be told where it is not UTF-8.
+    """
 
     source: str
     number: int
     raw: bytes
+    around: bytes = b""
 
     @property
     def place(self) -> str:
@@ -43,10 +50,16 @@ class Line(NamedTuple):
         except UnicodeDecodeError as error:
             column = len(self.raw[: error.start].decode("utf-8")) + 1
             byte = self.raw[error.start]
-            raise DataError(
-                f"{self.place}:{column}: invalid UTF-8 (byte 0x{byte:02x}), expected UTF-8 text. "
-                f"Convert the file (iconv -f ENCODING -t utf-8).{SKIP}"
-            ) from error
+            wrong = (
+                f"{self.place}:{column}: invalid UTF-8 (byte 0x{byte:02x}), expected UTF-8 text."
+            )
+            encoding = likely_encoding(self.around or self.raw)
+            if encoding is None:
+                told = f"{wrong} Convert the file (iconv -f ENCODING -t utf-8)."
+                raise DataError(told) from error
+            # Nearly all rows are bad then: to skip them would leave nothing.
+            way = conversion(self.source, encoding)
+            raise DataError(f"{wrong} It looks like {encoding.name}: {way}", "") from error
 
 
 class Piece(NamedTuple):
@@ -65,14 +78,15 @@ class Piece(NamedTuple):
         """Yield the lines, without carriage returns at their ends or a byte-order mark."""
         for number, line in enumerate(self.content.split(b"\n"), start=self.first):
             raw = line.removesuffix(b"\r")
-            yield Line(self.source, number, raw.removeprefix(UTF8_MARK) if number == 1 else raw)
+            raw = raw.removeprefix(UTF8_MARK) if number == 1 else raw
+            yield Line(self.source, number, raw, self.content)
 
 
 def read_lines(sources: Sequence[str]) -> Iterator[Line]:
     """Yield the lines of all sources in order; `-` is standard input, gzip is recognised by itself.
 
     Only a line feed ends a line; a carriage return before it and a byte-order mark go away.
-    Raises DataError when a source cannot be read, is damaged gzip or is UTF-16.
+    Raises DataError when a source cannot be read, is damaged gzip or no text.
     """
     for source in sources:
         with opened(source) as stream:
@@ -88,7 +102,7 @@ def name_of(source: str) -> str:
 def read_pieces(name: str, stream: BinaryIO, size: int, eager: bool = False) -> Iterator[Piece]:
     """Yield a stream in pieces of about `size` bytes; eager: of less, where no more is there yet.
 
-    Raises DataError when it is damaged gzip, after all whole lines before the damage, or UTF-16.
+    Raises DataError when it is damaged gzip, after all whole lines before the damage.
     """
     kept: list[bytes] = []  # the beginning of a line that goes on
     number = 1
@@ -97,17 +111,17 @@ def read_pieces(name: str, stream: BinaryIO, size: int, eager: bool = False) -> 
             whole, end, rest = read.rpartition(b"\n")
             if end:
                 content = b"".join([*kept, whole])
-                yield _piece(name, number, content, len(content) + 1)
+                yield Piece(name, number, content, len(content) + 1)
                 number += content.count(b"\n") + 1
                 kept = []
             kept.append(rest)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise DataError(f"{name}:{number}: damaged gzip data ({error}).") from error
     except IsADirectoryError as error:
         raise DataError(f"{name}: is a folder, expected a file.") from error
     if any(kept):
         content = b"".join(kept)
-        yield _piece(name, number, content, len(content))
+        yield Piece(name, number, content, len(content))
 
 
 def _portions(stream: io.BufferedReader, size: int, eager: bool) -> Iterator[bytes]:
@@ -128,29 +142,18 @@ def _portions(stream: io.BufferedReader, size: int, eager: bool) -> Iterator[byt
     yield b"".join(parts)
 
 
-def _piece(name: str, first: int, content: bytes, size: int) -> Piece:
-    if first == 1:
-        _refuse_utf16(name, content)
-    return Piece(name, first, content, size)
-
-
-def _refuse_utf16(name: str, first: bytes) -> None:
-    if first.startswith(_UTF16_MARKS):
-        raise DataError(
-            f"{name}:1: looks like UTF-16, expected UTF-8. "
-            "Convert it first: iconv -f utf-16 -t utf-8."
-        )
-
-
 @contextmanager
 def opened(source: str) -> Iterator[BinaryIO]:
-    """Open a source, `-` being standard input and gzip unpacked; DataError if it cannot be."""
+    """Open a source, `-` being standard input and gzip unpacked.
+
+    Raises DataError if it cannot be, or begins as what is no text: an archive, a workbook, UTF-16.
+    """
     if source == STDIN:
         if sys.stdin is None or sys.stdin.closed:
             raise DataError("<stdin>: closed, or read already: `-` can stand once in a command.")
         # Its own buffer would wait until it is full before it hands anything on.
         try:
-            yield _plain(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
+            yield _plain(name_of(source), getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
         finally:
             sys.stdin.close()
         return
@@ -161,30 +164,57 @@ def opened(source: str) -> Iterator[BinaryIO]:
     with stream:
         if os.path.isdir(source):
             raise DataError(f"{source}: is a folder, expected a file.")
-        yield _plain(stream)
+        yield _plain(source, stream)
 
 
-def _plain(stream: BinaryIO) -> BinaryIO:
+def _plain(name: str, stream: BinaryIO) -> BinaryIO:
+    """Return a stream of text, unpacked; DataError when it begins as what is none."""
     buffered = io.BufferedReader(cast(io.RawIOBase, stream), _BUFFER_BYTES)  # for its `peek`
-    if buffered.peek(2)[:2] == _GZIP_MAGIC:
-        return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
-    return buffered
+    head = buffered.peek(_BUFFER_BYTES)
+    if head[:2] != _GZIP_MAGIC:
+        _refuse(name, head, kind_of(head))
+        return buffered
+    unpacked = gzip.GzipFile(fileobj=buffered)
+    try:
+        head = unpacked.peek(_BUFFER_BYTES)
+    except _DAMAGE as error:
+        raise DataError(f"{name}:1: damaged gzip data ({error}).") from error
+    _refuse(name, head, kind_in_gzip(head))
+    return unpacked  # type: ignore[return-value]
+
+
+def _refuse(name: str, head: bytes, kind: FileKind | None) -> None:
+    """Raise DataError for a source that begins as what is no text, or text of another encoding."""
+    if kind is not None:
+        raise DataError(kind.refusal(name))
+    encoding = wide_encoding(head)
+    if encoding is not None:
+        way = conversion(name, encoding)
+        raise DataError(f"{name}:1: looks like {encoding.name}, expected UTF-8. Convert it: {way}")
 
 
 class BadRows:
-    """What becomes of a row that cannot be used: an error ends the command, or it is set aside."""
+    """What becomes of a row that cannot be used: an error ends the command, or it is set aside.
 
-    def __init__(self, skip: bool = False, rejects: Path | None = None) -> None:
-        self._skip = skip
+    offer: the sentence that tells a user how to go on without such rows, in the command that reads.
+    """
+
+    def __init__(
+        self, skip: bool = False, rejects: Path | None = None, offer: str = SKIP_ROWS
+    ) -> None:
+        self._skip, self._offer = skip, offer
         self._rejects = rejects
         self._kept: list[bytes] = []
         self.count = 0
         self.first: DataError | None = None
 
     def take(self, raw: bytes, error: DataError) -> None:
-        """Raise the error, or count the row and keep it for the rejects file."""
-        if not self._skip:
+        """Raise the error with what to do, or count the row and keep it for the rejects file."""
+        if isinstance(error, HeaderError):
             raise error
+        if not self._skip:
+            advice = self._offer if error.advice is None else error.advice
+            raise DataError(f"{error} {advice}".rstrip()) from error
         self.count += 1
         self.first = self.first or error
         if self._rejects is not None:
@@ -195,8 +225,7 @@ class BadRows:
         """Return a sentence about the rows set aside, empty if there are none."""
         if not self.count:
             return ""
-        first = str(self.first).removesuffix(SKIP)
-        return f"Skipped {counted(self.count, 'bad row')}, the first: {first}"
+        return f"Skipped {counted(self.count, 'bad row')}, the first: {self.first}"
 
     def write_rejects(self) -> None:
         """Write the rows set aside, as they were, to the rejects file if one was named."""

@@ -16,7 +16,7 @@ from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.moments import Ints
 from dssmcli.data.records import PIECE_BYTES, TableFile
 from dssmcli.data.times import LATEST
-from dssmcli.data.tsv import SKIP, BadRows, Line, name_of, opened, read_pieces
+from dssmcli.data.tsv import BadRows, Line, name_of, opened, read_pieces
 from dssmcli.data.watches import WatchColumns, Watches, reader_for, words_of
 from dssmcli.errors import DataError, shown
 
@@ -162,24 +162,24 @@ def _object(line: Line, columns: WatchColumns) -> _User:
     try:
         plain = json.loads(line.decode())
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{line.place}: not valid JSON ({error}).{SKIP}") from error
+        raise DataError(f"{line.place}: not valid JSON ({error}).") from error
     if not isinstance(plain, dict) or not isinstance(plain.get(HISTORY), list):
         raise DataError(
             f'{line.place}: expected an object such as {{"user": "u1", "history": ["a", "b"]}}, '
-            f"with the items watched, the oldest first.{SKIP}"
+            "with the items watched, the oldest first."
         )
     items = [_text(item, line, "an item") for item in plain[HISTORY]]
     name = plain.get(columns.user or "user", plain.get("user", ""))
     searches = plain.get("searches", [])
     told = [searches] if isinstance(searches, str) else searches
     if not isinstance(told, list):
-        raise DataError(f"{line.place}: searches, expected a text or a list of texts.{SKIP}")
+        raise DataError(f"{line.place}: searches, expected a text or a list of texts.")
     words = [word for each in told for word in words_of(_text(each, line, "a search"))]
     context = {n: _text(plain[n], line, n) for n in columns.context if plain.get(n) is not None}
     time = plain.get("timestamp", np.nan)
     numeric = isinstance(time, (int, float)) and not isinstance(time, bool)
     if not numeric or not ("timestamp" not in plain or abs(time) <= LATEST):
-        raise DataError(f"{line.place}: timestamp, expected a number.{SKIP}")
+        raise DataError(f"{line.place}: timestamp, expected a number.")
     return _User(_text(name, line, "the user"), items, words, context, float(time))
 
 
@@ -187,11 +187,11 @@ def _text(value: Any, line: Line, what: str) -> str:
     """Return an id or a field as a table would have it."""
     if isinstance(value, str):
         if any("\ud800" <= char <= "\udfff" for char in value):
-            raise DataError(f"{line.place}: {what} has half a character, expected a text.{SKIP}")
+            raise DataError(f"{line.place}: {what} has half a character, expected a text.")
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value):
         return str(value)
-    raise DataError(f"{line.place}: {what}, expected a text or a number.{SKIP}")
+    raise DataError(f"{line.place}: {what}, expected a text or a number.")
 
 
 def _of_log(watches: Watches, columns: WatchColumns) -> Iterator[Users]:

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.errors import RunError
+from dssmcli.file_kinds import HEAD_BYTES, kind_of
 from dssmcli.neighbours import Lists
-from dssmcli.run import MANIFEST, Run, packed_run, parse_object
+from dssmcli.run import MANIFEST, Run, named_by, packed_run, parse_object
 from dssmcli.serving.index_format import (
     BLOCK,
     DIGEST,
@@ -48,7 +49,7 @@ class IndexFile:
         self._memory = np.frombuffer(self._content, np.uint8)
         self._begin = 8 + int.from_bytes(self._content[:8], "little")
         if self._begin > min(HEADER_LIMIT, len(self._content)):
-            raise RunError(f"{path}: not an index, or a damaged one (make one: `dssm index`).")
+            raise _other_file(path, self._content[:HEAD_BYTES])
         self._header, metadata = header_in(self._content, str(path))
         self._hashes, self._hashed = self._sealed()
         self._seen = bytearray(len(self._hashes))
@@ -185,26 +186,40 @@ def _mapped(path: Path) -> mmap.mmap:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError as error:
         raise RunError(
-            f"{path}: no such index. Make one: `dssm index TITLES -o {path}`."
+            f"{path}: no such index{named_by(path, ENVIRONMENT_VARIABLE)}. Make one: `dssm index "
+            f"TITLES -o {path}`; or name another with -i FILE."
         ) from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror or error}).") from error
     try:
         status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            what = "a run" if (path / MANIFEST).exists() else "a folder"
+            raise RunError(
+                f"{path}: is {what}, expected an index, the file that `dssm index TITLES` writes."
+            )
         if not stat.S_ISREG(status.st_mode) or status.st_size < _SHORTEST:
-            raise RunError(f"{path}: not an index (make one with `dssm index`).")
+            raise _other_file(path, b"")
         return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     finally:
         os.close(descriptor)
 
 
 _SHORTEST = 16
+ENVIRONMENT_VARIABLE = "DSSM_INDEX"
+
+
+def _other_file(path: Path, head: bytes) -> RunError:
+    """Return the error for a file that is no index, or the beginning of one is damaged."""
+    kind = None if f'"{SETTINGS}"'.encode() in head else kind_of(head)
+    told = "not an index, or a damaged one" if kind is None else f"is {kind.name}"
+    return RunError(f"{path}: {told}, expected the file that `dssm index TITLES` writes.")
 
 
 def _settings_in(metadata: object, path: Path) -> Settings:
     told = metadata.get(SETTINGS) if isinstance(metadata, dict) else None
     if not isinstance(told, str):
-        raise RunError(f"{path}: not an index (make one with `dssm index`).")
+        raise _other_file(path, b"")
     plain = parse_object(told, path)
     found = plain.pop("format", None)
     if type(found) is int and found > FORMAT:

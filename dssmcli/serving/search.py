@@ -16,10 +16,10 @@ from dssmcli.neighbours import Found, approximate, exact, recall
 from dssmcli.run import WEIGHTS
 from dssmcli.serving.contents import build_encoder
 from dssmcli.serving.encoder import Encoder
-from dssmcli.serving.index_file import IndexFile
+from dssmcli.serving.index_file import ENVIRONMENT_VARIABLE, IndexFile
 
 DEFAULT_NAME = "dssm-index"
-ENVIRONMENT_VARIABLE = "DSSM_INDEX"
+
 
 Floats = npt.NDArray[np.float32]
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dssmcli.errors import DataError, DssmError, shown
 from dssmcli.text.normalize import normalize
+from dssmcli.text.own_files import read_own_text
 from dssmcli.text.scan import scanned, spelled
 from dssmcli.text.segment import WordSegmenter
 from dssmcli.text.units import MAX_UNIT_CHARS, SPACED
@@ -105,10 +106,4 @@ def _as_in_texts(word: str) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text("utf-8-sig").removesuffix("\n").split("\n")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}:{line}: invalid UTF-8, expected UTF-8 text.") from error
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}.") from error
+    return read_own_text(path).removesuffix("\n").split("\n")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dssmcli.errors import DataError, RunError, shown
+from dssmcli.text.own_files import read_own_text
 
 PAD = 0
 SHIPPED = ("letter-trigrams", "zh-chars", "symbols")
@@ -93,12 +94,7 @@ def read_features(path: Path) -> list[str]:
 
     A tab and a count may follow the feature, as `dssm vocab` writes them.
     """
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not valid UTF-8 at byte {error.start}.") from error
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}.") from error
+    lines = read_own_text(path).splitlines()
     features: dict[str, None] = {}
     for number, line in enumerate(lines, start=1):
         feature, tab, count = line.partition("\t")

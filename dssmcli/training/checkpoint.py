@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from dssmcli.errors import ConfigError, RunError
+from dssmcli.errors import RunError
 
 _STATE = "state"
 _DIGEST, _DIGEST_BYTES = "sha256", 32
@@ -70,7 +70,9 @@ def from_bytes(content: bytes, where: str) -> tuple[dict[str, dict[str, Tensor]]
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         return groups, json.loads(header["__metadata__"][_STATE])
     except (safetensors.SafetensorError, KeyError, ValueError, RecursionError) as error:
-        raise RunError(f"{where}: damaged ({error}). Start afresh with --overwrite.") from error
+        raise RunError(
+            f"{where}: damaged ({error}). Start afresh with --overwrite instead of --resume."
+        ) from error
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -90,16 +92,3 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
         index, _, name = key.partition("/")
         whole["state"].setdefault(int(index), {})[name] = value
     optimizer.load_state_dict(whole)
-
-
-def check_same(before: Mapping[str, Any], now: Mapping[str, Any], where: str = "") -> None:
-    """Raise ConfigError unless the settings of a checkpoint are those of now."""
-    for name, value in now.items():
-        old = before.get(name)
-        if isinstance(value, dict) and isinstance(old, dict):
-            check_same(old, value, f"{where}{name}.")
-        elif old != value:
-            raise ConfigError(
-                f"--resume: {where}{name} was {old!r} and is now {value!r}. "
-                "Give the same data and settings, or start afresh with --overwrite."
-            )

@@ -62,4 +62,6 @@ def restoring(where: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        raise RunError(f"{where}: damaged ({error}). Start afresh with --overwrite.") from error
+        raise RunError(
+            f"{where}: damaged ({error}). Start afresh with --overwrite instead of --resume."
+        ) from error

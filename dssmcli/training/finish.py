@@ -13,14 +13,19 @@ from torch import Tensor
 from dssmcli import calibration, metrics
 from dssmcli.config import DEVICE_SETTINGS, to_dict
 from dssmcli.errors import ConfigError
-from dssmcli.run import TEXT, VOCABULARY, WORDS
-from dssmcli.training.checkpoint import check_same, from_bytes, to_pieces
+from dssmcli.run import TEXT, VOCABULARY, WORDS, Run
+from dssmcli.training.checkpoint import from_bytes, to_pieces
 from dssmcli.training.contents import contents_of, restoring
+from dssmcli.training.resuming import check_finished, check_same
 from dssmcli.training.task import TextTask
 from dssmcli.training.text import TextState, new_state
 from dssmcli.training.validation import Scores, threshold_scores
 
 _LEXICAL = "lexical."
+_OTHER = (
+    "--resume: the {} differs from that of before. Give the same data and settings, or start "
+    "afresh with --overwrite instead of --resume."
+)
 _AGAINST = {"labelled": "labelled rows that are no match"}
 """What a calibrated probability sets a match against, where the negatives' name does not say it."""
 
@@ -34,16 +39,31 @@ def run_contents(task: TextTask, state: TextState) -> dict[str, bytes]:
         # Vectors without it are shorter, and compare alike.
         weights = {name: w for name, w in weights.items() if not name.startswith(_LEXICAL)}
         settings["model"] = to_dict(replace(task.model, lexical=0))
+        settings["left_out"] = {"model": {"lexical": task.model.lexical}}
     scores = threshold_scores(task, state.model)
     told = {
         **settings,
         "threshold": _threshold(task, scores),
         "calibration": _calibration(task, scores),
     }
+    return contents_of(TEXT, told, state, weights, _texts(task), task.fingerprint)
+
+
+def _texts(task: TextTask) -> dict[str, str]:
+    """Return the files of a run that the data alone decide."""
     texts = {VOCABULARY: task.vocabulary.to_text()}
     if task.words is not None:
         texts[WORDS] = task.words.to_text()
-    return contents_of(TEXT, told, state, weights, texts, task.fingerprint)
+    return texts
+
+
+def check_finished_run(task: TextTask, run: Run) -> None:
+    """Raise ConfigError unless the run is what training on this task would end with."""
+    settings = _decisive(task)
+    if not run.config().get("model", {}).get("lexical") and "left_out" not in run.config():
+        # It was off, or a program that did not write this down has left it out.
+        del settings["model"]["lexical"]
+    check_finished(run, TEXT, settings, _texts(task))
 
 
 def _says_nothing(weights: Mapping[str, Tensor]) -> bool:
@@ -137,9 +157,9 @@ def resumed_state(task: TextTask, content: bytes, where: str) -> TextState:
     with restoring(where):
         check_same(saved["settings"], _decisive(task))
         if saved["vocabulary"] != task.vocabulary.digest:
-            raise ConfigError("--resume: the vocabulary is another than before.")
+            raise ConfigError(_OTHER.format("vocabulary"))
         if task.words is not None and saved["words"] != task.words.digest:
-            raise ConfigError("--resume: the words texts are cut into are others than before.")
+            raise ConfigError(_OTHER.format("list of words"))
         state = new_state(task)
         state.restore(groups, saved)
     return state

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dssmcli.config import to_dict
-from dssmcli.run import FEATURES, MULTITASK
-from dssmcli.training.checkpoint import check_same, from_bytes, to_pieces
+from dssmcli.run import FEATURES, MULTITASK, Run
+from dssmcli.training.checkpoint import from_bytes, to_pieces
 from dssmcli.training.contents import contents_of, restoring
 from dssmcli.training.multitask import MultitaskState, new_state
+from dssmcli.training.resuming import check_finished, check_same
 from dssmcli.training.tabletask import TableTask
 
 
@@ -54,3 +55,8 @@ def resumed_state(task: TableTask, content: bytes, where: str) -> MultitaskState
         state = new_state(task)
         state.restore(groups, saved)
     return state
+
+
+def check_finished_run(task: TableTask, run: Run) -> None:
+    """Raise ConfigError unless the run is what training on this task would end with."""
+    check_finished(run, MULTITASK, _settings(task), {FEATURES: task.schema.to_json()})

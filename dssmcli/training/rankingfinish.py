@@ -11,11 +11,12 @@ import torch
 
 from dssmcli.config import to_dict
 from dssmcli.data.chronicle_arrays import to_arrays
-from dssmcli.run import CATALOGUE, FEATURES, HISTORY, RANKING
-from dssmcli.training.checkpoint import check_same, from_bytes, to_pieces
+from dssmcli.run import CATALOGUE, FEATURES, HISTORY, RANKING, Run
+from dssmcli.training.checkpoint import from_bytes, to_pieces
 from dssmcli.training.contents import contents_of, restoring
 from dssmcli.training.ranking import RankingState, new_state
 from dssmcli.training.rankingtask import RankingTask
+from dssmcli.training.resuming import check_finished, check_same
 
 
 def run_contents(
@@ -75,3 +76,8 @@ def resumed_state(task: RankingTask, content: bytes, where: str) -> RankingState
         state = new_state(task)
         state.restore(groups, saved)
     return state
+
+
+def check_finished_run(task: RankingTask, run: Run) -> None:
+    """Raise ConfigError unless the run is what training on this task would end with."""
+    check_finished(run, RANKING, _settings(task), {FEATURES: task.features.to_json()})

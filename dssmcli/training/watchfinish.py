@@ -14,10 +14,11 @@ from dssmcli import neighbours
 from dssmcli.config import to_dict
 from dssmcli.errors import counted
 from dssmcli.neighbours import Floats, Lists
-from dssmcli.run import CANDIDATES, CATALOGUE, FEATURES
+from dssmcli.run import CANDIDATES, CATALOGUE, FEATURES, Run
 from dssmcli.training.candidates import CandidatesState, new_state, user_vectors
-from dssmcli.training.checkpoint import check_same, from_bytes, to_pieces
+from dssmcli.training.checkpoint import from_bytes, to_pieces
 from dssmcli.training.contents import contents_of, restoring
+from dssmcli.training.resuming import check_finished, check_same
 from dssmcli.training.watchtask import WatchTask
 
 RECALLED, WANTED = 10, 0.9
@@ -128,3 +129,8 @@ def resumed_state(task: WatchTask, content: bytes, where: str) -> CandidatesStat
         state = new_state(task)
         state.restore(groups, saved)
     return state
+
+
+def check_finished_run(task: WatchTask, run: Run) -> None:
+    """Raise ConfigError unless the run is what training on this task would end with."""
+    check_finished(run, CANDIDATES, _settings(task), {FEATURES: task.schema.to_json()})
