@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dssmcli.data import features
+from dssmcli.data import features, forms
 from dssmcli.data.fields import LONG, Fields, Index, fields_in
 from dssmcli.data.records import Sheet, open_table
 from dssmcli.data.tsv import BadRows
@@ -119,7 +119,7 @@ def test_a_reader_gives_the_same_rows_for_fields_as_for_texts(blocks: list[list[
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_more_distinct_numbers_than_are_kept_make_no_difference(more: int) -> None:
-    kept = features._KEPT
+    kept = forms._KEPT
     numbers = features.Numeric("a", 5.0, 3.0, 1.0, 1.0, (0.0, 5.0, 9.0), zero=False, missing=True)
     schema = features.Schema((features.Categorical("a", ("1", "", "17")),), (numbers,))
     blocks = [
@@ -128,10 +128,11 @@ def test_more_distinct_numbers_than_are_kept_make_no_difference(more: int) -> No
         [f"-{i}" for i in range(2 * kept)],
     ]
     reader = features.Reader(schema)
+    ids = {"1": 1, "": 2, "?": 2, "17": 3}
     for texts in blocks:
         rows = reader.rows([column_of(texts)])
         np.testing.assert_array_equal(rows.numbers, numbers.forms(features.numbers_in(texts)))
-        assert rows.codes[:, 0].tolist() == [{"1": 1, "": 2, "17": 3}.get(t, 0) for t in texts]
+        assert rows.codes[:, 0].tolist() == [ids.get(t, 0) for t in texts]
     assert reader.met.tolist() == [[0], [1]]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.features import Floats, Ints, Reader, Rows, Schema, numbers_in
+from dssmcli.data.features import Floats, Ints, Reader, Rows, Schema
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Labels, Task, labels_of
 
@@ -46,7 +46,7 @@ def examples_of(table: Table, reader: Reader, tasks: Sequence[Task], where: str)
     numbers = np.empty((table.rows, len(schema.numeric)))
     for i, feature in enumerate(schema.numeric):
         column = table.column(feature.name, where)
-        numbers[:, i] = numbers_in(column.values)[column.codes]
+        numbers[:, i] = feature.numbers(column.values)[column.codes]
     labels = [labels_of(table, task, where) for task in tasks]
     none = np.zeros((table.rows, 0))
     return Examples(schema, codes, numbers, np.stack(labels, axis=1) if labels else none)

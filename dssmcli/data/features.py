@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,21 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import between, from_dict, to_dict
-from dssmcli.data.fields import Fields, Index
+from dssmcli.data.categories import Categories, Category, Code
+from dssmcli.data.forms import Forms
+from dssmcli.data.notation import AS_BEFORE, PLAIN, Notation
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import MISSING
-from dssmcli.errors import ConfigError, RunError, counted
+from dssmcli.data.values import is_missing
+from dssmcli.errors import ConfigError, RunError, counted, shown
 from dssmcli.run import parse_object
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-_KEPT = 4_096
-"""Texts of a numeric column whose forms are kept, so that they are worked out once."""
-_LATE = 100
-"""Texts looked up one by one, besides one for two that are kept, before they are indexed."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,8 @@ class Numeric:
     between edges that lie at quantiles, how much of the bin lies below it (piecewise linear
     encoding, Gorishniy et al., NeurIPS 2022, section 3.2), the sum of which is x's place in the
     distribution, CDF(x) (Covington et al., RecSys 2016, section 4.1). zero, missing: whether it has
-    an indicator of 0, of being missing; all else of a missing number is 0.
+    an indicator of 0, of being missing; all else of a missing number is 0. notation: how
+    its numbers are written.
     """
 
     name: str
@@ -63,6 +61,7 @@ class Numeric:
     edges: tuple[float, ...]
     zero: bool
     missing: bool
+    notation: Notation = PLAIN
 
     def __post_init__(self) -> None:
         edges = np.array(self.edges)
@@ -72,6 +71,10 @@ class Numeric:
             between(f"{self.name}: {name}", getattr(self, name), -LARGEST, LARGEST)
         for name in ("scale", "log_scale"):
             between(f"{self.name}: {name}", getattr(self, name), 1e-300, LARGEST)
+
+    def numbers(self, texts: Sequence[str]) -> Floats:
+        """Return the numbers (n,) that fields hold, nan for what is missing or is none."""
+        return np.fromiter(map(self.notation.number, texts), np.float64, len(texts))
 
     @property
     def width(self) -> int:
@@ -108,11 +111,17 @@ def signed_log(x: Floats) -> Floats:
     return np.asarray(np.sign(x) * np.log1p(np.abs(x)))
 
 
+VALUES = 2
+"""How texts become values: 2 as `data.values` has it; 1, of runs up to format 4, has each text of
+a category apart."""
+
+
 class Schema(NamedTuple):
-    """The features of a model; a column may stand in both."""
+    """The features of a model; a column may stand in both. values: see VALUES."""
 
     categorical: tuple[Categorical, ...]
     numeric: tuple[Numeric, ...]
+    values: int = VALUES
 
     @property
     def names(self) -> list[str]:
@@ -143,6 +152,7 @@ class Schema(NamedTuple):
         plain = {
             "categorical": [to_dict(feature) for feature in self.categorical],
             "numeric": [to_dict(feature) for feature in self.numeric],
+            "values": self.values,
         }
         return json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
@@ -158,10 +168,12 @@ def schema_from_json(text: str, where: Path) -> Schema:
     categorical, numeric = plain.get("categorical"), plain.get("numeric")
     if not isinstance(categorical, list) or not isinstance(numeric, list):
         raise RunError(f"{where}: expected lists of categorical and numeric features.")
+    values = values_in(plain, where)
     try:
         schema = Schema(
             tuple(from_dict(Categorical, each, str(where)) for each in categorical),
-            tuple(from_dict(Numeric, each, str(where)) for each in numeric),
+            tuple(_numeric_from(each, values, str(where)) for each in numeric),
+            values,
         )
     except ConfigError as error:
         raise RunError(str(error)) from error
@@ -169,6 +181,21 @@ def schema_from_json(text: str, where: Path) -> Schema:
         if len({feature.name for feature in features}) < len(features):
             raise RunError(f"{where}: a column is there twice.")
     return schema
+
+
+def values_in(plain: Mapping[str, object], where: Path) -> int:
+    """Return how a run reads values, by its features.json; RunError for a way that is not known."""
+    values = plain.get("values", 1)
+    if values not in (1, VALUES):
+        raise RunError(f"{where}: values is {values!r}, expected 1 or {VALUES}.")
+    return VALUES if values == VALUES else 1
+
+
+def _numeric_from(plain: object, values: int, where: str) -> Numeric:
+    if not isinstance(plain, dict):
+        return from_dict(Numeric, plain, where)
+    notation = AS_BEFORE if values == 1 else from_dict(Notation, plain.get("notation"), where)
+    return from_dict(Numeric, {**plain, "notation": notation}, where)
 
 
 class Rows(NamedTuple):
@@ -182,12 +209,6 @@ class Rows(NamedTuple):
     numbers: Floats32
 
 
-def code_of(text: str) -> str:
-    """Return the text of a number as categories have it: 2, 2.0 and " 2" are one."""
-    number = signed_number_in(text)
-    return text if np.isnan(number) else repr(number).removesuffix(".0")
-
-
 def numbers_in(texts: Sequence[str]) -> Floats:
     """Return the numbers (n,) that fields hold, nan for what is missing or is none."""
     return np.fromiter(map(signed_number_in, texts), np.float64, len(texts))
@@ -197,68 +218,98 @@ class Reader:
     """Reads the texts of columns as a schema says.
 
     met: (2, columns) int64, of each column how many texts so far were no known category, and how
-    many were no number where one belongs.
+    many were no number where one belongs. examples: the first of these, by (0 or 1, column).
     """
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self._starts = schema.starts.tolist()
-        self._ids = [
-            dict(zip(feature.values, range(start + 1, start + feature.size), strict=True))
-            for feature, start in zip(schema.categorical, self._starts, strict=True)
-        ]
-        #: Which categorical features are numbers besides.
-        self._coded: set[int] = set()
         columns = {name: place for place, name in enumerate(schema.names)}
         places = {feature.name: i for i, feature in enumerate(schema.categorical)}
+        coded = {feature.name: feature for feature in schema.numeric if feature.name in places}
+        #: Of each categorical feature, what finds its categories.
+        self._found = [
+            self._categories(feature, start, coded.get(feature.name))
+            for feature, start in zip(schema.categorical, self._starts, strict=True)
+        ]
         #: Of each numeric feature: its column, and the categorical feature of the same, if any.
         self._numeric = [
             self._number(feature, columns[feature.name], places.pop(feature.name, None))
             for feature in schema.numeric
         ]
         self._categorical = [(columns[name], i) for name, i in places.items()]
-        self._indexes: dict[int, Index] = {}
         self.met = np.zeros((2, len(columns)), np.int64)
+        self.examples: dict[tuple[int, int], str] = {}
+
+    def _categories(self, feature: Categorical, start: int, number: Numeric | None) -> Categories:
+        """Return what finds the categories of texts; of a number that is one, by its code."""
+        values, form = self.schema.values, None
+        if number is not None:
+            form = Code(number.notation, values)
+        elif values > 1:
+            form = Category(feature.values)
+        ids = dict(zip(feature.values, range(start + 1, start + feature.size), strict=True))
+        if form is not None:
+            ids = {form(text): row for text, row in ids.items()} | ids
+        return Categories(ids, start, form)
 
     def _number(
         self, feature: Numeric, column: int, category: int | None
-    ) -> tuple[int, int | None, _Forms]:
-        if category is None:
-            return column, None, _Forms(feature, {}, 0)
-        self._coded.add(category)
-        ids = {code_of(text): row for text, row in self._ids[category].items()}
-        self._ids[category] = ids
-        return column, category, _Forms(feature, ids, self._starts[category])
+    ) -> tuple[int, int | None, Forms]:
+        categories = None if category is None else self._found[category]
+        missing = _missing_before if self.schema.values == 1 else is_missing
+        return column, category, Forms(feature, categories, missing)
 
     @property
     def summary(self) -> str:
         """Return a line for each column in which texts were met that cannot be read, if any."""
+        return "\n".join(self.lines(self.met))
+
+    def lines(self, met: Ints) -> list[str]:
+        """Return a line for each column with such texts, given how many (2, columns)."""
         lines = []
-        for name, unknown, unreadable in zip(self.schema.names, *self.met.tolist(), strict=True):
+        for place, name in enumerate(self.schema.names):
+            unknown, unreadable = met[:, place].tolist()
             if unreadable:
-                lines.append(f"{name}: {counted(unreadable, 'field')} without a number: missing.")
+                what = f"{counted(unreadable, 'field')} without a number"
+                lines.append(f"{name}: {what}{self._such_as(1, place)}: missing.")
             if unknown:
-                lines.append(f"{name}: {counted(unknown, 'field')} with a category not known.")
-        return "\n".join(lines)
+                what = f"{counted(unknown, 'field')} with a category not known"
+                lines.append(f"{name}: {what}{self._such_as(0, place)}.")
+        return lines
+
+    def _such_as(self, kind: int, column: int) -> str:
+        text = self.examples.get((kind, column))
+        return "" if text is None else f" ({shown(text, 30) if text else 'empty'})"
 
     def rows(self, columns: Sequence[Sequence[str]]) -> Rows:
         """Return rows, given the texts (n,) of each column, in the order of the schema's names."""
         n = len(columns[0]) if columns else 0
-        codes = np.empty((n, len(self._ids)), np.int64)
+        codes = np.empty((n, len(self._found)), np.int64)
         numbers = np.empty((n, self.schema.width), np.float32)
         for column, i in self._categorical:
             codes[:, i] = found = self.ids(i, columns[column])
-            self.met[0, column] += np.count_nonzero(found == self._starts[i])
+            self._count(0, column, found == self._starts[i], columns[column])
         begin = 0
         for column, category, known in self._numeric:
             slots = known.slots(columns[column])
             end = begin + known.table.shape[1]
             numbers[:, begin:end] = known.table[slots]
             begin = end
-            self.met[1, column] += np.count_nonzero(known.unreadable[slots])
+            self._count(1, column, known.unreadable[slots], columns[column])
             if category is not None:
                 codes[:, category] = known.codes[slots]
         return Rows(codes, numbers)
+
+    def _count(
+        self, kind: int, column: int, wrong: npt.NDArray[np.bool_], texts: Sequence[str]
+    ) -> None:
+        """Count texts that cannot be read, and keep the first."""
+        count = np.count_nonzero(wrong)
+        if count:
+            self.met[kind, column] += count
+            if (kind, column) not in self.examples:
+                self.examples[kind, column] = texts[int(np.argmax(wrong))]
 
     def codes(self, table: Table, where: str) -> npt.NDArray[np.int32]:
         """Return the categories (N, C) of a table's rows; DataError for a column that is missing.
@@ -273,72 +324,8 @@ class Reader:
 
     def ids(self, feature: int, texts: Sequence[str]) -> Ints:
         """Return the rows (n,) of a categorical feature's texts in the table of all."""
-        unknown = self._starts[feature]
-        if isinstance(texts, Fields):
-            if feature not in self._indexes:
-                self._indexes[feature] = Index(self._ids[feature])
-            return self._indexes[feature].find(texts, unknown)
-        if feature in self._coded:
-            texts = [*map(code_of, texts)]
-        return _found(self._ids[feature], texts, unknown)
+        return self._found[feature].find(texts)
 
 
-def _found(known: Mapping[str, int], texts: Sequence[str], unknown: int) -> Ints:
-    return np.fromiter(map(known.get, texts, repeat(unknown)), np.int64, len(texts))
-
-
-class _Forms:
-    """The forms of the numbers of a column, each worked out when its text is first met.
-
-    By slot: table (V, W) float32; codes (V,) int64, the number as a category; unreadable (V,),
-    whether the text is no number. Once many are kept, those of others are good for one call.
-    Texts that are kept are found by an index, but for the last ones: building it anew takes longer
-    than to look some up.
-    """
-
-    def __init__(self, feature: Numeric, ids: Mapping[str, int], unknown: int) -> None:
-        self._feature, self._ids, self._unknown = feature, ids, unknown
-        self._slots: dict[str, int] = {}
-        self._index, self._indexed, self._late = Index(self._slots), 0, 0
-        self.table = np.zeros((0, feature.width), np.float32)
-        self.codes = np.zeros(0, np.int64)
-        self.unreadable = np.zeros(0, np.bool_)
-
-    def slots(self, texts: Sequence[str]) -> Ints:
-        """Return where the forms of texts (n,) stand; valid until the next call."""
-        if isinstance(texts, Fields):
-            found = self._index.find(texts, -1)
-        else:
-            found = _found(self._slots, texts, -1)
-        missing = np.flatnonzero(found < 0)
-        if len(missing):
-            found[missing] = self._looked_up([texts[place] for place in missing.tolist()])
-            self._late += len(missing)
-            if self._late > _LATE + len(self._slots) // 2:
-                self._index_anew()
-        return found
-
-    def _looked_up(self, texts: Sequence[str]) -> list[int]:
-        """Return where the forms of texts that are not indexed stand."""
-        fresh = [text for text in dict.fromkeys(texts) if text not in self._slots]
-        met = self._meet(fresh) if fresh else {}
-        return [met[text] if text in met else self._slots[text] for text in texts]
-
-    def _index_anew(self) -> None:
-        if len(self._slots) > self._indexed:
-            self._index, self._indexed = Index(self._slots), len(self._slots)
-        self._late = 0
-
-    def _meet(self, texts: Sequence[str]) -> Mapping[str, int]:
-        """Work out the forms of texts that are not kept, and return their slots."""
-        kept = len(self._slots)
-        fresh = dict(zip(texts, count(kept), strict=False))
-        numbers = numbers_in(texts)
-        strange = [text.strip() not in MISSING for text in texts]
-        self.table = np.concatenate([self.table[:kept], self._feature.forms(numbers)])
-        ids = _found(self._ids, [*map(code_of, texts)], self._unknown)
-        self.codes = np.append(self.codes[:kept], ids)
-        self.unreadable = np.append(self.unreadable[:kept], np.isnan(numbers) & strange)
-        if kept + len(texts) <= _KEPT:
-            self._slots.update(fresh)
-        return fresh
+def _missing_before(text: str) -> bool:
+    return text.strip() in MISSING

@@ -5,39 +5,31 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from dssmcli.config import between
+from dssmcli.data.categories import Code
+from dssmcli.data.columns import FEW_ROWS, NEARLY_ALL, ColumnTexts, texts_of
 from dssmcli.data.features import (
-    LARGEST,
+    VALUES,
     Categorical,
     Floats,
-    Ints,
     Numeric,
     Schema,
-    code_of,
     signed_log,
 )
-from dssmcli.data.plain import signed_number_in
-from dssmcli.data.table import Column, Table
-from dssmcli.data.tasks import MISSING, Task
+from dssmcli.data.notation import listed
+from dssmcli.data.table import Table
+from dssmcli.data.tasks import Task
 from dssmcli.errors import ConfigError, DataError, counted, nearest, shown
 
-_FEWEST_NUMBERS = 3
-"""Fewer distinct numbers are categories."""
 _CODES = 256
 """Of so many distinct numbers at most, each is a category besides."""
 BINS = 16
 """Bins of a numeric feature at most."""
 _ZERO_HEAVY = 0.1
-_CODE = re.compile(r"0\d")
-"""How no number begins, but a post code or the like may."""
-_NEARLY_ALL = 0.9
-_FEW_ROWS = 50
 _SMALLEST = 1e-300
 _NAMELESS = re.compile(r"column_\d+|Unnamed: \d+")
 
@@ -59,32 +51,6 @@ class Understood(NamedTuple):
     warnings: list[str]
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A column's distinct texts in training: their numbers (V,), nan for none, and counts (V,)."""
-
-    texts: list[str]
-    numbers: Floats
-    counts: Ints
-
-    @cached_property
-    def missing(self) -> list[bool]:
-        return [text.strip() in MISSING for text in self.texts]
-
-    @cached_property
-    def strange(self) -> list[str]:
-        """Return the texts that are no number and do not say that one is missing."""
-        pairs = zip(self.texts, np.isnan(self.numbers).tolist(), self.missing, strict=True)
-        return [text for text, no_number, missing in pairs if no_number and not missing]
-
-    @cached_property
-    def numeric(self) -> bool:
-        """Tell whether the texts are numbers, and enough of them to have an order."""
-        if self.strange or any(map(_CODE.match, self.texts)):
-            return False
-        return len(np.unique(self.numbers[~np.isnan(self.numbers)])) >= _FEWEST_NUMBERS
-
-
 def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Understood:
     """Infer the features of training rows; a task's column is never one.
 
@@ -94,35 +60,55 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
     between("--min-count", given.min_count, 1)
     labels = [task.column for task in tasks]
     _check_named(given, list(table.columns), labels)
-    categorical: list[Categorical] = []
-    numeric: list[Numeric] = []
-    warnings: list[str] = []
     left_out = [name for name in dict.fromkeys(given.ignored) if name not in labels]
+    parts = _Parts([], [], left_out, [], [], [])
     for name, column in table.columns.items():
-        if name in labels or name in given.ignored:
-            continue
-        seen = _seen(column)
-        asked = name in given.categorical or name in given.numeric
-        useless = _useless(name, seen, table.rows, asked)
-        told = (
-            useless if asked else _unread(name, seen) or useless or _doubt(name, seen, table.rows)
-        )
-        warnings += [told] if told else []
-        if useless:
-            left_out.append(name)
-            continue
-        if name in given.numeric or (name not in given.categorical and seen.numeric):
-            numeric.append(_numeric(name, seen))
-            if name not in given.numeric:
-                categorical += _coded(name, seen, given.min_count)
-        else:
-            counts = seen.counts.tolist()
-            categorical.append(_categorical(name, seen.texts, counts, given.min_count))
-    schema = Schema(tuple(categorical), tuple(numeric))
+        if name not in labels and name not in given.ignored:
+            _understand_column(texts_of(column), table.rows, given, parts)
+    schema = Schema(tuple(parts.categorical), tuple(parts.numeric))
     if not schema.names:
-        reason = warnings[0] if warnings else "All are tasks or ignored."
+        reason = parts.warnings[0] if parts.warnings else "All are tasks or ignored."
         raise DataError(f"no column is left to learn from. {reason}")
-    return Understood(schema, [*_lines(schema, left_out)], warnings)
+    lines = [*_lines(schema, parts.left_out), *parts.unusual]
+    if parts.missing:
+        lines.append(f"Missing, in how many rows: {_listed(parts.missing)}.")
+    return Understood(schema, lines, parts.warnings)
+
+
+class _Parts(NamedTuple):
+    """What is found out column by column. missing: `age 3 ("-")`. unusual: lines."""
+
+    categorical: list[Categorical]
+    numeric: list[Numeric]
+    left_out: list[str]
+    warnings: list[str]
+    missing: list[str]
+    unusual: list[str]
+
+
+def _understand_column(seen: ColumnTexts, rows: int, given: FeatureInput, parts: _Parts) -> None:
+    """Add to the parts what a column is."""
+    name = seen.name
+    asked = name in given.categorical or name in given.numeric
+    useless = _useless(name, seen, rows, asked)
+    doubt = useless if asked else _unread(name, seen) or useless or _doubt(name, seen, rows)
+    parts.warnings.extend([doubt] if doubt else [])
+    if useless:
+        parts.left_out.append(name)
+        return
+    if name in given.numeric or (name not in given.categorical and seen.numeric):
+        parts.numeric.append(_numeric(name, seen))
+        codes = [] if name in given.numeric else _coded(name, seen, given.min_count)
+        parts.categorical.extend(codes)
+        parts.warnings.extend(_strange(name, seen, asked, bool(codes)))
+        what = "numbers"
+    else:
+        counts = seen.category_counts
+        parts.categorical.append(_categorical(name, counts, counts.values(), given.min_count))
+        what = "categories"
+    understanding = seen.understanding(what)
+    parts.unusual.extend([understanding.line] if understanding.unusual else [])
+    parts.missing.extend([seen.missing_part] if seen.missing_part else [])
 
 
 def _check_named(given: FeatureInput, names: Sequence[str], labels: Sequence[str]) -> None:
@@ -146,20 +132,12 @@ def _check_named(given: FeatureInput, names: Sequence[str], labels: Sequence[str
             )
 
 
-def _seen(column: Column) -> _Seen:
-    counts = column.counts()
-    used = np.flatnonzero(counts)
-    texts = [column.values[i] for i in used.tolist()]
-    numbers = np.array([signed_number_in(text) for text in texts])
-    return _Seen(texts, numbers.clip(-LARGEST, LARGEST), counts[used])
-
-
-def _is_id(seen: _Seen, rows: int) -> bool:
+def _is_id(seen: ColumnTexts, rows: int) -> bool:
     """Tell whether nearly every row has a text of its own that is no number."""
-    return rows >= _FEW_ROWS and len(seen.texts) > _NEARLY_ALL * rows and not seen.numeric
+    return rows >= FEW_ROWS and len(seen.texts) > NEARLY_ALL * rows and not seen.numeric
 
 
-def _is_row_number(name: str, seen: _Seen, rows: int) -> bool:
+def _is_row_number(name: str, seen: ColumnTexts, rows: int) -> bool:
     """Tell whether a column without a name numbers the rows, as the index of a data frame does."""
     return (
         rows > 1
@@ -169,61 +147,88 @@ def _is_row_number(name: str, seen: _Seen, rows: int) -> bool:
     )
 
 
-def _useless(name: str, seen: _Seen, rows: int, asked: bool) -> str | None:
+def _useless(name: str, seen: ColumnTexts, rows: int, asked: bool) -> str | None:
     """Return why a column is left out, None if it is not; what a user asks for only if it must."""
-    if len(seen.texts) < 2:
-        what = "no row has a value" if seen.missing[0] else f"every row has {shown(seen.texts[0])}"
+    if len(seen.category_counts) < 2:
+        none = seen.missing[0]
+        what = "no row has a value" if none else f"every row has {shown(seen.texts[0])}"
         return f"{name}: {what}, so it is left out."
     if asked:
         return None
     if _is_row_number(name, seen, rows):
         return f"{name}: numbers the rows, so it is left out. To keep it: --numeric '{name}'."
     if _is_id(seen, rows):
+        some = (
+            f", --numeric '{name}' for its numbers"
+            if seen.share > 0 and not seen.read.clash and not seen.codes
+            else ""
+        )
         return (
             f"{name}: nearly every row has a value of its own ({len(seen.texts):,} in {rows:,} "
-            f"rows), as an id has, so it is left out. To keep it: --categorical '{name}'."
+            f"rows), as an id has, so it is left out. To keep it: --categorical '{name}'{some}."
         )
     return None
 
 
-def _doubt(name: str, seen: _Seen, rows: int) -> str | None:
+def _doubt(name: str, seen: ColumnTexts, rows: int) -> str | None:
     """Return a warning about a column that may not be what it is taken for."""
     whole = seen.numeric and not (seen.numbers % 1 > 0).any()
-    if whole and rows >= _FEW_ROWS and len(seen.texts) > _NEARLY_ALL * rows:
+    if whole and rows >= FEW_ROWS and len(seen.texts) > NEARLY_ALL * rows:
         return (
             f"{name}: nearly every row has a whole number of its own, as an id has. Unless it "
             f"measures something: --ignore '{name}'."
         )
-    share = 1 - seen.counts[np.isnan(seen.numbers) & ~np.array(seen.missing)].sum() / rows
-    if seen.strange and share > _NEARLY_ALL and len(seen.texts) > _FEWEST_NUMBERS:
-        return (
-            f"{name}: numbers but for {shown(seen.strange[0])} and the like, so taken as "
-            f"categories. To take them as missing: --numeric '{name}'."
-        )
+    if seen.long_ids:
+        single = sum(count == 1 for count in seen.category_counts.values())
+        if 2 * single > len(seen.category_counts):
+            return (
+                f"{name}: {len(seen.category_counts):,} ids, {single:,} of them in one row alone, "
+                "of which nothing can be learned for others: --min-count 2 takes these as unknown."
+            )
     return None
 
 
-def _unread(name: str, seen: _Seen) -> str | None:
+def _strange(name: str, seen: ColumnTexts, asked: bool, coded: bool) -> Iterator[str]:
+    """Yield a warning about texts in a column of numbers that are none."""
+    if not seen.strange:
+        return
+    count = sum(count for _, count in seen.strange)
+    rows = int(seen.counts.sum())
+    options = "" if asked else f" To take all its texts as categories: --categorical '{name}'."
+    kept = ", each a category besides" if coded else ""
+    others, count_as = ("rows have other texts", "their numbers count")
+    if count == 1:
+        others, count_as = ("rows has another text", "its number counts")
+    yield (
+        f"{name}: numbers, but {count:,} of {rows:,} {others} ({listed(seen.strange)}): "
+        f"{count_as} as missing{kept}.{options}"
+    )
+
+
+def _unread(name: str, seen: ColumnTexts) -> str | None:
     """Return a warning about texts that mean numbers or dates and are not read as such."""
+    if seen.read.clash and seen.share >= NEARLY_ALL * _HALF:
+        one, other = map(shown, seen.read.clash)
+        return (
+            f"{name}: {one} and {other} have different units, so they are taken as words: write "
+            f"numbers of one unit, or leave it out with --ignore '{name}'."
+        )
+    strange = [text for text, _ in seen.strange]
     for form, said in _UNREAD:
-        found = [text for text in seen.strange if form.fullmatch(text.strip())]
-        if len(found) > _NEARLY_ALL * len(seen.texts):
+        found = [text for text in strange if form.fullmatch(text.strip())]
+        if len(found) > NEARLY_ALL * len(seen.texts):
             return f"{name}: {shown(found[0])} and the like are taken as words: {said}"
     return None
 
 
 _UNREAD = (
-    (re.compile(r"[+-]?\d+,\d+"), "write numbers with a decimal point, no comma."),
     (
         re.compile(r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4})\b.*"),
         "give what matters of dates, such as weekday or hour, columns of its own.",
     ),
-    (
-        re.compile(r"[$€£¥]?\s?[+-]?\d[\d,]*(\.\d+)?\s?[%$€£¥]?"),
-        "write numbers alone, without a sign or a comma.",
-    ),
 )
 """Forms of texts, and what to do about them."""
+_HALF = 0.5
 
 
 def _categorical(
@@ -234,20 +239,21 @@ def _categorical(
     return Categorical(name, tuple(text for less, text in order if -less >= min_count))
 
 
-def _coded(name: str, seen: _Seen, min_count: int) -> list[Categorical]:
+def _coded(name: str, seen: ColumnTexts, min_count: int) -> list[Categorical]:
     """Return the numbers of a column as categories too, unless there are many.
 
     A number may be a code, or mean more than its size says; as a category it has no order.
     """
+    code = Code(seen.read.notation, VALUES)
     counts: Counter[str] = Counter()
     for text, count in zip(seen.texts, seen.counts.tolist(), strict=True):
-        counts[code_of(text)] += count
+        counts[code(text)] += count
     if len(counts) > _CODES or 2 * len(counts) > counts.total():
         return []
     return [_categorical(name, counts, counts.values(), min_count)]
 
 
-def _numeric(name: str, seen: _Seen) -> Numeric:
+def _numeric(name: str, seen: ColumnTexts) -> Numeric:
     known = ~np.isnan(seen.numbers)
     if not known.any():
         raise DataError(f"{name}: no row has a number. Leave it out with --ignore '{name}'.")
@@ -265,6 +271,7 @@ def _numeric(name: str, seen: _Seen) -> Numeric:
         edges=_edges(numbers, counts, zeros),
         zero=bool(zeros > 0),
         missing=bool((~known).any()),
+        notation=seen.read.notation,
     )
 
 

@@ -37,12 +37,14 @@ class Notation:
     decimal: `.` or `,`. unit: the unit that may stand with a number, "" for any currency and no
     other. percent: what % means: `hundredth` (9.5% is 0.095), `sign` (9.5% is 9.5, as the column
     has plain numbers above 1), or "" where it does not occur. millions: whether M and B multiply.
+    plain: whether nothing but plain numbers is read, as runs up to format 4 do.
     """
 
     decimal: str = "."
     unit: str = ""
     percent: str = ""
     millions: bool = False
+    plain: bool = False
 
     def __post_init__(self) -> None:
         one_of("decimal", self.decimal, (".", ","))
@@ -50,6 +52,8 @@ class Notation:
 
     def number(self, text: str) -> float:
         """Return the finite number of a field, signed, nan if it holds none."""
+        if self.plain:
+            return plain_number_in(text.strip())
         if self.decimal == "." or "." not in text:
             plain = plain_number_in(text)
             if not math.isnan(plain):
@@ -80,6 +84,8 @@ class Notation:
 
 
 PLAIN = Notation()
+AS_BEFORE = Notation(plain=True)
+"""As runs up to format 4 read numbers."""
 _ALIKE = ({"¥", "元"}, {"¥", "円"})
 
 
@@ -227,7 +233,7 @@ def _ways(text: str, parts: Parts, decimal: str) -> Iterator[str]:
 class Understanding(NamedTuple):
     """What was understood of a column, for a person.
 
-    what: `numbers`, `categories`, `labels` and the like. examples: unusual texts and their number.
+    what: `numbers`, `categories`, `labels` and the like. examples: unusual texts and their meaning.
     missing, strange: texts that say that a value is missing, and those that cannot be read, each
     with the rows that have it, the commonest first.
     """
@@ -235,7 +241,7 @@ class Understanding(NamedTuple):
     name: str
     what: str
     rows: int
-    examples: tuple[tuple[str, float], ...] = ()
+    examples: tuple[tuple[str, float | str], ...] = ()
     missing: tuple[tuple[str, int], ...] = ()
     strange: tuple[tuple[str, int], ...] = ()
 
@@ -249,17 +255,19 @@ class Understanding(NamedTuple):
         """Return one line: `price: numbers; "￥99" is 99; 3 of 1,000 rows are missing ("-")`."""
         said = [f"{self.name}: {self.what}"]
         if self.examples:
-            said.append(
-                ", ".join(f"{shown(text)} is {number:.12g}" for text, number in self.examples)
-            )
+            said.append(", ".join(f"{shown(text)} is {_meant(is_)}" for text, is_ in self.examples))
         if self.missing:
-            said.append(f"{_of(self.missing, self.rows)} missing ({_listed(self.missing)})")
+            said.append(f"{_of(self.missing, self.rows)} missing ({listed(self.missing)})")
         if self.strange:
             said.append(
                 f"{_of(self.strange, self.rows)} without a number, taken as missing "
-                f"({_listed(self.strange)})"
+                f"({listed(self.strange)})"
             )
         return "; ".join(said) + "."
+
+
+def _meant(value: float | str) -> str:
+    return shown(value) if isinstance(value, str) else f"{value:.12g}"
 
 
 def _of(texts: Sequence[tuple[str, int]], rows: int) -> str:
@@ -267,7 +275,7 @@ def _of(texts: Sequence[tuple[str, int]], rows: int) -> str:
     return f"{count:,} of {rows:,} rows {'is' if count == 1 else 'are'}"
 
 
-def _listed(texts: Sequence[tuple[str, int]]) -> str:
+def listed(texts: Sequence[tuple[str, int]]) -> str:
     """Return the first of some texts as a line tells them, each with its rows if there are more."""
     if len(texts) == 1:
         return shown(texts[0][0], 30) if texts[0][0] else "empty"

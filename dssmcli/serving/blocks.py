@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from dssmcli.serving.workers import answered
 Make = Callable[[Columns], bytes]
 """Turns the columns of some rows into bytes that a process can hand over."""
 
-_DONE = struct.Struct("<?")
+_DONE, _SIZE = struct.Struct("<?"), struct.Struct("<q")
 
 
 def made_of(
@@ -60,13 +61,14 @@ class _Work:
         """Return what is made of rows without a quote, if nothing is wrong with any."""
         for reader in self._readers:
             reader.met[:] = 0
+            reader.examples.clear()
         columns = self._file.sheet.fields(message, self._picked) if message else None
         try:
             made = None if columns is None else self._make(columns)
         except DssmError:  # is met again, and raised, where it can be told
             made = None
-        counts = [reader.met.tobytes() for reader in self._readers]
-        return [_DONE.pack(made is not None), *counts, made or b""]
+        known = [part for reader in self._readers for part in _met(reader)]
+        return [_DONE.pack(made is not None), *known, made or b""]
 
     def taken(self, found: bytearray, block: Block) -> bytes:
         """Return what a process answered with, or make it here if it could not."""
@@ -78,4 +80,17 @@ class _Work:
             met = np.frombuffer(found, np.int64, reader.met.size, place)
             reader.met += met.reshape(reader.met.shape)
             place += met.nbytes
+            (size,) = _SIZE.unpack_from(found, place)
+            place += _SIZE.size
+            for kind, column, text in json.loads(bytes(found[place : place + size])):
+                reader.examples.setdefault((kind, column), text)
+            place += size
         return bytes(memoryview(found)[place:])
+
+
+def _met(reader: Reader) -> Iterator[bytes]:
+    """Yield what a reader could not read in a block: how many, and the first of each kind."""
+    yield reader.met.tobytes()
+    examples = json.dumps([[*place, text] for place, text in reader.examples.items()]).encode()
+    yield _SIZE.pack(len(examples))
+    yield examples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from dssmcli.data.features import Reader, Rows, Schema, schema_from_json
 from dssmcli.data.tasks import Target, target_from_dict
+from dssmcli.data.values import text_of
 from dssmcli.errors import ConfigError, DataError, RunError, counted, shown
 from dssmcli.rec_config import MultitaskConfig, Sizes, multitask_from_dict
 from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, read_ahead, using_run
@@ -65,7 +67,8 @@ class Predictor(OfRun):
 
         columns: the values (n,) of each of the run's columns, a data frame will do: texts as they
         would stand in a table, or numbers; None and nan are missing. Raises DataError when a column
-        is not there or longer than another.
+        is not there or longer than another. Warns, once a call, of values that the run cannot read:
+        categories that it does not know, texts where a number belongs.
         """
         missing = [name for name in self.columns if name not in columns]
         if missing:
@@ -80,7 +83,13 @@ class Predictor(OfRun):
                     f"{name}: {counted(len(column), 'value')}, expected {len(texts[0]):,} as "
                     f"{self.columns[0]} has."
                 )
-        return self.predicted(texts).values
+        before = self.reader.met.copy()
+        self.reader.examples.clear()
+        values = self.predicted(texts).values
+        lines = self.reader.lines(self.reader.met - before)
+        if lines:
+            warnings.warn(" ".join(lines), stacklevel=2)
+        return values
 
     def predicted(self, columns: Sequence[Sequence[str]]) -> Predicted:
         """Return predictions and gates, given the texts (n,) of `columns` in their order."""
@@ -106,8 +115,7 @@ class Predictor(OfRun):
 
 def _texts(values: Iterable[object]) -> list[str]:
     """Return values as they would stand in a table."""
-    # A nan becomes the text "nan", which is one of those that say so.
-    return ["" if value is None else str(value) for value in values]
+    return [*map(text_of, values)]
 
 
 def _parts(rows: Rows) -> Iterator[Rows]:
