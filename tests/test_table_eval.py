@@ -296,7 +296,7 @@ def test_figures_of_a_task_are_judged_by_their_own_name() -> None:
         ("day,bought\nmo,1\n", 'no column "seg"'),
         ("seg,bought\n", "a header and no rows"),
         ("seg,bought\ns01,\ns02,?\n", 'no row has a label of "bought"'),
-        ("seg,bought\ns01,1\ns02,yes\n", 'the task "bought" has "yes", expected 0 or 1'),
+        ("seg,bought\ns01,1\ns02,so\n", 'the task "bought" has "so", expected 0 or 1'),
         ("seg,minutes\ns01,1\ns02,long\n", 'the task "minutes" has "long", expected numbers'),
         ("seg,minutes\ns01,1\ns02,1e99\n", 'the task "minutes" has "1e99", expected numbers'),
         ("seg,bought\ns01,1\ns02\n", ":3: 1 field, expected 2"),

@@ -233,7 +233,7 @@ def test_rows_set_aside_are_not_trained_on_and_a_file_of_them_takes_their_place(
         ({"city": None}, 'v.csv: the header has no column "city"'),
         ({"bought": None}, 'v.csv: the header has no column "bought"'),
         ({"bought": ["1"] * 60}, "v.csv: bought has no two different labels"),
-        ({"bought": ["yes"] * 60}, 'v.csv: the task "bought" has "yes"'),
+        ({"bought": ["so"] * 60}, 'v.csv: the task "bought" has "so"'),
     ],
 )
 def test_a_file_that_cannot_validate_is_refused(

@@ -211,6 +211,13 @@ class _Asked(NamedTuple):
         name = name_of(file)
         return lambda line: click.echo(f"{name}: {line}", err=True)
 
+    def warn(self, file: str) -> Callable[[str], None]:
+        """Return what tells a warning about a file, also when quiet."""
+        from dssmcli.data.tsv import name_of
+
+        name = name_of(file)
+        return lambda line: click.echo(f"{name}: Warning: {line}", err=True)
+
 
 def _on_pairs(
     asked: _Asked, columns: str | None, kind: str | None, options: RowOptions
@@ -243,8 +250,9 @@ def _on_tables(asked: _Asked) -> list[Evaluated]:
     processes = processes_for(asked.threads)
 
     def evaluated(file: str) -> Evaluated:
-        say = asked.say(file)
-        reports = evaluate_table(predictors, file, asked.plan(), asked.bad_rows, say, processes)
+        say, warn = asked.say(file), asked.warn(file)
+        plan, rows = asked.plan(), asked.bad_rows
+        reports = evaluate_table(predictors, file, plan, rows, say, processes, warn)
         return Evaluated(name_of(file), reports)
 
     found = [evaluated(file) for file in asked.files]

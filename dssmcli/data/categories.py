@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -66,19 +66,26 @@ _EXACT = 2.0**53
 """Beyond it floats are no longer apart by 1."""
 
 
-def _boolean_words(known: Iterable[str]) -> dict[bool, str]:
+def _boolean_words(known: Collection[str]) -> dict[bool, str]:
     """Return the word for yes and that for no, if there is one of each, and but one other word."""
     words: dict[bool, list[str]] = {True: [], False: []}
-    others = 0
     for text in known:
         says = boolean_in(text)
         if says is not None:
             words[says].append(text)
-        elif text:
-            others += 1
-    if others > 1 or any(len(each) != 1 for each in words.values()):
+    if not say_yes_or_no(known) or any(len(each) != 1 for each in words.values()):
         return {}
     return {says: each[0] for says, each in words.items()}
+
+
+def say_yes_or_no(categories: Collection[str]) -> bool:
+    """Tell whether the categories of a column, but for one at most, say yes and no.
+
+    The letters y, n and t, f side by side are letters.
+    """
+    words = {category.lower() for category in categories if boolean_in(category) is not None}
+    others = {category for category in categories if category and boolean_in(category) is None}
+    return len(others) <= 1 and not (words & {"y", "n"} and words & {"t", "f"})
 
 
 def one_spelling(texts: Sequence[str], counts: Sequence[int]) -> list[str]:
@@ -89,8 +96,7 @@ def one_spelling(texts: Sequence[str], counts: Sequence[int]) -> list[str]:
     """
     categories = [category_of(text) for text in texts]
     says = [boolean_in(category) for category in categories]
-    others = {category for category, each in zip(categories, says, strict=True) if each is None}
-    if len(others - {""}) > 1:
+    if not say_yes_or_no(categories):
         return categories
     common: dict[bool | None, tuple[int, str]] = {}
     totals: dict[str, int] = {}

@@ -13,6 +13,7 @@ from dssmcli.data.examples import examples_of
 from dssmcli.data.features import Reader, Schema
 from dssmcli.data.findings import ERROR, LEVELS, Finding, parted
 from dssmcli.data.inference import FeatureInput, Understood, understand
+from dssmcli.data.label_texts import settled
 from dssmcli.data.located_table import FileRows, LocatedTable, read_located
 from dssmcli.data.table import Table
 from dssmcli.data.table_findings import (
@@ -102,6 +103,7 @@ class _Examination:
         columns: list[ColumnFigures] = []
         if self._train.table.columns:
             tasks = parse_tasks(self._request.tasks, list(self._train.table.columns))
+            tasks = settled(self._train.table, tasks, self._train.name)
             if self._train.table.rows:
                 columns = self._examine(tasks)
         files = [("train", each) for each in self._train.files]

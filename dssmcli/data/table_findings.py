@@ -21,6 +21,7 @@ from dssmcli.data.examples import Examples
 from dssmcli.data.features import Reader, Schema
 from dssmcli.data.findings import ERROR, NOTE, WARNING, Finding, parted
 from dssmcli.data.inference import FeatureInput, Understood
+from dssmcli.data.label_texts import label_texts
 from dssmcli.data.leaks import gaps, is_copy, sorted_by
 from dssmcli.data.located_table import FileRows, LocatedTable
 from dssmcli.data.suspects import powers
@@ -220,7 +221,7 @@ def findings_of_labels(beside: Beside, refusal: str | None) -> Iterator[Finding]
             what = f"Rows without a label of {task.name} ({missing / rows:.1%})."
             todo = "For this task nothing is learned from them."
             yield Finding(NOTE, "missing_labels", missing, what, todo, name)
-        yield from _missing_zeros(beside.train, task, labels)
+        yield from _written(beside.train, task)
         ones = int((known > 0).sum())
         fewest = min(ones, len(known) - ones)
         if task.kind == "binary" and 0 < fewest < _FEW_LABELS and rows >= _FEW_ROWS:
@@ -230,19 +231,14 @@ def findings_of_labels(beside: Beside, refusal: str | None) -> Iterator[Finding]
             yield Finding(WARNING, "few_labels", fewest, what, todo, name)
 
 
-def _missing_zeros(train: LocatedTable, task: Task, labels: Floats) -> Iterator[Finding]:
-    """Yield rows whose label is not known, and taken for a 0."""
-    column = train.table.columns[task.column]
-    rows = missing_rows(column) & (labels == 0) if task.kind == "binary" else np.zeros(0, np.bool_)
-    if rows.any():
-        first = int(np.flatnonzero(rows)[0])
-        text = shown(column.values[column.codes[first]])
-        what = (
-            f"Rows whose {task.column} is {text} or the like, which counts as a 0 of {task.name}."
-        )
-        todo = "If it says that nobody knows, leave the field empty: then the rows have no label."
-        place = train.place(first)
-        yield Finding(WARNING, "missing_zeros", int(rows.sum()), what, todo, train.name, place)
+def _written(train: LocatedTable, task: Task) -> Iterator[Finding]:
+    """Yield how labels are written, and texts that count as a 0 and may mean something else."""
+    (texts,) = label_texts(train.table, [task], train.name)
+    for line in texts.lines():
+        yield Finding(NOTE, "labels_written", train.table.rows, line, "", train.name)
+    for warning in texts.warnings():
+        what, todo = parted(warning)
+        yield Finding(WARNING, "doubtful_zeros", train.table.rows, what, todo, train.name)
 
 
 def findings_of_leaks(beside: Beside, reader: Reader, train: Examples) -> Iterator[Finding]:

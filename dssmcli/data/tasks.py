@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.config import one_of
+from dssmcli.config import from_dict, one_of, to_dict
+from dssmcli.data.notation import PLAIN, Notation
 from dssmcli.data.plain import signed_number_in
+from dssmcli.data.positives import Positives
 from dssmcli.data.table import Table
+from dssmcli.data.values import bare, boolean_in, is_missing
 from dssmcli.errors import ConfigError, DataError, RunError, nearest, shown
 
 KINDS = ("binary", "regression")
@@ -19,18 +22,25 @@ MISSING = (
     *("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan", "null", "NULL"),
     *("None", "none"),
 )
-"""What stands in a field whose number or label is not known."""
+"""What stands in a field whose number is not known, to runs up to format 4."""
 
 Labels = npt.NDArray[np.float64]
 
 
 class Task(NamedTuple):
-    """One label to predict. positive: the texts that are a 1 of a binary task, none for `0`/`1`."""
+    """One label to predict.
+
+    positive: the values that are a 1 of a binary task, none for yes and no, `1` and `0`. words:
+    whether the column says yes and no, so that any word for them counts. notation: how the
+    numbers of a regression are written.
+    """
 
     name: str
     column: str
     kind: str
     positive: tuple[str, ...] = ()
+    words: bool = False
+    notation: Notation = PLAIN
 
 
 def parse_task(spec: str, names: Sequence[str]) -> Task:
@@ -41,8 +51,8 @@ def parse_task(spec: str, names: Sequence[str]) -> Task:
     """
     fitting = [name for name in names if _rest(spec, name) is not None]
     if not fitting:
-        bare = spec.partition("=")[0].partition(":")[0]
-        near = nearest(bare, names)
+        begin = spec.partition("=")[0].partition(":")[0]
+        near = nearest(begin, names)
         hint = f" Did you mean {shown(near)}?" if near else _HEADER
         raise ConfigError(
             f"--task {shown(spec)}: no such column, found {shown(', '.join(names))}.{hint}"
@@ -102,10 +112,11 @@ def labels_of(table: Table, task: Task, where: str) -> Labels:
 def check_positive(table: Table, tasks: Sequence[Task], where: str) -> None:
     """Raise DataError when a value that is a 1 of a task stands in no row."""
     for task in tasks:
-        values = table.column(task.column, where).values
-        known = {*values, *map(str.strip, values)}
+        column = table.column(task.column, where)
+        values = [column.values[i] for i in np.flatnonzero(column.counts()).tolist()]
         for value in task.positive:
-            if value not in known:
+            meant = Positives((value,), task.words)
+            if not any(map(meant, values)):
                 near = nearest(value, values[:1000])
                 hint = f" Did you mean {shown(near)}?" if near else ""
                 raise DataError(
@@ -119,47 +130,52 @@ def labels_in(fields: Sequence[str], task: Task, where: str) -> Labels:
 
     Raises DataError when a field is none of what the task expects.
     """
-    texts = list(dict.fromkeys(fields))
-    known = dict(zip(texts, _labels(texts, task).tolist(), strict=True))
-    labels = np.fromiter(map(known.__getitem__, fields), np.float64, len(fields))
+    known = known_labels(list(dict.fromkeys(fields)), task, where)
+    return np.fromiter(map(known.__getitem__, fields), np.float64, len(fields))
+
+
+def known_labels(texts: Sequence[str], task: Task, where: str) -> dict[str, float]:
+    """Return the label of each distinct text (V,), as `labels_in` does."""
+    labels = _labels(texts, task)
     if np.isinf(labels).any():
-        wrong = next(text for text in texts if math.isinf(known[text]))
+        wrong = texts[int(np.flatnonzero(np.isinf(labels))[0])]
         expected = _NUMBERS if task.kind == "regression" else "0 or 1"
         raise DataError(
             f"{where}: the task {shown(task.name)} has {shown(wrong)}, expected {expected}, as the "
             "run has learned it, or nothing where no label is known."
         )
-    return labels
+    return dict(zip(texts, labels.tolist(), strict=True))
 
 
 def _labels(texts: Sequence[str], task: Task) -> Labels:
-    return np.array([_label(text, task) for text in texts], np.float64)
+    meant = Positives(task.positive, task.words)
+    return np.array([_label(text, task, meant) for text in texts], np.float64)
 
 
-def _label(text: str, task: Task) -> float:
+def _label(text: str, task: Task, meant: Positives) -> float:
     """Return a label; nan when it is missing, infinity when it is none."""
-    bare = text.strip()
-    if bare in task.positive or text in task.positive:
+    if meant.named(text):
         return 1.0
-    if bare in MISSING:
+    if is_missing(text):
         return math.nan
     if task.positive:
-        return 0.0
-    number = signed_number_in(text)
+        return float(meant(text))
     if task.kind == "binary":
-        return number if number in (0.0, 1.0) else math.inf
+        says = boolean_in(text)
+        return math.inf if says is None else float(says)
+    number = task.notation.number(text)
     return number if abs(number) <= _LARGEST else math.inf
 
 
 def _expected(task: Task, texts: Sequence[str]) -> str:
     """Return what a task's column, which has these texts, should have, and how else to name it."""
-    known = [text for text in texts if text.strip() not in MISSING]
-    yes = next((text for text in known if text.strip().lower() in _YES), known[-1]).strip()
+    known = [text for text in texts if not is_missing(text)]
+    yes = bare(next((text for text in known if boolean_in(text) or _says_yes(text)), known[-1]))
     said = f"Say which values are a 1, as in --task '{task.column}={yes}'."
     numbers = not any(math.isnan(signed_number_in(text)) for text in known)
     if task.kind == "regression":
         few = not numbers and len(known) <= _FEW
-        return f"expected {_NUMBERS}, without signs or units." + (f" {said}" if few else "")
+        return f"expected {_NUMBERS}, all in one unit." + (f" {said}" if few else "")
     if len(known) > 2 and numbers:
         return (
             f"expected 0 and 1. If it is a number to predict: --task '{task.column}:regression'; "
@@ -174,7 +190,10 @@ _LARGEST = 1e30
 _FEW = 20
 """Of so many distinct values at most, some may be meant to be a 1."""
 _NUMBERS = f"numbers from {-_LARGEST:g} to {_LARGEST:g}"
-_YES = ("yes", "y", "true", "t", "1", "1.0", "positive")
+
+
+def _says_yes(text: str) -> bool:
+    return bare(text).lower() in ("positive", "pos", "+")
 
 
 class Target(NamedTuple):
@@ -201,7 +220,13 @@ class Target(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Return the target as plain JSON values."""
         own = {"weight": self.weight, "mean": self.mean, "scale": self.scale}
-        return {**self.task._asdict(), "positive": list(self.task.positive), **own}
+        task = {**self.task._asdict(), "positive": list(self.task.positive)}
+        del task["words"], task["notation"]
+        if self.task.words:
+            task["words"] = True
+        if self.task.notation != PLAIN:
+            task["notation"] = to_dict(self.task.notation)
+        return {**task, **own}
 
 
 def target_from_dict(plain: Any, where: str) -> Target:
@@ -220,9 +245,19 @@ def target_from_dict(plain: Any, where: str) -> Target:
             and all(abs(each) < 2 * _LARGEST for each in (weight, mean, scale))
             and scale > 0
         ):
-            task = Task(name, column, kind, tuple(positive))
+            words, notation = plain.get("words") is True, PLAIN
+            if "notation" in plain:
+                notation = _notation_from(plain["notation"], where)
+            task = Task(name, column, kind, tuple(positive), words, notation)
             return Target(task, float(weight), float(mean), float(scale))
     raise RunError(f"{where}: a task is {str(plain)[:80]}, expected name, column, kind and so on.")
+
+
+def _notation_from(plain: object, where: str) -> Notation:
+    try:
+        return from_dict(Notation, plain, f"{where}: the notation of a task")
+    except ConfigError as error:
+        raise RunError(str(error)) from error
 
 
 def targets_of(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +13,12 @@ import numpy as np
 from dssmcli import metrics, weighted
 from dssmcli.bootstrap import Plan
 from dssmcli.data.fingerprint import label_marks
+from dssmcli.data.label_texts import LabelTexts
 from dssmcli.data.records import Columns, TableFile, open_table
 from dssmcli.data.seen import Seen, seen
 from dssmcli.data.table import places_of
 from dssmcli.data.table_hashes import hashes_in
-from dssmcli.data.tasks import Labels, Target, Task, labels_in
+from dssmcli.data.tasks import Labels, Target, Task, known_labels
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import ConfigError, DataError, shown
 from dssmcli.serving.blocks import made_of
@@ -23,6 +27,9 @@ from dssmcli.serving.predictor import Predictor, Values
 from dssmcli.serving.reports import Drawn, Figures, Report, report_of, say_if_slow
 
 KIND = "table"
+_SIZE = struct.Struct("<q")
+_MOST_TEXTS = 200
+"""Texts of the labels in a block of rows that are counted one by one, the commonest."""
 Say = Callable[[str], None]
 
 
@@ -33,14 +40,18 @@ def evaluate_table(
     bad_rows: BadRows,
     say: Say,
     processes: int = 1,
+    warn: Say | None = None,
 ) -> list[Report]:
     """Predict the rows of a table while it is read, then compare with its labels: a report a run.
 
     A row without a task's label does not count for that task. `say` gets a line about the labels
-    found, and one for each task whose column the table lacks. Raises DataError when it lacks all of
+    found, and one for each task whose column the table lacks; `warn`, else `say`, one about labels
+    that may not mean what the user thinks. Raises DataError when the table lacks all of
     them, or a column that a run reads, and ConfigError when runs mean different labels by one name.
     """
     found = judged_table(predictors, source, bad_rows, say, processes)
+    for warning in found.warnings:
+        (warn or say)(warning)
     say_if_slow(found.rows, plan, say)
     return reports_of(predictors, found, plan)
 
@@ -57,11 +68,13 @@ def reports_of(predictors: Sequence[Predictor], found: Judgements, plan: Plan) -
 class Judgements(NamedTuple):
     """N rows of a table. values: what each run predicts, (N, K) with K tasks of its own. labels:
     what is true, (N,), nan where it is not known, by the name of the task. seen: how many of the
-    rows each run met in training, None where it does not say."""
+    rows each run met in training, None where it does not say. warnings: about labels that may not
+    mean what a user thinks."""
 
     values: list[Values]
     labels: dict[str, Labels]
     seen: list[Seen | None]
+    warnings: Sequence[str] = ()
 
     @property
     def rows(self) -> int:
@@ -80,16 +93,34 @@ def judged_table(
         readers = [predictor.reader for predictor in predictors]
         parts = [np.zeros((0, judged.width), np.float64)]
         for made in made_of(file, judged.picked, judged.block, readers, processes):
-            parts.append(np.frombuffer(made, np.float64).reshape(-1, judged.width))
+            parts.append(judged.taken(made))
     found = np.concatenate(parts)
     names, end = [task.name for task in tasks], judged.hashes
     labels = dict(zip(names, found[:, judged.labels : end].T, strict=True))
     _say_found(labels, file.sheet.source, say)
+    warnings = []
+    for texts in judged.texts:
+        for line in texts.lines() if texts.meanings else ():
+            say(line)
+        warnings += texts.warnings()
+        warnings += _one_sided(texts, labels[texts.task.name])
     values, first = [], 0
     for predictor in predictors:
         values.append(found[:, first : first + len(predictor.targets)])
         first += len(predictor.targets)
-    return Judgements(values, labels, judged.seen(found[:, end:], labels))
+    return Judgements(values, labels, judged.seen(found[:, end:], labels), warnings)
+
+
+def _one_sided(texts: LabelTexts, labels: Labels) -> Iterator[str]:
+    """Yield a warning if all known labels of a binary task are the same."""
+    task, known = texts.task, labels[~np.isnan(labels)]
+    if task.kind == "binary" and len(known) and known.min() == known.max():
+        ones = " or ".join(map(shown, task.positive)) or "1"
+        what = "no row is" if known[0] == 0 else "every row is"
+        yield (
+            f"{what} a 1 of the task {shown(task.name)}, which the run has learned as {ones}: "
+            "there is nothing to tell apart, and so no AUC."
+        )
 
 
 def tasks_of(predictors: Sequence[Predictor]) -> list[Task]:
@@ -151,9 +182,23 @@ class _Judged:
         self._known = [predictor.fingerprint() for predictor in predictors]
         self.hashes = self.labels + len(tasks)
         self.width = self.hashes + sum(each is not None for each in self._known)
+        #: How the labels of each task are written in the rows taken so far.
+        self.texts = [LabelTexts(task) for task in tasks]
+
+    def taken(self, made: bytes) -> Values:
+        """Return the rows (n, width) that `block` made, and count how their labels are written."""
+        if not made:
+            return np.zeros((0, self.width), np.float64)
+        (size,) = _SIZE.unpack_from(made)
+        begin = _SIZE.size + size
+        for texts, (counts, known) in zip(
+            self.texts, json.loads(made[_SIZE.size : begin]), strict=True
+        ):
+            texts.take(counts, known)
+        return np.frombuffer(made[begin:], np.float64).reshape(-1, self.width)
 
     def block(self, columns: Columns) -> bytes:
-        """Return the rows (n, width) float64."""
+        """Return the rows (n, width) float64, behind the texts of their labels as JSON."""
         if not columns[0]:
             return b""
         parts: list[Values] = []
@@ -165,9 +210,17 @@ class _Judged:
             if known is not None:
                 hashes.append(hashes_in(columns[first:last]).view(np.float64)[:, None])
             first = last
+        said = []
         for task, fields in zip(self._tasks, columns[first:], strict=True):
-            parts.append(labels_in(fields, task, self._where)[:, None])
-        return np.concatenate([*parts, *hashes], axis=1).tobytes()
+            counts = Counter(texts := list(fields))
+            known = known_labels(list(counts), task, self._where)
+            labels = np.fromiter(map(known.__getitem__, texts), np.float64, len(texts))
+            parts.append(labels[:, None])
+            common = dict(counts.most_common(_MOST_TEXTS))
+            said.append((common, {text: known[text] for text in common}))
+        header = json.dumps(said).encode()
+        rows = np.concatenate([*parts, *hashes], axis=1).tobytes()
+        return b"".join((_SIZE.pack(len(header)), header, rows))
 
     def seen(self, hashes: Values, labels: Mapping[str, Labels]) -> list[Seen | None]:
         """Return how many rows each run has met in training, given their hashes (N, R) in order."""

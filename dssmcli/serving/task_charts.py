@@ -83,7 +83,7 @@ def judged_tasks(
     """Predict the rows of a table; errors as evaluate_table has them."""
     notes: list[str] = []
     found = judged_table(predictors, source, bad_rows, notes.append, processes)
-    return Judged(tuple(predictors), tuple(names), found, tuple(notes))
+    return Judged(tuple(predictors), tuple(names), found, (*notes, *found.warnings))
 
 
 def _tasks(judged: Judged, binary: bool) -> list[_Task]:

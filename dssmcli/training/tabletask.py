@@ -19,6 +19,7 @@ from dssmcli.data.fingerprint import (
     whole_sketch,
 )
 from dssmcli.data.inference import FeatureInput, understand
+from dssmcli.data.label_texts import label_lines, settled
 from dssmcli.data.seen import Seen, seen
 from dssmcli.data.suspects import suspects
 from dssmcli.data.table import Table, read_table
@@ -84,9 +85,11 @@ def build_table_task(
     """
     where = ", ".join(map(name_of, given.sources))
     whole = read_table(given.sources, bad_rows)
-    tasks = parse_tasks(given.tasks, list(whole.columns))
+    tasks = settled(whole, parse_tasks(given.tasks, list(whole.columns)), where)
     check_positive(whole, tasks, where)
     say(f"Read {counted(whole.rows, 'row')} of {counted(len(whole.columns), 'column')}.")
+    for line in label_lines(whole, tasks, where):
+        say(line)
     table, held = _split(whole, given, config, bad_rows)
     found = understand(table, tasks, given.features)
     for line in found.lines:
