@@ -165,8 +165,73 @@ def test_items_that_are_not_known_are_ignored_and_counted(recommend: Recommend) 
     known = recommend(stdin="user\thistory\nu\ti1 i2\nv\ti9\n")
     done = recommend(stdin="user\thistory\nu\tnew i1 gone i2\nv\ti9 new\n")
     assert done.out == known.out and known.err == ""
-    assert done.err == "3 watches of items that the run does not know: ignored.\n"
+    assert done.err == ('3 watches of items that the run does not know, such as "new": ignored.\n')
     assert recommend("-q", stdin="user\thistory\nu\tnew\n").err == ""
+
+
+@pytest.mark.parametrize(
+    "history",
+    ["i1  i2", " i1\ti2", "['i1', 'i2']", '["i1", "i2"]', "['i1' 'i2']", "\N{NO-BREAK SPACE}i1 i2"],
+)
+def test_a_history_is_one_however_its_ids_are_written(recommend: Recommend, history: str) -> None:
+    plain = recommend(stdin='{"user": "u", "history": ["i1", "i2"]}\n')
+    field = '"' + history.replace('"', '""') + '"'
+    done = recommend(stdin=f"user,history\nu,{field}\n")
+    assert (done.out, done.err) == (plain.out, "")
+
+
+def test_ids_between_other_signs_than_spaces_are_told(recommend: Recommend) -> None:
+    done = recommend(stdin="user\thistory\nu\ti1|i2|i3\n")
+    assert 'such as "i1|i2|i3": ignored. Ids of a history stand between spaces' in done.err
+    assert "1 of 1 user without a watch that the run knows" in done.err
+
+
+@pytest.mark.parametrize("time", ["1709251200", '"2024-03-01T08:00:00+08:00"', "null", '"17"'])
+def test_a_timestamp_of_json_is_a_number_or_a_date(recommend: Recommend, time: str) -> None:
+    done = recommend(stdin=f'{{"user": "u", "history": ["i1"], "timestamp": {time}}}\n')
+    assert done.code == 0 and done.err == ""
+
+
+def test_a_log_without_moments_that_has_some_is_told(
+    recommend: Recommend, dssm: Dssm, made: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = [("u", "i3", "2024-03-02"), ("u", "i2", "2024-03-01")]
+    log = write_log(tmp_path / "w.tsv", ("user", "item", "seen_it"), rows)
+    bare = write_log(tmp_path / "b.tsv", ("user", "item"), [row[:2] for row in rows[::-1]])
+    words = ("youtube-candidates", bare, *SMALL_WATCHES, "--epochs", "1", "-o", tmp_path / "run")
+    assert dssm("train-rec", *words).code == 0
+    done = dssm("recommend", "-m", tmp_path / "run", log)
+    assert done.code == 0 and "Call it timestamp in the header to go by it" in done.err
+    log.write_text(log.read_text().replace("seen_it", "timestamp"))
+    assert dssm("recommend", "-m", tmp_path / "run", log).err == ""
+
+
+def test_the_python_api_takes_ids_of_any_kind_and_warns(made: dict[str, Path]) -> None:
+    recommender = dssmcli.load_recommender(made["candidates"])
+    plain = recommender.items_for([["i1", "i2"]], 3)
+    assert recommender.items_for(iter([np.array(["i1 ", "i2"])]), 3) == plain
+    with pytest.warns(
+        UserWarning, match=r'^2 watches of items .* such as "17": ignored\.$'
+    ) as told:
+        assert recommender.items_for([["i1", np.int64(17), 17.0, "i2"]], 3) == plain
+    assert len(told) == 1 and recommender.unknown == 2
+    with pytest.raises(TypeError, match=r"histories\[1\]\[1\]: an id is None"):
+        recommender.items_for([["i1"], ["i2", None]], 3)
+
+
+@pytest.mark.parametrize("side", ["item", "user"])
+def test_vectors_of_what_is_not_known_are_told(
+    dssm: Dssm, made: dict[str, Path], side: str
+) -> None:
+    words = ("encode", "-m", made["candidates"], "--side", side, "--format", "tsv")
+    lines = {"item": b"i1\n i1\nnew\n", "user": b"user\thistory\nu\ti1\nv\ti1 \nw\tnew\n"}
+    done = (
+        dssm(*words, stdin=lines[side]) if side == "user" else dssm(*words, "-", stdin=lines[side])
+    )
+    first, again, none = done.out.splitlines()
+    assert done.code == 0 and first == again != none and 'such as "new"' in done.err
+    quiet = dssm(*words, "-q", *([] if side == "user" else ["-"]), stdin=lines[side])
+    assert quiet.err == "" and quiet.out == done.out
 
 
 def test_who_has_no_known_watch_gets_what_is_most_watched(
@@ -292,7 +357,8 @@ def test_who_else_is_asked_for_changes_no_one_s_ranking(
 
 def test_the_python_api_says_the_same(recommend: Recommend, made: dict[str, Path]) -> None:
     recommender = dssmcli.load_recommender(made["candidates"])
-    [items, none] = recommender.items_for([["i1", "i2", "i3"], []], 4)
+    with pytest.warns(UserWarning, match=r"^1 of 2 users without a watch"):
+        [items, none] = recommender.items_for([["i1", "i2", "i3"], []], 4)
     with pytest.raises(TypeError, match="got one str"):
         recommender.items_for(["i1 i2"], 4)
     done = recommend("-k", "4", stdin="user\thistory\nu\ti1 i2 i3\nv\t\n")

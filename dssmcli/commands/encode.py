@@ -132,7 +132,7 @@ def command(
         raise click.UsageError("--resume needs a file to go on with: add -o FILE.")
     if side in _REC_SIDES:
         _refuse(resume=resume, shard=shard is not None)
-        _encode_candidates(files, output, format_name, dtype, side, bad_rows, model)
+        _encode_candidates(files, output, format_name, dtype, side, bad_rows, model, quiet)
         return
     from dssmcli.serving.loading import load
 
@@ -198,8 +198,10 @@ def _encode_candidates(
     side: str,
     bad_rows: str,
     model: str | None,
+    quiet: bool,
 ) -> None:
     """Write the vectors of items or users of a run of candidate generation."""
+    from dssmcli.commands.output import talk
     from dssmcli.data.tsv import STDIN, ZERO_ROWS, BadRows
     from dssmcli.serving.candidates import load_candidates
     from dssmcli.serving.formats import build_format
@@ -208,11 +210,13 @@ def _encode_candidates(
     candidates = load_candidates(model)
     form = build_format(format_name, candidates.model.width, dtype)
     skipped = BadRows(bad_rows == "zero", offer=ZERO_ROWS)
+    said: list[str] = []
     if side == "item":
-        blocks = item_blocks(candidates, files, skipped)
+        blocks = item_blocks(candidates, files, skipped, said.append)
     else:
-        blocks = user_blocks(candidates, files or (STDIN,), skipped)
+        blocks = user_blocks(candidates, files or (STDIN,), skipped, said.append)
     _to_stream(blocks, form, output)
+    talk(quiet, *said, skipped.summary)
 
 
 def _to_stream(blocks: Iterator[Block], form: Format, output: Path | None) -> int:

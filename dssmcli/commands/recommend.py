@@ -123,7 +123,7 @@ def command(
         for users in blocks:
             write(form.lines(users))
     skipped.write_rejects()
-    talk(quiet, skipped.summary, _unknown(recommender))
+    talk(quiet, skipped.summary, *recommender.strangers.lines())
 
 
 def _refuse_without_ranker(ranker: str | None, **given: bool) -> None:
@@ -138,15 +138,6 @@ def _use_threads(threads: int) -> None:
     import os
 
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)
-
-
-def _unknown(recommender: Recommender) -> str:
-    from dssmcli.errors import counted
-
-    if not recommender.unknown:
-        return ""
-    found = counted(recommender.unknown, "watch")
-    return f"{found} of items that the run does not know: ignored."
 
 
 class _Form(NamedTuple):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.ids import find_ids
 from dssmcli.data.impressions import Impressions
 from dssmcli.data.moments import histories
 from dssmcli.data.past import Past, Sums, features_of, grown, measures_of, no_sums
@@ -160,7 +161,7 @@ def known_now(
 def _places(names: Sequence[str], wanted: Sequence[str]) -> Ints:
     """Return where names stand among others, -1 for those that do not."""
     places = {name: place for place, name in enumerate(names)}
-    return np.array([places.get(name, -1) for name in wanted], np.int64)
+    return find_ids(places, wanted)
 
 
 def _found(keys: Ints, wanted: Ints) -> Ints:

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.ids import find_ids, id_of
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.moments import Ints
 from dssmcli.data.records import PIECE_BYTES, TableFile
-from dssmcli.data.times import LATEST
+from dssmcli.data.times import Clock
 from dssmcli.data.tsv import BadRows, Line, name_of, opened, read_pieces
 from dssmcli.data.watches import WatchColumns, Watches, reader_for, words_of
-from dssmcli.errors import DataError, shown
+from dssmcli.errors import DataError, counted, shown
 
 _AT_ONCE = 1024
 """Users that are answered together."""
@@ -42,32 +43,82 @@ class Users(NamedTuple):
 def users_of(histories: Iterable[Iterable[str]], columns: WatchColumns) -> Users:
     """Return nameless users, given the ids of the items that each watched, the oldest first.
 
-    Raises TypeError for a history that is one str, which would be read letter by letter.
+    Ids are texts or whole numbers. Raises TypeError for a history that is one str, which would be
+    read letter by letter, and for what is no id, with its place.
     """
-    return _joined([_nameless(items) for items in histories], columns)
+    return _joined([_nameless(items, place) for place, items in enumerate(histories)], columns)
 
 
-def _nameless(items: Iterable[str]) -> _User:
+def _nameless(items: Iterable[Any], place: int) -> _User:
     if isinstance(items, str):
         raise TypeError(f"a history is a list of ids, got one str: {shown(items)}")
-    return _User("", [*map(str, items)], [], {}, np.nan)
+    ids = []
+    try:
+        for item in items:
+            ids.append(id_of(item))
+    except TypeError as error:
+        raise TypeError(f"histories[{place}][{len(ids)}]: {error}") from error
+    return _User("", ids, [], {}, np.nan)
 
 
 class Placed(NamedTuple):
     """Watches as places in a catalogue: flat[ends[i]:ends[i + 1]] are user i's, the oldest first;
-    `unknown` others are of items that the catalogue lacks."""
+    `unknown` others are of items that the catalogue lacks, of which `example` is one."""
 
     flat: Ints
     ends: Ints
     unknown: int
+    example: str
 
 
 def placed(users: Users, places: Mapping[str, int]) -> Placed:
     """Return the watches of users that a catalogue knows, by its places."""
-    found = np.fromiter((places.get(item, -1) for item in users.items), np.int64, len(users.items))
+    found = find_ids(places, users.items)
     known = found >= 0
     before = np.append(0, np.cumsum(known)).astype(np.int64)
-    return Placed(found[known], before[users.ends], int((~known).sum()))
+    unknown = np.flatnonzero(~known)
+    example = users.items[unknown[0]] if len(unknown) else ""
+    return Placed(found[known], before[users.ends], len(unknown), example)
+
+
+class Strangers:
+    """Counts what a run does not know of users: watches of other items, and who has no others."""
+
+    def __init__(self) -> None:
+        self.watches, self.users = 0, 0
+        self._example, self._among = "", 0
+
+    def add(self, watched: Placed) -> None:
+        """Count those of some more users."""
+        self.watches += watched.unknown
+        self._example = self._example or watched.example
+        self.users += int((np.diff(watched.ends) == 0).sum())
+        self._among += len(watched.ends) - 1
+
+    def join(self, other: Strangers) -> None:
+        """Count those that another has counted."""
+        self.watches += other.watches
+        self.users += other.users
+        self._example = self._example or other._example
+        self._among += other._among
+
+    def lines(self, instead: str = "they get what is most watched") -> list[str]:
+        """Return lines about them, if there are any; instead: what users without a watch get."""
+        lines = []
+        if self.watches:
+            hint = ""
+            if any(mark in self._example for mark in ",;|"):
+                hint = " Ids of a history stand between spaces, or in a JSON list."
+            lines.append(
+                f"{counted(self.watches, 'watch')} of items that the run does not know, such as "
+                f"{shown(self._example)}: ignored.{hint}"
+            )
+        if self.users:
+            lines.append(
+                f"{self.users:,} of {counted(self._among, 'user')} without a watch that the run "
+                f"knows: {instead}."
+            )
+        return lines
 
 
 @contextmanager
@@ -144,7 +195,20 @@ def _rows(file: TableFile, columns: WatchColumns) -> Iterator[_User]:
         for row in zip(*file.columns(block, picked), strict=True):
             fields = dict(zip(wanted, row, strict=True))
             searches = words_of(fields.get(columns.searches or "", ""))
-            yield _User(fields[who], fields[HISTORY].split(), searches, fields, np.nan)
+            yield _User(fields[who], _ids_in(fields[HISTORY]), searches, fields, np.nan)
+
+
+def _ids_in(text: str) -> list[str]:
+    """Return the ids of a history: with spaces between them, or as a list of JSON or Python has it,
+    such as ['a', 'b'], which pandas writes."""
+    bare = text.strip()
+    if not (bare.startswith("[") and bare.endswith("]")):
+        return bare.split()
+    try:
+        items = json.loads(bare.replace("'", '"') if '"' not in bare else bare)
+    except (ValueError, RecursionError):
+        return bare[1:-1].replace(",", " ").replace("'", " ").replace('"', " ").split()
+    return [str(item) for item in items]
 
 
 def _objects(lines: Iterator[Line], columns: WatchColumns, bad_rows: BadRows) -> Iterator[_User]:
@@ -176,11 +240,19 @@ def _object(line: Line, columns: WatchColumns) -> _User:
         raise DataError(f"{line.place}: searches, expected a text or a list of texts.")
     words = [word for each in told for word in words_of(_text(each, line, "a search"))]
     context = {n: _text(plain[n], line, n) for n in columns.context if plain.get(n) is not None}
-    time = plain.get("timestamp", np.nan)
-    numeric = isinstance(time, (int, float)) and not isinstance(time, bool)
-    if not numeric or not ("timestamp" not in plain or abs(time) <= LATEST):
-        raise DataError(f"{line.place}: timestamp, expected a number.")
-    return _User(_text(name, line, "the user"), items, words, context, float(time))
+    time = _moment(plain.get("timestamp"), line)
+    return _User(_text(name, line, "the user"), items, words, context, time)
+
+
+def _moment(value: Any, line: Line) -> float:
+    """Return a timestamp of JSON, a number or a date; nan for none."""
+    if value is None:
+        return float("nan")
+    clock, text = Clock(), str(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or clock.wrong([text]):
+        raise DataError(f"{line.place}: timestamp, expected a number or a date.")
+    clock.take([text])
+    return float(clock.times(line.place).since(0)[0])
 
 
 def _text(value: Any, line: Line, what: str) -> str:

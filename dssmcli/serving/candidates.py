@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from dssmcli.data.catalogue import Catalogue, catalogue_from_json
 from dssmcli.data.features import Reader, Schema, schema_from_json
+from dssmcli.data.ids import with_plain
 from dssmcli.data.log_reading import reading_from
 from dssmcli.data.moments import Ints, Moments
 from dssmcli.data.watches import WatchColumns
@@ -262,6 +263,8 @@ def _candidates(run: Run) -> Candidates:
     arrays = tensors_in(weights(), shapes, str(run.path / WEIGHTS))
     lists = _lists(config["lists"], arrays, sizes.items, where) if listed else None
     places = catalogue.places(run.path / CATALOGUE)
+    if not reading_from(config, where).plain_ids:
+        places = with_plain(places)
     found = Candidates(model, columns, catalogue, places, schema, arrays, config, lists)
     found.origin = run
     return found

@@ -17,6 +17,7 @@ from dssmcli.data.catalogue import Catalogue, catalogue_from_json
 from dssmcli.data.chronicle import Chronicle, known_before, known_now
 from dssmcli.data.chronicle_arrays import array_shapes, from_arrays
 from dssmcli.data.features import Ints
+from dssmcli.data.ids import find_ids, with_plain
 from dssmcli.data.impressions import UNITS, ImpressionColumns, Impressions, numbers_of
 from dssmcli.data.last_shown import LastShown
 from dssmcli.data.log_reading import reading_from
@@ -175,7 +176,7 @@ class Ranker(OfRun):
         sizes = np.array([len(each) for each in items], np.int64)
         rows = np.repeat(np.arange(len(sizes)), sizes)
         flat = [item for each in items for item in each]
-        place = np.fromiter((self._items.get(item, -1) for item in flat), np.int64, len(flat))
+        place = find_ids(self._items, flat)
         numbers, codes = self._columns_of(place)
         shown = self._shown(users, flat, rows)
         # How many are ranked together says nothing: in training it was how many were shown.
@@ -275,6 +276,8 @@ def _ranker(run: Run) -> Ranker:
     arrays = tensors_in(weights(), ranking_shapes(model, sizes), str(run.path / WEIGHTS))
     config["unit"] = unit
     places = catalogue.places(run.path / CATALOGUE)
+    if not reading.plain_ids:
+        places = with_plain(places)
     ranker = Ranker(model, columns, features, catalogue, places, chronicle, last, arrays, config)
     ranker.origin = run
     return ranker

@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.ids import find_ids
 from dssmcli.data.texts import TextReader
 from dssmcli.data.tsv import BadRows
 from dssmcli.data.users import open_users
+from dssmcli.errors import counted, shown
 from dssmcli.serving.candidates import Candidates
 from dssmcli.serving.recommender import Recommender
 
 Block = tuple[Sequence[str], npt.NDArray[np.float32]]
 
+Say = Callable[[str], None]
+
 _AT_ONCE = 8192
 
 
 def item_blocks(
-    candidates: Candidates, sources: Sequence[str], bad_rows: BadRows
+    candidates: Candidates, sources: Sequence[str], bad_rows: BadRows, say: Say
 ) -> Iterator[Block]:
     """Yield items and their vectors (n, D): of the ids in some files, one a line, else of all.
 
-    An item that is not known has a row of zeros.
+    An item that is not known has a row of zeros; `say` is told at the end how many have.
     """
     items, vectors = candidates.catalogue.items, candidates.vectors
     if not sources:
         for first in range(0, len(items), _AT_ONCE):
             yield items[first : first + _AT_ONCE], vectors[first : first + _AT_ONCE]
         return
+    unknown, example = 0, ""
     for ids in TextReader(sources, bad_rows, None).blocks():
-        found = np.array([candidates.places.get(each, -1) for each in ids], np.int64)
+        found = find_ids(candidates.places, ids)
+        lost = np.flatnonzero(found < 0)
+        unknown, example = unknown + len(lost), example or next((ids[i] for i in lost), "")
         rows = vectors[found]
         rows[found < 0] = 0
         yield ids, rows
+    if unknown:
+        say(
+            f"{counted(unknown, 'line')} without an item that the run knows, such as "
+            f"{shown(example)}: rows of zeros."
+        )
 
 
 def user_blocks(
-    candidates: Candidates, sources: Sequence[str], bad_rows: BadRows
+    candidates: Candidates, sources: Sequence[str], bad_rows: BadRows, say: Say
 ) -> Iterator[Block]:
-    """Yield users and their vectors (n, D), given their histories: see data.users."""
+    """Yield users and their vectors (n, D), given their histories: see data.users.
+
+    `say` gets the warnings about a log, and at the end what of all is not known.
+    """
     recommender = Recommender(candidates)
     for source in sources:
-        with open_users(source, candidates.columns, bad_rows, candidates.reading) as blocks:
+        with open_users(source, candidates.columns, bad_rows, candidates.reading, say) as blocks:
             for users in blocks:
                 yield users.names, recommender.vectors(users)
+    for line in recommender.strangers.lines("their vectors are those of no history"):
+        say(line)

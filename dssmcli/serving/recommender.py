@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.moments import Ints, Moments, histories, no_context
-from dssmcli.data.users import Placed, Users, placed, users_of
+from dssmcli.data.users import Placed, Strangers, Users, placed, users_of
 from dssmcli.neighbours import Found, taken
 from dssmcli.serving.candidates import Candidates, load_candidates
 from dssmcli.serving.ranker import Ranker, load_ranker
@@ -30,7 +31,8 @@ class Recommended(NamedTuple):
 class Recommender:
     """Candidate generation and, if there is one, the ranking of what it finds.
 
-    `unknown` counts the watches of items that the candidates' run does not know.
+    `unknown` counts the watches of items that the candidates' run does not know, `strangers` also
+    the users without any other.
     """
 
     def __init__(
@@ -46,7 +48,12 @@ class Recommender:
         catalogue = candidates.catalogue
         self._items = candidates.places
         self._words = {word: i for i, word in enumerate(catalogue.words, start=1)}
-        self.unknown = 0
+        self.strangers = Strangers()
+
+    @property
+    def unknown(self) -> int:
+        """Return how many watches so far were of items that the run does not know."""
+        return self.strangers.watches
 
     def recommend(self, users: Users, count: int) -> Recommended:
         """Return the `count` best items for each of some users.
@@ -54,7 +61,7 @@ class Recommender:
         Users of whom no watch is known get what is most watched.
         """
         watched = placed(users, self._items)
-        self.unknown += watched.unknown
+        self.strangers.add(watched)
         vectors = self.candidates.tower.users(self._moments(users, watched))
         wanted = count if self.ranker is None else max(count, self._considered)
         with np.errstate(**JUDGED_LATER):
@@ -73,12 +80,18 @@ class Recommender:
     ) -> list[list[tuple[str, float]]]:
         """Return for each history, ids the oldest first, the `count` best items with their scores.
 
-        Items of the history are left out, and those that the run does not know are ignored, and
-        counted in `unknown`; a history without a known item gets what is most watched. A score is
-        the candidates' inner product, or with a ranker what that ranks by. Raises TypeError for a
-        history that is one str.
+        Ids are texts or whole numbers. Items of the history are left out, and those that the run
+        does not know are ignored, and counted in `unknown`; a history without a known item gets
+        what is most watched. Both are warned of, once a call. A score is the candidates' inner
+        product, or with a ranker what that ranks by. Raises TypeError for a history that is one
+        str, and for what is no id, such as None.
         """
+        before, self.strangers = self.strangers, Strangers()
         found = self.recommend(users_of(histories, self.candidates.columns), count)
+        for line in self.strangers.lines():
+            warnings.warn(line, stacklevel=2)
+        before.join(self.strangers)
+        self.strangers = before
         items, scores = self.candidates.catalogue.items, next(iter(found.figures.values()))
         return [
             [(items[p], float(score)) for p, score in zip(row, numbers, strict=True) if p >= 0]
@@ -87,7 +100,9 @@ class Recommender:
 
     def vectors(self, users: Users) -> Floats:
         """Return the vectors (n, D) of users."""
-        return self.candidates.tower.users(self._moments(users, placed(users, self._items)))
+        watched = placed(users, self._items)
+        self.strangers.add(watched)
+        return self.candidates.tower.users(self._moments(users, watched))
 
     def _moments(self, users: Users, watched: Placed) -> Moments:
         """Return what is known of users now."""
@@ -122,7 +137,7 @@ class Recommender:
         if self._keep_seen or not sizes.max(initial=0):
             return self.candidates.nearest(vectors, count, self._whole)
         found = self.candidates.nearest(vectors, count + int(sizes.max()), self._whole)
-        width = len(self._items)
+        width = len(self.candidates.catalogue.items)
         rows = np.arange(len(vectors))
         seen = np.repeat(rows, sizes) * width + watched.flat
         hidden = np.isin(rows[:, None] * width + found.places, seen)
