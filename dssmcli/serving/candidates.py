@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.arguments import whole_count
 from dssmcli.data.catalogue import Catalogue, catalogue_from_json
 from dssmcli.data.features import Reader, Schema, schema_from_json
 from dssmcli.data.ids import with_plain
@@ -32,7 +33,7 @@ from dssmcli.run import (
     read_ahead,
     using_run,
 )
-from dssmcli.serving.origin import OfRun
+from dssmcli.serving.origin import OfRun, said_of
 from dssmcli.serving.weights import JUDGED_LATER, Shape, tensors_in
 from dssmcli.youtube_config import (
     CONTEXT_EMBEDDING,
@@ -213,6 +214,10 @@ class Candidates(OfRun):
         self.vectors = self.tower.items()
         """v (V, D) float32 of all items, in the order of the catalogue."""
 
+    def __repr__(self) -> str:
+        items, dim = self.vectors.shape
+        return f"Candidates({items:,} items, dim={dim}{said_of(self.origin)})"
+
     @property
     def scale(self) -> float:
         """Return what a score is multiplied by to give a logit."""
@@ -221,8 +226,10 @@ class Candidates(OfRun):
     def nearest(self, users: Floats, count: int, whole: bool = False) -> Found:
         """Return the `count` items with the highest scores for users (n, D).
 
-        Of many items only some lists are looked into, unless `whole`.
+        Of many items only some lists are looked into, unless `whole`. Raises ValueError for a count
+        below 1.
         """
+        count = whole_count(count)
         if self.lists is None or whole:
             return exact(self.vectors, users, count)
         return approximate(self.vectors, self.lists, users, count)

@@ -18,10 +18,11 @@ from dssmcli.config import (
     ModelConfig,
     one_of,
 )
+from dssmcli.data.arguments import check_text, list_of_texts
 from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import WHOLE_VECTORS
-from dssmcli.serving.origin import OfRun
+from dssmcli.serving.origin import OfRun, said_of
 from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower
 from dssmcli.serving.weights import JUDGED_LATER, under
@@ -98,6 +99,13 @@ class Encoder(OfRun):
         arguments = (model, vocabulary, dict(weights), self.config, threads, processes)
         self._made_of = (*arguments, digest, words)
 
+    def __repr__(self) -> str:
+        dims = f"dim={self.side_dim}" if self.model.separate_towers else f"dim={self.dim}"
+        return (
+            f"Encoder({self.model.arch}, {dims}, tokenizer={self.model.text.tokenizer!r}, "
+            f"features={len(self.lookup.vocabulary):,}{said_of(self.origin)})"
+        )
+
     def __reduce__(self) -> tuple[type[Encoder], tuple[Any, ...]]:
         """Say how to make it anew, where another process wants a copy: with tables of its own."""
         return Encoder, self._made_of
@@ -125,6 +133,11 @@ class Encoder(OfRun):
         if self._lexical is None:
             return self.model.tower.dim
         return sum(self._lexical.columns[side])
+
+    @property
+    def threads(self) -> int:
+        """Return how many threads encode large numbers of texts."""
+        return self._threads
 
     @property
     def powers(self) -> tuple[float, float]:
@@ -179,32 +192,32 @@ class Encoder(OfRun):
             )
         return self.calibration.probability(cosines)
 
-    def encode(self, texts: Sequence[str], side: str = PLAIN) -> Floats:
+    def encode(self, texts: Iterable[str], side: str = PLAIN) -> Floats:
         """Return unit rows (N, D) float32, in the order of the texts.
 
         All are of one kind, so that any two can be compared by their inner product: a text beside
         itself has 1. What the run knows of queries and titles beyond that is in the vectors of
-        `encode_query` and `encode_title`, which are this function with another `side`.
+        `encode_query` and `encode_title`, which are this function with another `side`. `texts` is a
+        list, a tuple, an array, a Series or anything else that gives texts in an order.
 
         A text without letters, digits or symbols is a row of zeros. What is longer than the model
         reads is cut, and counted in `truncated`. Raises ConfigError for another side and for a run
-        with separate towers that is not told which, TypeError for one str instead of a list,
-        RunError when a vector is not finite.
+        with separate towers that is not told which, TypeError for one str instead of a list and for
+        what is no text among them (None, nan), RunError when a vector is not finite.
         """
-        if isinstance(texts, str):
-            raise TypeError("encode takes a list of texts, got one str")
+        texts = list_of_texts(texts, "texts")
         blocks = (texts[i : i + BATCH] for i in range(0, len(texts), BATCH))
         parts = [rows for _, rows in self.encode_blocks(blocks, side)]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim_of(side)), np.float32)
 
-    def encode_query(self, texts: Sequence[str]) -> Floats:
+    def encode_query(self, texts: Iterable[str]) -> Floats:
         """Return the vectors of queries, (N, D) float32 rows, to compare with those of titles.
 
         The inner product with a row of `encode_title` is what `score` gives. D is `side_dim`.
         """
         return self.encode(texts, "query")
 
-    def encode_title(self, texts: Sequence[str]) -> Floats:
+    def encode_title(self, texts: Iterable[str]) -> Floats:
         """Return the vectors of titles, (N, D) float32 rows, to compare with those of queries."""
         return self.encode(texts, "title")
 
@@ -254,15 +267,18 @@ class Encoder(OfRun):
     def score(self, query: str, title: str) -> float:
         """Return the cosine of a query and a title, a float from -1 to 1; 0 when one says nothing.
 
-        Raises RunError when a vector is not finite.
+        Raises TypeError when one is no text, RunError when a vector is not finite.
         """
+        check_text(query, "query")
+        check_text(title, "title")
         return float(self.score_pairs([query], [title])[0])
 
-    def score_pairs(self, queries: Sequence[str], titles: Sequence[str]) -> Floats:
+    def score_pairs(self, queries: Iterable[str], titles: Iterable[str]) -> Floats:
         """Return the cosines (N,) float32 of N queries with N titles, row by row.
 
         Raises ValueError when there are not as many titles as queries; else as `encode`.
         """
+        queries, titles = list_of_texts(queries, "queries"), list_of_texts(titles, "titles")
         if len(queries) != len(titles):
             raise ValueError(f"{len(queries)} queries and {len(titles)} titles, expected N of each")
         rows = self.encode(queries, "query"), self.encode(titles, "title")

@@ -53,6 +53,8 @@ class IndexFile:
         self._header, metadata = header_in(self._content, str(path))
         self._hashes, self._hashed = self._sealed()
         self._seen = bytearray(len(self._hashes))
+        #: SHA-256 of the hashes of all blocks, which no other index shares.
+        self.digest = hashlib.sha256(self._hashes.data).hexdigest()
         self._check(0, self._begin)
         self.settings = _settings_in(metadata, path)
         self._ends = self._tensor("ends", "I64", (self.settings.titles,))

@@ -25,3 +25,8 @@ class OfRun:
         from dssmcli.serving.learned import read_fingerprint
 
         return read_fingerprint(self.origin)
+
+
+def said_of(run: Run | None) -> str:
+    """Return what the text of an object says of the run it was loaded from; nothing without one."""
+    return "" if run is None else f", run={str(run.path)!r}"

@@ -17,7 +17,7 @@ from dssmcli.errors import ConfigError, DataError, RunError, counted, shown
 from dssmcli.rec_config import MultitaskConfig, Sizes, multitask_from_dict
 from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, read_ahead, using_run
 from dssmcli.serving.multitask import AT_ONCE, Answers, build_network, weight_shapes
-from dssmcli.serving.origin import OfRun
+from dssmcli.serving.origin import OfRun, said_of
 from dssmcli.serving.weights import JUDGED_LATER, tensors_in
 
 Floats = npt.NDArray[np.float32]
@@ -52,6 +52,10 @@ class Predictor(OfRun):
         self.reader = Reader(schema)
         self._network = build_network(model, weights, len(targets))
 
+    def __repr__(self) -> str:
+        tasks, columns = ", ".join(self.tasks), len(self.columns)
+        return f"Predictor({self.model.arch}, {tasks}, {columns} columns{said_of(self.origin)})"
+
     @property
     def columns(self) -> list[str]:
         """Return the names of the columns a table needs, those the run was trained on."""
@@ -67,8 +71,9 @@ class Predictor(OfRun):
 
         columns: the values (n,) of each of the run's columns, a data frame will do: texts as they
         would stand in a table, or numbers; None and nan are missing. Raises DataError when a column
-        is not there or longer than another. Warns, once a call, of values that the run cannot read:
-        categories that it does not know, texts where a number belongs.
+        is not there or longer than another, TypeError when one is no list. Warns, once a call, of
+        values that the run cannot read: categories that it does not know, texts where a number
+        belongs.
         """
         missing = [name for name in self.columns if name not in columns]
         if missing:
@@ -76,7 +81,7 @@ class Predictor(OfRun):
                 f"no column {', '.join(map(shown, missing))}: the run reads "
                 f"{', '.join(self.columns)}."
             )
-        texts = [_texts(columns[name]) for name in self.columns]
+        texts = [_texts(columns[name], name) for name in self.columns]
         for name, column in zip(self.columns, texts, strict=True):
             if len(column) != len(texts[0]):
                 raise DataError(
@@ -113,8 +118,11 @@ class Predictor(OfRun):
         return values
 
 
-def _texts(values: Iterable[object]) -> list[str]:
-    """Return values as they would stand in a table."""
+def _texts(values: Iterable[object], name: str) -> list[str]:
+    """Return values as they would stand in a table; TypeError for one instead of a list."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        kind = type(values).__name__
+        raise TypeError(f"{name}: expected a list of values, a row each, got one {kind}")
     return [*map(text_of, values)]
 
 

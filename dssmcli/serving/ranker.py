@@ -41,7 +41,7 @@ from dssmcli.run import (
     using_run,
 )
 from dssmcli.serving.candidates import equal_shares
-from dssmcli.serving.origin import OfRun
+from dssmcli.serving.origin import OfRun, said_of
 from dssmcli.serving.weights import JUDGED_LATER, Shape, doubles_in, lengths_in, tensors_in
 from dssmcli.text.ragged import spans
 from dssmcli.youtube_config import (
@@ -140,6 +140,10 @@ class Ranker(OfRun):
         self._tower = RankingTower(model, weights)
         self._last = last
         self._items = places
+
+    def __repr__(self) -> str:
+        heads, items = ", ".join(self.figures), len(self.catalogue.items)
+        return f"Ranker({heads}, {items:,} items{said_of(self.origin)})"
 
     @property
     def figures(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.arguments import whole_count
 from dssmcli.data.moments import Ints, Moments, histories, no_context
 from dssmcli.data.users import Placed, Strangers, Users, placed, users_of
 from dssmcli.neighbours import Found, taken
@@ -55,11 +56,17 @@ class Recommender:
         """Return how many watches so far were of items that the run does not know."""
         return self.strangers.watches
 
+    def __repr__(self) -> str:
+        ranker = "" if self.ranker is None else f", ranker={self.ranker!r}"
+        return f"Recommender({self.candidates!r}{ranker})"
+
     def recommend(self, users: Users, count: int) -> Recommended:
         """Return the `count` best items for each of some users.
 
-        Users of whom no watch is known get what is most watched.
+        Users of whom no watch is known get what is most watched. Raises ValueError for a count
+        below 1, TypeError for one that is no whole number.
         """
+        count = whole_count(count)
         watched = placed(users, self._items)
         self.strangers.add(watched)
         vectors = self.candidates.tower.users(self._moments(users, watched))

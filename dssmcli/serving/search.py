@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.arguments import list_of_texts, whole_count
 from dssmcli.errors import DataError, RunError
 from dssmcli.neighbours import Found, approximate, exact, recall
 from dssmcli.run import WEIGHTS
@@ -50,15 +51,30 @@ class Index:
     def __len__(self) -> int:
         return len(self._vectors)
 
+    def __repr__(self) -> str:
+        settings = self.settings
+        kind = "exact" if self._lists is None else f"{len(self._lists.centres):,} lists"
+        return (
+            f"Index({settings.titles:,} titles, dim={settings.dim}, {settings.dtype}, {kind}, "
+            f"file={str(self._file.path)!r})"
+        )
+
+    def __reduce__(self) -> tuple[Callable[..., Index], tuple[str, str, int]]:
+        """Say how to make it anew: the file is opened once more, where it must be the same."""
+        where = os.path.abspath(self._file.path)
+        return _opened_again, (where, self._file.digest, self.encoder.threads)
+
     def search(
-        self, queries: Sequence[str], count: int = 10, whole: bool = False
+        self, queries: Iterable[str], count: int = 10, whole: bool = False
     ) -> list[list[Hit]]:
         """Return for each query the `count` titles with the highest cosines, the best first.
 
         Of many titles only some lists are looked into, unless `whole`. Fewer are returned where
         there are fewer titles; a query without letters, digits or symbols finds nothing. Raises
-        TypeError for one str instead of a list, RunError when the index is damaged.
+        TypeError for one str instead of a list and for what is no text among the queries,
+        ValueError for a count below 1, RunError when the index is damaged.
         """
+        queries, count = list_of_texts(queries, "queries"), whole_count(count)
         return self.hits(self.nearest(self.encoder.encode(queries, "query"), count, whole))
 
     def nearest(self, queries: Floats, count: int, whole: bool = False) -> Found:
@@ -66,8 +82,9 @@ class Index:
 
         Found.scores (n, K) float32 are cosines, the best first, -inf where there is none;
         Found.places (n, K) int64 are places in the index, which `hits` reads. Raises RunError when
-        the index is damaged.
+        the index is damaged, ValueError for a count below 1.
         """
+        count = whole_count(count)
         if self._lists is None or whole:
             found = exact(self._vectors, queries, count)
         else:
@@ -126,5 +143,17 @@ def load_index(path: str | Path | None = None, threads: int = 1) -> Index:
     Raises RunError when it is missing, damaged, newer than this program or not an index.
     """
     file = IndexFile(find_index(str(path) if path is not None else None))
+    return _index_of(file, threads)
+
+
+def _index_of(file: IndexFile, threads: int) -> Index:
     run = file.run()
     return Index(file, build_encoder(run, run.read(WEIGHTS), threads))
+
+
+def _opened_again(path: str, digest: str, threads: int) -> Index:
+    """Return a copy of an index; RunError where its file is another one by now."""
+    file = IndexFile(Path(path))
+    if file.digest != digest:
+        raise RunError(f"{path}: is another index than when this one was copied. Load it anew.")
+    return _index_of(file, threads)
