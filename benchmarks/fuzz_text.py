@@ -22,8 +22,9 @@ from dssmcli.config import TOKENIZERS, TextConfig
 from dssmcli.data import rows as row_files
 from dssmcli.data.impressions import ImpressionColumns, read_impressions
 from dssmcli.data.pairs import Texts, read_pairs
-from dssmcli.data.records import Sheet, TableFile, open_table
+from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.rows import RowReader
+from dssmcli.data.sheets import Sheet
 from dssmcli.data.table import read_table
 from dssmcli.data.times import LATEST, Clock
 from dssmcli.data.tsv import BadRows

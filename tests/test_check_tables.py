@@ -181,12 +181,12 @@ def test_a_label_that_is_not_known_is_never_a_zero_unsaid(dssm: Dssm, tmp_path: 
     assert {"missing_zeros", "missing_labels"} & set(found)
 
 
-def test_a_header_in_the_middle_is_an_error(dssm: Dssm, tmp_path: Path) -> None:
+def test_a_header_in_the_middle_is_left_out_and_said(dssm: Dssm, tmp_path: Path) -> None:
     columns = table()
     header_again(columns)
     path = write_table(tmp_path / "t.csv", columns)
     result = dssm("check", path, *TASKS, "--json")
-    assert result.code == 3
+    assert codes(result) == {"headers": "warning"} and result.code == 0
     assert f"{path}:102" in result.out
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dssmcli.data import features, forms
 from dssmcli.data.fields import LONG, Fields, Index, fields_in
-from dssmcli.data.records import Sheet, open_table
+from dssmcli.data.records import open_table
+from dssmcli.data.sheets import Sheet
 from dssmcli.data.tsv import BadRows
 
 UNKNOWN = 1_000_003

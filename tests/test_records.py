@@ -285,3 +285,30 @@ def test_ten_thousand_columns_are_read_by_name(tmp_path: Path) -> None:
     file, names = tmp_path / "wide.csv", [f"c{i}" for i in range(10_000)]
     file.write_text(",".join(names) + "\n" + ",".join(["1"] * 10_000) + "\n")
     assert len(read_table([str(file), str(file)], BadRows()).columns) == 10_000
+
+
+@pytest.mark.parametrize("piece", [7, 1 << 17])
+@pytest.mark.parametrize(
+    "again",
+    ["x, y", '"x"," y"', "\ufeffx, y", "x, y\r"],
+)
+@pytest.mark.parametrize("last", ["3,4", '"3",4'])
+def test_the_header_once_more_is_no_row(tmp_path: Path, again: str, last: str, piece: int) -> None:
+    file, bad = tmp_path / "t.csv", BadRows()
+    file.write_text(f"x, y\n1,2\nxx, y\n{again}\n{last}\n", "utf-8", newline="")
+    names, rows = read(file, bad, piece)
+    assert names == ("x", "y")
+    assert rows == [["1", "2"], ["xx", " y"], ["3", "4"]]
+    assert bad.headers == [f"{file}:4"]
+    assert bad.summary == (
+        f"The header stands again further down, which is no row: 1 line ({file}:4)."
+    )
+
+
+@pytest.mark.parametrize("said", ["sep=;", '"sep=;"', "\ufeffsep=;", "\nSEP=;\r"])
+def test_a_line_of_excel_says_what_stands_between_the_fields(tmp_path: Path, said: str) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(f"{said}\nx;y, z\n1;2\n", "utf-8", newline="")
+    assert read(file) == (("x", "y, z"), [["1", "2"]])
+    file.write_text("sep=|\nx|y\n1|2\n", "utf-8")
+    assert read(file) == (("x", "y"), [["1", "2"]])

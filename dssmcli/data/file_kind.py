@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dssmcli.data.layout import is_header
-from dssmcli.data.records import DELIMITERS
 from dssmcli.data.roles import with_usual_names
+from dssmcli.data.sheets import DELIMITERS
 from dssmcli.data.tsv import STDIN, UTF8_MARK
 from dssmcli.errors import ConfigError, shown
 

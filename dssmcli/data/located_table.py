@@ -36,6 +36,7 @@ class FileRows:
     extra: tuple[str, ...]
     bad: int
     faults: tuple[str, ...]
+    headers: tuple[str, ...]
     broken: str | None
 
     def __len__(self) -> int:
@@ -123,6 +124,7 @@ class _Reader:
             extra,
             faults.count,
             tuple(faults.messages),
+            tuple(faults.headers),
             broken,
         )
 

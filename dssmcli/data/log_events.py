@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from dssmcli.data.impressions import ImpressionColumns, impressions_in
 from dssmcli.data.located_table import FileRows, LocatedTable
-from dssmcli.data.records import Block, Columns, Sheet, TableFile
+from dssmcli.data.records import Block, TableFile
+from dssmcli.data.sheets import Columns, Sheet
 from dssmcli.data.table import Table
 from dssmcli.data.times import moments_among
 from dssmcli.data.tsv import STDIN, BadRows, Line, name_of

@@ -2,26 +2,33 @@
 
 A field that begins with a quote goes on to the closing one, over delimiters and line ends; a quote
 inside is written twice (RFC 4180). The header says what the delimiter is: the one of tab, comma and
-semicolon that it has most of. A line feed ends a line, a carriage return before it goes away, in
-quotes, too; blank lines are no rows.
+semicolon that it has most of, unless a line `sep=;` before it, as Excel has it, says. The header
+once more, where files were put one behind the other, is no row. A line feed ends a line, a carriage
+return before it goes away, in quotes, too; blank lines are no rows.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count, islice
 from typing import Any, NamedTuple
 
-from dssmcli.data.fields import Fields, fields_in
+from dssmcli.data.sheets import (
+    DELIMITERS,
+    SAID,
+    Columns,
+    Sheet,
+    delimiter_of,
+    named,
+    without_returns,
+)
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, counted, shown
 
-DELIMITERS = ("\t", ",", ";")
 PIECE_BYTES = 1 << 18
 _SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 _QUOTE = b'"'
@@ -29,50 +36,6 @@ _LONGEST_ROW = 1 << 20
 """Bytes of a row of several lines at most: past them its quote is taken for one never closed."""
 _RETURN = "\udc0d"
 """Stands for a carriage return within a line, which csv would take for its end. No text has it."""
-
-Columns = Sequence[Sequence[str]]
-"""The fields of n rows, a list of n for each column."""
-
-
-class Sheet(NamedTuple):
-    """How the rows of a file are laid out: what its columns are called, what stands between."""
-
-    source: str
-    names: tuple[str, ...]
-    delimiter: str
-
-    def plain(self, content: bytes, picked: Sequence[int]) -> Columns | None:
-        """Return the picked columns of whole lines without a quote.
-
-        None if there is anything that may be wrong with one: not UTF-8, or too many or few fields.
-        """
-        try:
-            text = _without_returns(content).decode("utf-8")
-        except UnicodeDecodeError:
-            return None
-        # The line feeds stay where they are, before each row's first field but the first row's:
-        # so they tell whether all rows are as long as they should.
-        width, breaks = len(self.names), text.count("\n")
-        fields = text.replace("\n", f"{self.delimiter}\n").split(self.delimiter)
-        firsts = fields[::width]
-        if len(fields) != (breaks + 1) * width or "".join(firsts).count("\n") != breaks:
-            return None
-        if width == 1 and not all(first.lstrip("\n") for first in firsts):
-            return None  # a blank line is no field
-        bare = "".join(firsts).split("\n")
-        return [bare if not column else fields[column::width] for column in picked]
-
-    def fields(self, content: bytes, picked: Sequence[int]) -> list[Fields] | None:
-        """Return what `plain` does, without making a string of every field."""
-        content = _without_returns(content)
-        try:
-            if not content.isascii():
-                content.decode("utf-8")
-        except UnicodeDecodeError:
-            return None
-        if len(self.names) == 1 and b"\n\n" in b"\n" + content + b"\n":
-            return None  # a blank line is no field
-        return fields_in(content, self.delimiter, len(self.names), picked)
 
 
 class Bad(NamedTuple):
@@ -111,13 +74,20 @@ class TableFile:
         self._taken_bytes = 0
         self._origin: Piece | Sequence[Line] = ()
         name = name_of(source)
-        self.sheet = Sheet(name, (), _delimiter(self._header()))
+        header = self._header()
+        said = SAID.fullmatch(header.strip())
+        if said is not None:
+            while not self._queue.popleft().raw.strip():
+                pass
+            header = self._header()
+        delimiter = delimiter_of(header) if said is None else said[1].decode()
+        self.sheet = Sheet(name, (), delimiter, header.rstrip(b"\r"))
         row = next(self._records(borrow=True), None)
         if row is None:
             raise DataError(f"{name}: empty, expected a header line that names the columns.")
         if isinstance(row, Bad):
             raise row.error
-        self.sheet = self.sheet._replace(names=_names(self._place, row))
+        self.sheet = self.sheet._replace(names=_names(self._place, row), titles=tuple(row))
 
     def _header(self) -> bytes:
         """Return the first line that is not blank, with those that a quote in it goes on over."""
@@ -202,7 +172,7 @@ class TableFile:
         rows = []
         with suppress(csv.Error):
             for row in self._reader(line.replace("\r", _RETURN) + "\n" for line in lines):
-                if len(row) == len(self.sheet.names):
+                if len(row) == len(self.sheet.names) and not self.sheet.is_header(row):
                     rows.append(row)
         return [*zip(*rows, strict=True)] if rows else [() for _ in self.sheet.names]
 
@@ -242,7 +212,7 @@ class TableFile:
 
     def _quoted(self, piece: Piece, picked: Sequence[int]) -> Block | None:
         """Return the columns of a piece of whole rows; None if there is anything odd about it."""
-        content = _without_returns(piece.content)
+        content = without_returns(piece.content)
         if b"\r" in content:
             return None
         try:
@@ -251,7 +221,8 @@ class TableFile:
             rows = [row for row in reader if row]
         except (UnicodeDecodeError, csv.Error):
             return None
-        if any(len(row) != len(self.sheet.names) for row in rows):
+        sheet = self.sheet
+        if any(len(row) != len(sheet.names) or sheet.is_header(row) for row in rows):
             return None
         lines: Sequence[int]
         if reader.line_num == len(rows):
@@ -295,7 +266,9 @@ class TableFile:
             except DataError as error:
                 yield Bad(b"\n".join(line.raw for line in self._taken), error)
             else:
-                if row:
+                if self.sheet.is_header(row):
+                    self._bad_rows.headers.append(self._place)
+                elif row:
                     yield [field.replace(_RETURN, "\r") for field in row]
 
     def _texts(self, borrow: bool) -> Iterator[str]:
@@ -332,8 +305,9 @@ class TableFile:
         other = max(DELIMITERS, key=row[0].count)
         if len(row) > 1 or other not in row[0]:
             return ""
+        delimiter = self.sheet.delimiter
         return (
-            f" The header has {_SPOKEN[self.sheet.delimiter]} between its names, the row "
+            f" The header has {_SPOKEN.get(delimiter, delimiter)} between its names, the row "
             f"{_SPOKEN[other]}."
         )
 
@@ -367,24 +341,10 @@ def _picked(rows: list[list[str]], picked: Sequence[int]) -> Columns:
     return [[row[column] for row in rows] for column in picked]
 
 
-def _without_returns(content: bytes) -> bytes:
-    """Return whole lines without the carriage returns at their ends."""
-    if b"\r" not in content:
-        return content
-    return content.replace(b"\r\n", b"\n").removesuffix(b"\r")
-
-
-def _delimiter(header: bytes) -> str:
-    """Return what stands between the names of a header."""
-    bare = re.sub(rb'"[^"]*"?', b"", header)
-    found = max(DELIMITERS, key=lambda each: bare.count(each.encode()))
-    return found if found.encode() in bare else DELIMITERS[0]
-
-
 def _names(place: str, row: list[str]) -> tuple[str, ...]:
-    """Return the columns' names; one without a name is called by its number."""
-    names = [name.strip() or f"column_{number}" for number, name in enumerate(row, start=1)]
+    """Return the columns' names."""
+    names = named(row)
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise DataError(f"{place}: the header names {shown(name)} twice, expected each once.")
-    return tuple(names)
+    return names

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.records import Columns, TableFile, open_table
+from dssmcli.data.records import TableFile, open_table
+from dssmcli.data.sheets import Columns
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, nearest, shown
 

@@ -90,11 +90,15 @@ def findings_of_files(located: LocatedTable, skip: bool) -> Iterator[Finding]:
             yield Finding(ERROR, "no_rows", 1, "A header and no rows.", todo, file.file)
         if file.bad:
             yield _bad_rows(file, skip)
+        if file.headers:
+            what = "Rows that are the header once more."
+            todo = "They are left out, here and in all commands."
+            count, place = len(file.headers), file.headers[0]
+            yield Finding(WARNING, "headers", count, what, todo, file.file, place)
         if file.extra:
             what = f"columns that {located.files[0].file} does not have: {listed(file.extra)}."
             todo = "They are not read."
             yield Finding(NOTE, "extra_columns", len(file.extra), what, todo, file.file)
-    yield from _headers(located)
 
 
 def _bad_rows(file: FileRows, skip: bool) -> Finding:
@@ -103,20 +107,6 @@ def _bad_rows(file: FileRows, skip: bool) -> Finding:
         todo = "They are skipped; --rejects FILE keeps them."
     level = WARNING if skip else ERROR
     return Finding(level, "bad_rows", file.bad, "Rows that cannot be used.", todo, file.file)
-
-
-def _headers(located: LocatedTable) -> Iterator[Finding]:
-    """Yield rows that are the header once more, as where files were put one behind the other."""
-    table = located.table
-    rows = np.full(table.rows, bool(table.columns))
-    for name, column in table.columns.items():
-        rows &= np.array([text.strip() == name for text in column.values], np.bool_)[column.codes]
-    places = np.flatnonzero(rows)
-    if len(places):
-        place = located.place(int(places[0]))
-        what = "Rows that are the header once more."
-        todo = "Remove them: they make numbers into texts."
-        yield Finding(ERROR, "headers", len(places), what, todo, located.name, place)
 
 
 def findings_of_columns(

@@ -207,6 +207,8 @@ class BadRows:
         self._kept: list[bytes] = []
         self.count = 0
         self.first: DataError | None = None
+        #: Where a table's header stands again.
+        self.headers: list[str] = []
 
     def take(self, raw: bytes, error: DataError) -> None:
         """Raise the error with what to do, or count the row and keep it for the rejects file."""
@@ -222,10 +224,17 @@ class BadRows:
 
     @property
     def summary(self) -> str:
-        """Return a sentence about the rows set aside, empty if there are none."""
-        if not self.count:
-            return ""
-        return f"Skipped {counted(self.count, 'bad row')}, the first: {self.first}"
+        """Return sentences about the rows set aside, empty if there are none."""
+        said = []
+        if self.headers:
+            more = ", …" if len(self.headers) > 1 else ""
+            said.append(
+                "The header stands again further down, which is no row: "
+                f"{counted(len(self.headers), 'line')} ({self.headers[0]}{more})."
+            )
+        if self.count:
+            said.append(f"Skipped {counted(self.count, 'bad row')}, the first: {self.first}")
+        return "\n".join(said)
 
     def write_rejects(self) -> None:
         """Write the rows set aside, as they were, to the rejects file if one was named."""

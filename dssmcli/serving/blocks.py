@@ -11,7 +11,8 @@ from itertools import chain, islice
 import numpy as np
 
 from dssmcli.data.features import Reader
-from dssmcli.data.records import Block, Columns, TableFile
+from dssmcli.data.records import Block, TableFile
+from dssmcli.data.sheets import Columns
 from dssmcli.errors import DssmError
 from dssmcli.serving.workers import answered
 

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.features import Floats, Ints
-from dssmcli.data.records import Columns, TableFile, open_table
+from dssmcli.data.records import TableFile, open_table
+from dssmcli.data.sheets import Columns
 from dssmcli.data.table import places_of
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, RunError

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from dssmcli.data.records import Columns, open_table, tsv_field
+from dssmcli.data.records import open_table, tsv_field
+from dssmcli.data.sheets import Columns
 from dssmcli.data.table import places_of
 from dssmcli.data.tasks import Target
 from dssmcli.data.tsv import BadRows

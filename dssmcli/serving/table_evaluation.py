@@ -14,8 +14,9 @@ from dssmcli import metrics, weighted
 from dssmcli.bootstrap import Plan
 from dssmcli.data.fingerprint import label_marks
 from dssmcli.data.label_texts import LabelTexts
-from dssmcli.data.records import Columns, TableFile, open_table
+from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.seen import Seen, seen
+from dssmcli.data.sheets import Columns
 from dssmcli.data.table import places_of
 from dssmcli.data.table_hashes import hashes_in
 from dssmcli.data.tasks import Labels, Target, Task, known_labels

@@ -1,0 +1,102 @@
+"""How the rows of a delimited file are laid out, and plain lines cut at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dssmcli.data.fields import Fields, fields_in
+from dssmcli.data.tsv import UTF8_MARK
+
+DELIMITERS = ("\t", ",", ";")
+SAID = re.compile(rb'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
+"""The first line of a table that Excel is to read: what stands between its fields."""
+
+
+Columns = Sequence[Sequence[str]]
+"""The fields of n rows, a list of n for each column."""
+
+
+class Sheet(NamedTuple):
+    """How the rows of a file are laid out: what its columns are called, what stands between.
+
+    header: the line of the header. titles: its fields as they stand there.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    delimiter: str
+    header: bytes = b""
+    titles: tuple[str, ...] = ()
+
+    def has_header(self, content: bytes) -> bool:
+        """Tell whether one of some whole lines may be the header once more."""
+        if len(self.names) == 1:
+            return False
+        return any(
+            line in content
+            and (content.startswith(line) or b"\n" + line in content or UTF8_MARK + line in content)
+            for line in {self.header, self.delimiter.join(self.titles).encode()} - {b""}
+        )
+
+    def is_header(self, row: Sequence[str]) -> bool:
+        """Tell whether a row is the header once more."""
+        return len(row) > 1 and (row[0].removeprefix("\ufeff"), *row[1:]) == self.titles
+
+    def plain(self, content: bytes, picked: Sequence[int]) -> Columns | None:
+        """Return the picked columns of whole lines without a quote.
+
+        None if there is anything that may be wrong with one: not UTF-8, too many or few fields, or
+        the header once more.
+        """
+        if self.has_header(content):
+            return None
+        try:
+            text = without_returns(content).decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        # The line feeds stay where they are, before each row's first field but the first row's:
+        # so they tell whether all rows are as long as they should.
+        width, breaks = len(self.names), text.count("\n")
+        fields = text.replace("\n", f"{self.delimiter}\n").split(self.delimiter)
+        firsts = fields[::width]
+        if len(fields) != (breaks + 1) * width or "".join(firsts).count("\n") != breaks:
+            return None
+        if width == 1 and not all(first.lstrip("\n") for first in firsts):
+            return None  # a blank line is no field
+        bare = "".join(firsts).split("\n")
+        return [bare if not column else fields[column::width] for column in picked]
+
+    def fields(self, content: bytes, picked: Sequence[int]) -> list[Fields] | None:
+        """Return what `plain` does, without making a string of every field."""
+        content = without_returns(content)
+        if self.has_header(content):
+            return None
+        try:
+            if not content.isascii():
+                content.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        if len(self.names) == 1 and b"\n\n" in b"\n" + content + b"\n":
+            return None  # a blank line is no field
+        return fields_in(content, self.delimiter, len(self.names), picked)
+
+
+def named(row: Sequence[str]) -> tuple[str, ...]:
+    """Return a row as the names of columns; one without a name is called by its number."""
+    return tuple(name.strip() or f"column_{number}" for number, name in enumerate(row, start=1))
+
+
+def without_returns(content: bytes) -> bytes:
+    """Return whole lines without the carriage returns at their ends."""
+    if b"\r" not in content:
+        return content
+    return content.replace(b"\r\n", b"\n").removesuffix(b"\r")
+
+
+def delimiter_of(header: bytes) -> str:
+    """Return what stands between the names of a header."""
+    bare = re.sub(rb'"[^"]*"?', b"", header)
+    found = max(DELIMITERS, key=lambda each: bare.count(each.encode()))
+    return found if found.encode() in bare else DELIMITERS[0]
