@@ -295,6 +295,17 @@ def test_the_cosines_of_words_are_those_of_scikit_learn(texts: list[str], name: 
     np.testing.assert_allclose(found, (theirs @ theirs.T).toarray().ravel(), atol=1e-12)
 
 
+def test_words_are_counted_on_as_many_texts_as_are_known() -> None:
+    texts = ["a b", "a c", "b b d", "a b", "a d"]
+    lookup = Lookup.of(TextConfig("word"), Vocabulary([], 1))
+    numbers = np.arange(4)
+    found = TfIdf(texts, lookup, known=3).cosines(numbers, numbers + 1)
+    vectorizer = TfidfVectorizer(token_pattern=r"\w").fit(texts[:3])
+    theirs = vectorizer.transform(texts)
+    expected = theirs[:-1].multiply(theirs[1:]).sum(axis=1)
+    np.testing.assert_allclose(found, np.asarray(expected).ravel(), atol=1e-12)
+
+
 def test_shared_words_that_say_it_all_make_a_baseline_of_one(
     dssm: Dssm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

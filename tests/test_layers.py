@@ -40,6 +40,7 @@ BELOW = {
     "training": {
         *("errors", "config", "presets", "run", "metrics", "rankings", "text", "data", "models"),
         *("atomic", "calibration", "__init__", "rec_config", "youtube_config", "neighbours"),
+        *("weighted", "bootstrap"),
     },
     "pace": set(),
     "display": {"pace"},

@@ -26,7 +26,9 @@ from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.task import PairsInput, TextTask, build_task, default_loss
-from dssmcli.training.text import new_state
+from dssmcli.training.text import Evaluation, new_state, train_text
+from dssmcli.training.validation import validated
+from dssmcli.training.worth import Judged, can_be_judged, earned
 
 WORDS = ["red", "old", "big", "hat", "box", "cup", "pen", "jar", "net", "rug", "fan", "oar"]
 
@@ -163,6 +165,60 @@ def test_length_counts_where_the_training_rows_say_so(tmp_path: Path, by_length:
     assert (float(lexical.powers[1]) > 0) == by_length
     assert by_length or lexical.powers.tolist() == [0, 0]
     assert 0 < float(lexical.lengths[0]) < float(lexical.lengths[1])
+
+
+def test_lengths_do_not_count_where_rows_say_of_no_title_that_it_does_not_match(
+    tmp_path: Path,
+) -> None:
+    # The same rows as clicks: longer titles are clicked, shorter ones shown and not clicked.
+    lines = ranking_log(tmp_path / "p.tsv", by_length=True).read_text().splitlines()
+    clicks = "".join(f"{line}0\t10\n" for line in lines)  # 10 clicks or 0, of 10 impressions
+    (tmp_path / "clicks.tsv").write_text("query\ttitle\tclicks\timpressions\n" + clicks)
+    lexical = new_state(task_of(tmp_path / "clicks.tsv")).model.lexical
+    assert lexical is not None and lexical.powers.tolist() == [0, 0]
+
+
+def judged_rows(queries: int, lift: float) -> Judged:
+    """Rows of 0 and 1, 4 a query; the cosines with what is in question know a lift of the label."""
+    random = np.random.default_rng(3)
+    query = np.repeat(np.arange(queries, dtype=np.int32), 4)
+    value = np.tile([0.0, 1.0], len(query) // 2)
+    pairs = Pairs(99, query, query, value, "label", "")
+    without = random.normal(size=len(query)) + value
+    return Judged(pairs, without, without + lift * value + random.normal(size=len(query)) / 9)
+
+
+@pytest.mark.parametrize(
+    ("queries", "lift", "right"), [(60, 1.0, True), (60, 0.0, False), (60, -1.0, False)]
+)
+def test_what_helps_beyond_chance_is_told_from_what_does_not(
+    queries: int, lift: float, right: bool
+) -> None:
+    parts = [judged_rows(queries, lift), judged_rows(queries, lift)]
+    assert earned(parts, 1.0) == right
+
+
+def test_a_rise_on_few_queries_or_on_rows_of_one_value_is_no_proof() -> None:
+    assert not earned([judged_rows(1, 3.0)], 1.0)
+    rows = judged_rows(60, 1.0)
+    clicks = rows.rows.rows(rows.rows.value > 0)
+    alone = Judged(clicks, rows.without[::2], rows.with_it[::2])
+    assert not can_be_judged(clicks, 1.0) and not earned([alone], 1.0)
+
+
+@pytest.mark.parametrize(("power", "right"), [(1.0, True), (-1.0, False)])
+def test_lengths_count_in_a_run_only_where_that_validates_better(
+    tmp_path: Path, power: float, right: bool
+) -> None:
+    task = task_of(ranking_log(tmp_path / "p.tsv", by_length=True), epochs=1)
+    state = new_state(task)
+    assert state.model.lexical is not None and task.valid is not None
+    state.model.lexical.powers.copy_(torch.tensor([0.0, power]))
+    assert validated(task, state.model, task.valid).lengths == right
+    first = next(iter(train_text(task, state)))
+    assert isinstance(first, Evaluation) and first.best
+    assert state.best_weights["lexical.powers"].tolist() == ([0.0, power] if right else [0, 0])
+    assert state.model.lexical.powers.tolist() == [0.0, power]  # another evaluation may differ
 
 
 def test_rare_words_weigh_more_where_the_training_rows_say_so(tmp_path: Path) -> None:

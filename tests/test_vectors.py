@@ -48,7 +48,7 @@ def titles_of(place: Path) -> list[str]:
 def test_faiss_finds_the_ten_best_of_exact_inner_products(place: Path) -> None:
     faiss = pytest.importorskip("faiss")
     vectors, model = np.load(place / "titles.npy"), dssmcli.load(place / "my-run")
-    queries = model.encode(["cheap sofa bed", "garden hose", "return a rug"], "query")
+    queries = model.encode_query(["cheap sofa bed", "garden hose", "return a rug"])
     cosines = queries @ vectors.T
     best = np.sort(cosines, axis=1)[:, ::-1][:, :10]
     found, lines = faiss.read_index(str(place / "titles.faiss")).search(queries, 10)
@@ -69,7 +69,7 @@ def test_the_file_for_pgvector_has_line_title_and_vector_of_all_but_empty_texts(
     found = np.array([json.loads(row[2]) for row in rows], np.float32)
     np.testing.assert_array_equal(found, vectors[vectors.any(axis=1)])
     query = json.loads((place / "query.txt").read_text("utf-8"))
-    expected = dssmcli.load(place / "my-run").encode(["cheap sofa bed"])[0]
+    expected = dssmcli.load(place / "my-run").encode_query(["cheap sofa bed"])[0]
     np.testing.assert_allclose(query, expected, atol=1e-7)
 
 

@@ -80,20 +80,22 @@ class TfIdf:
     """Vectors of N texts over their units and the features of these.
 
     A weight is the count times ln((1 + N) / (1 + texts that have it)) + 1, as scikit-learn has it
-    by default. Cosines of dense vectors would be the same.
+    by default; with `known`, only the first so many texts are counted. Cosines of dense vectors
+    would be the same.
     """
 
-    def __init__(self, texts: Sequence[str], lookup: Lookup) -> None:
+    def __init__(self, texts: Sequence[str], lookup: Lookup, known: int | None = None) -> None:
         self._limits = np.zeros(1, np.int64)
         self._units = np.zeros(0, np.int64)
         self._number(texts, lookup)
         self._idf = np.zeros(0)
         frequency = np.zeros(self._size, np.int64)
-        for start in range(0, len(texts), _AT_ONCE):
-            some = np.arange(start, min(start + _AT_ONCE, len(texts)))
+        count = len(texts) if known is None else known
+        for start in range(0, count, _AT_ONCE):
+            some = np.arange(start, min(start + _AT_ONCE, count))
             keys = self._counted(some)[0]
             frequency += np.bincount(keys % self._size, minlength=self._size)
-        self._idf = np.log((1 + len(texts)) / (1 + frequency)) + 1
+        self._idf = np.log((1 + count) / (1 + frequency)) + 1
 
     def _number(self, texts: Sequence[str], lookup: Lookup) -> None:
         spellings = UnitSpellings()

@@ -28,8 +28,8 @@ class Lexical(nn.Module):
     Buckley & Mitra, SIGIR 1996). What is missing to length 1 fills a dimension of the text's side,
     where the other side has 0.
 
-    Nothing here is learned by gradients: `training.lexical` chooses from training rows, and the
-    share is what validates best.
+    Nothing here is learned by gradients: `training.lexical` chooses from training rows, the share
+    is what validates best, and powers are 0 unless validation is better with them.
     """
 
     weight: Tensor  # (V,)

@@ -296,6 +296,8 @@ def _thinned(query: Tensor, title: Tensor, share: float) -> tuple[Tensor, Tensor
 
 def _evaluate(task: TextTask, state: TextState, epoch: float, processes: Processes) -> Evaluation:
     """Look at the averaged weights, and keep them in the state if they are the best so far."""
+    lexical = state.model.lexical
+    powers = None if lexical is None else lexical.powers.clone()
     with state.average.in_place():
         found, random = Validation("none", 0.0, None), {}
         if task.valid is not None and processes.first:
@@ -303,16 +305,20 @@ def _evaluate(task: TextTask, state: TextState, epoch: float, processes: Process
         found = _everyone_s(found, processes)
         if found.share is not None:
             state.model.set_share(found.share)
+            if lexical is not None and not found.lengths:
+                lexical.powers.zero_()
         if processes.first:
             random = random_cosines(task, state.model)
         best = state.judged(found.score)
-    if found.share is not None:
-        # Training goes on with both parts.
+    if lexical is not None and powers is not None and found.share is not None:
+        # Training goes on with both parts, and lengths may count another time.
         state.model.set_share(min(max(found.share, _LEAST_SHARE), 1 - _LEAST_SHARE))
+        lexical.powers.copy_(powers)
     parts = means(state.sums)
     state.sums = {}
     loss = parts.pop("loss", math.nan)
-    evaluation = Evaluation(state.step, epoch, loss, parts | random, *found, best)
+    figures = found.metric, found.score, found.share
+    evaluation = Evaluation(state.step, epoch, loss, parts | random, *figures, best)
     state.history.append(evaluation.to_json())
     return evaluation
 
@@ -320,5 +326,5 @@ def _evaluate(task: TextTask, state: TextState, epoch: float, processes: Process
 def _everyone_s(found: Validation, processes: Processes) -> Validation:
     """Return to all processes how the first found the model to do."""
     share = math.nan if found.share is None else found.share
-    score, share = processes.told_floats([found.score, share])
-    return found._replace(score=score, share=None if math.isnan(share) else share)
+    score, share, lengths = processes.told_floats([found.score, share, float(found.lengths)])
+    return Validation(found.metric, score, None if math.isnan(share) else share, bool(lengths))

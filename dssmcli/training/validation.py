@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dssmcli import metrics, rankings
+from dssmcli.config import SIDES
 from dssmcli.data.batching import KnownPositives
 from dssmcli.data.pairs import Pairs, positive_rows
 from dssmcli.models.dssm import Dssm
@@ -68,11 +69,13 @@ def judge_of(rows: Pairs, match_grade: float) -> Judge:
 
 
 class Validation(NamedTuple):
-    """How a model does on validation rows, and the lexical share with which it does best."""
+    """How a model does on validation rows, and with which lexical share, with or without length
+    powers, it does best."""
 
     metric: str
     score: float
     share: float | None
+    lengths: bool = False
 
 
 _SHARES = np.linspace(0, 1, 21)
@@ -81,34 +84,48 @@ _DOUBT = 0.25
 
 
 def validated(task: TextTask, model: Dssm, valid: Pairs) -> Validation:
-    """Judge a model on validation rows; where its vectors have a lexical part, with any share.
+    """Judge a model on validation rows; where its vectors have a lexical part, with any share, and
+    with its length powers (if any) and without.
 
     Few rows decide little: of shares that do about equally well there, the one nearest to the usual
-    is taken.
+    is taken. Lengths count only where that is better.
     """
     judge = judge_of(valid, task.match_grade)
-    parts = _part_cosines(task, model, judge)
-    if np.isnan(parts).any():
+    query = encode_texts(task, model, judge.query, "query")
+    title = encode_texts(task, model, judge.title, "title")
+    if model.lexical is None:
+        cosines = _compared(query, title, judge)
+        score = float("nan") if np.isnan(cosines).any() else judge.score(cosines)
+        return Validation(judge.metric, score, None)
+    dims, share = model.lexical.dims, float(model.lexical.share)
+    parts = [
+        (query[:, columns], title[:, columns])
+        for columns in (slice(dims), slice(dims, -len(SIDES)))
+    ]
+    # Both are in the vectors, at the share of the moment.
+    lexical, semantic = (_compared(q, t, judge) for q, t in parts)
+    best = _best_share(judge, lexical / share, semantic / (1 - share))
+    if bool(model.lexical.powers.any()):
+        lexical, semantic = (_compared(_units(q), _units(t), judge) for q, t in parts)
+        plain = _best_share(judge, lexical, semantic)
+        best = best._replace(lengths=True) if best.score > plain.score else plain
+    return best
+
+
+def _best_share(judge: Judge, lexical: Floats, semantic: Floats) -> Validation:
+    """Return how cosines do at the best share of their lexical part."""
+    if np.isnan(lexical).any() or np.isnan(semantic).any():
         return Validation(judge.metric, float("nan"), None)
-    if len(parts) == 1:
-        return Validation(judge.metric, judge.score(parts[0]), None)
     doubt = _DOUBT / len(judge.query) ** 0.5
-    scores = [judge.score(share * parts[0] + (1 - share) * parts[1]) for share in _SHARES]
+    scores = [judge.score(share * lexical + (1 - share) * semantic) for share in _SHARES]
     best = int(np.argmax(np.array(scores) - doubt * np.abs(_SHARES - USUAL_SHARE)))
     return Validation(judge.metric, scores[best], float(_SHARES[best]))
 
 
-def _part_cosines(task: TextTask, model: Dssm, judge: Judge) -> Floats:
-    """Return the cosines that a judge asks for, of the lexical (if any) and the semantic part."""
-    query = encode_texts(task, model, judge.query, "query")
-    title = encode_texts(task, model, judge.title, "title")
-    if model.lexical is None:
-        return _compared(query, title, judge)[None]
-    dims, share = model.lexical.dims, float(model.lexical.share)
-    lexical = _compared(query[:, :dims], title[:, :dims], judge)
-    semantic = _compared(query[:, dims:], title[:, dims:], judge)
-    # Both are in the vectors, at the share of the moment.
-    return np.stack((lexical / share, semantic / (1 - share)))
+def _units(rows: Floats32) -> Floats32:
+    """Return rows of length 1; a row of zeros stays."""
+    norms = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+    return np.asarray(rows / norms.clip(min=1e-12)[:, None], np.float32)
 
 
 def _compared(query: Floats32, title: Floats32, judge: Judge) -> Floats:
