@@ -19,6 +19,7 @@ from sklearn.decomposition import PCA
 from dssmcli import metrics
 from dssmcli.bootstrap import Plan
 from dssmcli.calibration import Calibration, calibration_error, reliability
+from dssmcli.config import ModelConfig
 from dssmcli.data.tsv import BadRows
 from dssmcli.serving import scales, text_charts, text_slices
 from dssmcli.serving.charts import Axis, Bars, Chart, Line, Panel, Points, Range, Rule, legend
@@ -45,6 +46,7 @@ class Known(OfRun):
     calibration: Calibration | None = PLATT
     config: dict[str, Any] = field(default_factory=dict)
     lookup: Lookup = field(default_factory=lambda: Lookup.shipped("auto"))
+    model: ModelConfig = field(default_factory=lambda: ModelConfig(separate_towers=True))
 
     def probability(self, cosines: Floats) -> Floats:
         return np.clip(np.asarray(cosines, np.float64), 0, 1)
@@ -321,6 +323,16 @@ def test_the_map_joins_matching_pairs_alone() -> None:
     assert queries.texts == ("a", "ccc", "e") and titles.texts == ("bb", "d", "ff")
     assert panel.title.endswith("100% of the variance shown")
     assert text_map(scored([0.5, 0.5], [0, 1]), 1).panels == ()
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_on_the_map_a_text_lies_where_it_lies_as_a_title_unless_towers_are_separate(
+    separate: bool,
+) -> None:
+    known = Known(model=ModelConfig(separate_towers=separate))
+    rows = scored([1.0] * 3, [1, 1, 1], [("a", "a"), ("bb", "bb"), ("ccc", "ccc")], known)
+    queries, titles = marks(text_map(rows, 1), Points)
+    assert ((queries.x, queries.y) == (titles.x, titles.y)) != separate
 
 
 # Reading pairs

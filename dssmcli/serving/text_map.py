@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.config import PLAIN, SIDES
 from dssmcli.serving.charts import Axis, Chart, Links, Mark, Panel, Points
 from dssmcli.serving.encoder import Encoder
 from dssmcli.serving.scored import Scored
@@ -69,7 +70,11 @@ def text_map(scored: Scored, seed: int) -> Chart:
 
 
 def _panel(encoder: Encoder, title: str, queries: list[str], titles: list[str]) -> Panel:
-    vectors = np.concatenate([encoder.encode(queries, "query"), encoder.encode(titles, "title")])
+    # Of one kind where the run has such: the room of a side would part queries from titles.
+    sides = SIDES if encoder.model.separate_towers else (PLAIN, PLAIN)
+    vectors = np.concatenate(
+        [encoder.encode(texts, side) for texts, side in zip((queries, titles), sides, strict=True)]
+    )
     flat = flattened(vectors)
     asked, found = flat.points[: len(queries)], flat.points[len(queries) :]
     ends = (tuple(column.tolist()) for column in (*asked.T, *found.T))
