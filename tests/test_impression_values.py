@@ -84,6 +84,47 @@ def test_a_watch_time_that_is_missing_is_none_unless_the_row_is_clicked(tmp_path
 
 
 @pytest.mark.parametrize(
+    ("yes", "no", "said"),
+    [
+        ("1", "-1", "clicked: -1 is 0."),
+        ("1", "", "clicked: missing in 2 rows, and never 0: taken for not clicked."),
+        ("True", "NULL", "clicked: missing in 2 rows, and never 0: taken for not clicked."),
+    ],
+)
+def test_clicks_without_a_no_are_read_and_said(
+    tmp_path: Path, yes: str, no: str, said: str
+) -> None:
+    text = f"{HEADER}\nu|a|1|{yes}|5\nu|b|2|{no}|0\nu|c|3|{no}|0\n"
+    log, told, _ = read(tmp_path, text)
+    assert log.clicked.tolist() == [1, 0, 0] and said in told
+    with pytest.raises(DataError, match=r"log.tsv:3: clicked is .*expected 0 or 1"):
+        read(tmp_path, f"{text}u|d|4|0|0\n")  # beside a 0, nobody knows what the other means
+
+
+def test_a_watch_time_of_minus_1_is_none_where_nobody_clicked(tmp_path: Path) -> None:
+    text = f"{HEADER}\nu|a|1|1|5\nu|b|2|0|-1\nu|c|3|0|\n"
+    log, said, _ = read(tmp_path, text)
+    assert log.watched.tolist() == [5, 0, 0] and "-1 or missing in 2 rows" in said
+    for bad in ("u|d|4|1|-1", "u|d|4|0|-2"):
+        with pytest.raises(DataError, match=r"log.tsv:5: watch_time is .*expected a time from 0"):
+            read(tmp_path, f"{text}{bad}\n")
+
+
+def test_another_column_of_moments_is_named(tmp_path: Path) -> None:
+    text = "user|item|ts|seen_it|clicked|watch_time\nu|a|1709251200|1709251300|1|5\n"
+    assert 'Moments are taken from ts; "seen_it" looks like moments, too' in read(tmp_path, text)[1]
+
+
+def test_impressions_in_another_unit_than_those_learned_from_are_said(tmp_path: Path) -> None:
+    log = tmp_path / "log.tsv"
+    log.write_text("user\titem\tts\tclicked\tseconds\nu\ta\t1709251200000\t1\t5\n")
+    said: list[str] = []
+    way = asked_reading(None).learned(None, 0, np.array([1709251200.0]))
+    read_impressions([str(log)], ImpressionColumns(), BadRows(), way, said.append)
+    assert any("Warning: moments are milliseconds since 1970" in line for line in said)
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"),
     [
         *(("00:03:25", 205), ("3:25", 205), ("1:00:00.5", 3600.5), ("12.5s", 12.5), ("12 sec", 12)),
@@ -186,3 +227,12 @@ def test_a_training_says_what_it_took_for_what(dssm: Dssm, tmp_path: Path) -> No
         "Rows stand newest first",
     ):
         assert said in done.err
+
+
+def test_a_header_in_the_middle_is_no_impression(tmp_path: Path) -> None:
+    rows = "u|a|1|1|5\nu|b|2|0|0\n"
+    log, _, _ = read(tmp_path, f"{HEADER}\n{rows}{HEADER}\n{rows.replace('u', 'v')}")
+    assert len(log) == 4 and log.users == ["u", "v"]
+    # A bad row behind it is told by its own line.
+    with pytest.raises(DataError, match=r'log.tsv:5: clicked is "x"'):
+        read(tmp_path, f"{HEADER}\n{rows}{HEADER}\nu|c|3|x|5\n")

@@ -191,3 +191,66 @@ def test_how_a_run_reads_its_logs_comes_back_from_its_config() -> None:
     for plain in ({}, {**way.to_dict(), "dates": "x"}, {**way.to_dict(), "origin": 10**40}):
         with pytest.raises(ConfigError, match=r"config.json: reading"):
             reading_from({"reading": plain}, "config.json")
+
+
+@pytest.mark.parametrize("names", ["user,item,created_at,ts", "user,item,at_a,at_b"])
+def test_another_column_that_looks_like_moments_is_named(tmp_path: Path, names: str) -> None:
+    text = f"{names}\nu,b,1709251200,1709251200\nu,a,1709251300,1709251100\n"
+    items, said, found = read(tmp_path, text)
+    told = "\n".join(said)
+    if found.timestamp == "ts":
+        assert items == {"u": "a b"} and '"created_at" looks like moments, too' in told
+        hinted = WatchColumns(timestamp="created_at")
+        assert "--timestamp 'created_at'" in told
+        assert read(tmp_path, text, hinted)[0] == {"u": "b a"}
+        assert not any("looks like" in line for line in read(tmp_path, text, hinted)[1])
+    else:
+        assert "as do others: at_b" in told and "--timestamp 'at_a'" in told
+
+
+def test_rows_of_one_moment_in_a_log_that_stands_newest_first(tmp_path: Path) -> None:
+    text = "user,item,day\nu,d,2024-03-02\nu,c,2024-03-02\nu,b,2024-03-01\nu,a,2024-03-01\n"
+    assert read(tmp_path, text)[0] == {"u": "a b c d"}
+    assert read(tmp_path, text.replace("day", "timestamp"), way=OLD)[0] == {"u": "b a d c"}
+    rising = "user,item,day\nu,a,2024-03-01\nu,b,2024-03-01\nu,c,2024-03-02\n"
+    assert read(tmp_path, rising)[0] == {"u": "a b c"}
+
+
+def test_moments_that_are_all_one_are_said(tmp_path: Path) -> None:
+    text = "user,item,timestamp\nu,b,2024-03-02\nu,a,2024-03-02\n"
+    items, said, _ = read(tmp_path, text)
+    assert items == {"u": "b a"}
+    assert "Warning: all moments are the same one: rows are taken in the order of the log." in said
+
+
+@pytest.mark.parametrize("missing", ["", "NULL", "\\N", "nan"])
+def test_a_search_that_is_missing_is_no_word(tmp_path: Path, missing: str) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(f"user,item,timestamp,q\nu,a,1,red shoes\nu,b,2,{missing}\n", "utf-8")
+    columns = WatchColumns(searches="q")
+    watches, _ = read_watches([str(log)], columns, BadRows(), asked_reading(None))
+    assert watches.words == ["red", "shoes"]
+
+
+UNITS = {
+    "seconds": "1709251200 1709251300",
+    "milliseconds": "1709251200000 1709251300000",
+    "dates": "2024-03-01 2024-03-02",
+    "of its own": "1 2",
+}
+
+
+@pytest.mark.parametrize("first", UNITS)
+@pytest.mark.parametrize("second", UNITS)
+def test_a_log_in_another_unit_than_the_one_learned_from_is_said(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    text = "user,item,timestamp\nu,a,{}\nu,b,{}\n"
+    (tmp_path / "w.csv").write_text(text.format(*UNITS[first].split()))
+    log = read_watches([str(tmp_path / "w.csv")], WatchColumns(), BadRows())[0]
+    plain = LogReading().learned(log.dates, log.origin, log.time).to_dict()
+    way = reading_from({"reading": plain}, "config.json")
+    said = read(tmp_path, text.format(*UNITS[second].split()), way=way)[1]
+    same = first == second or {first, second} == {"seconds", "dates"}
+    loud = [line for line in said if line.startswith("Warning: moments are ")]
+    assert len(loud) == (not same)

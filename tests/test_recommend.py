@@ -180,6 +180,31 @@ def test_a_history_is_one_however_its_ids_are_written(recommend: Recommend, hist
     assert (done.out, done.err) == (plain.out, "")
 
 
+def test_a_header_in_the_middle_of_logs_is_no_watch(
+    dssm: Dssm, recommend: Recommend, made: dict[str, Path], tmp_path: Path
+) -> None:
+    said = "The header stands again further down, which is no row: 1 line"
+    rows = watches_in_a_ring(9, 5, 6)
+    names = ("user", "item", "timestamp")
+    log = write_log(tmp_path / "w.tsv", names, [*rows[:20], names, *rows[20:]])
+    plain = write_log(tmp_path / "p.tsv", names, rows)
+    options = [word for word in SMALL_WATCHES if word != "-q"]
+    words = ("train-rec", "youtube-candidates", log, *options, "--epochs", "1")
+    done = dssm(*words, "-o", tmp_path / "run")
+    assert said in done.err and "Read 54 watches of 5 items by 9 users." in done.err
+    for command in (("eval", "-m", tmp_path / "run"), ("recommend", "-m", tmp_path / "run")):
+        twice, once = dssm(*command, log), dssm(*command, plain)
+        assert twice.out.replace("w.tsv", "p.tsv") == once.out
+        assert said in twice.err and said not in once.err
+    users = recommend(stdin="user\thistory\nu\ti1\nuser\thistory\nv\ti2\n")
+    assert said in users.err and "user\t1" not in users.out
+
+
+def test_a_list_of_json_is_told_from_lines_of_it(recommend: Recommend) -> None:
+    done = recommend(stdin='[{"user": "u", "history": ["i1"]}]\n')
+    assert done.code == 3 and "a JSON list, expected an object a line" in done.err
+
+
 def test_ids_between_other_signs_than_spaces_are_told(recommend: Recommend) -> None:
     done = recommend(stdin="user\thistory\nu\ti1|i2|i3\n")
     assert 'such as "i1|i2|i3": ignored. Ids of a history stand between spaces' in done.err

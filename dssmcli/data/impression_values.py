@@ -13,7 +13,7 @@ from dssmcli.data.features import numbers_in
 from dssmcli.data.log_rows import no_id
 from dssmcli.data.roles import unit_in
 from dssmcli.data.table import Column
-from dssmcli.data.values import boolean_in, is_missing, number_in
+from dssmcli.data.values import boolean_in, integer_in, is_missing, number_in
 from dssmcli.errors import counted, shown
 
 Floats = npt.NDArray[np.float64]
@@ -35,11 +35,32 @@ class Answers(NamedTuple):
 
 
 def clicks_of(column: Column, wrong: Wrong) -> Answers:
-    """Return clicks, 0 or 1, however yes and no are written."""
+    """Return clicks, 0 or 1, however yes and no are written.
+
+    -1 is 0 beside 1 alone; a missing one is 0 where no other text is.
+    """
     clicked = [boolean_in(text) for text in column.values]
+    lacks = [is_missing(text) for text in column.values]
+    numbers = {
+        integer_in(text) for text, none in zip(column.values, lacks, strict=True) if not none
+    }
+    lines = []
+    if numbers == {-1, 1}:
+        clicked = [
+            value if number != -1 else False
+            for value, number in zip(clicked, map(integer_in, column.values), strict=True)
+        ]
+        lines.append(f"{column.name}: -1 is 0.")
+    elif any(clicked) and False not in clicked and any(lacks):
+        clicked = [False if none else value for value, none in zip(clicked, lacks, strict=True)]
+        rows = int(np.array(lacks)[column.codes].sum())
+        lines.append(
+            f"{column.name}: missing in {counted(rows, 'row')}, and never 0: taken for not clicked."
+        )
     _note(wrong, column, [each is None for each in clicked], "0 or 1, or yes or no")
     values = np.array([bool(each) for each in clicked], np.float64)
-    return Answers(values[column.codes], [*_words(column, clicked)])
+    lines = lines or [*_words(column, clicked)]
+    return Answers(values[column.codes], lines)
 
 
 def watch_times_of(column: Column, clicked: Floats, unit: float, wrong: Wrong) -> Answers:
@@ -47,15 +68,17 @@ def watch_times_of(column: Column, clicked: Floats, unit: float, wrong: Wrong) -
     found = durations_of(column.values, column.counts().tolist(), unit)
     seconds = found.seconds[column.codes]
     lacks = np.array([*map(is_missing, column.values)], np.bool_)[column.codes]
+    negative = np.array([integer_in(text) == -1 for text in column.values], np.bool_)[column.codes]
     lines = []
     if found.examples:
         said = ", ".join(f"{shown(text)} is {number:g} s" for text, number in found.examples)
         lines.append(f"{column.name}: {said}.")
-    left = lacks & (clicked == 0)
+    left = (lacks | negative) & (clicked == 0)
+    how = "-1 or missing" if (negative & left).any() else "missing"
     if left.any():
         seconds = np.where(left, 0.0, seconds)
         lines.append(
-            f"{column.name}: missing in {counted(int(left.sum()), 'row')} that "
+            f"{column.name}: {how} in {counted(int(left.sum()), 'row')} that "
             f"{'was' if left.sum() == 1 else 'were'} not clicked: 0 s."
         )
     bad = ~((seconds >= 0) & (seconds <= LONGEST * unit))

@@ -22,9 +22,15 @@ from dssmcli.data.impression_values import (
 )
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import take_bad
-from dssmcli.data.roles import check_there, unit_in, with_usual_names
+from dssmcli.data.roles import (
+    check_there,
+    likely_moments,
+    other_moments,
+    unit_in,
+    with_usual_names,
+)
 from dssmcli.data.table import Column, Table, read_table
-from dssmcli.data.time_lines import order_lines
+from dssmcli.data.time_lines import order_lines, unit_lines
 from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.data.values import is_missing, number_in
@@ -148,7 +154,11 @@ def impressions_in(
     where = ", ".join(map(name_of, sources))
     texts = {name: column.values for name, column in whole.columns.items()}
     moments = moments_among(texts) if way.plain_ids else None
-    columns = columns.found_in(list(whole.columns), where, moments)
+    asked = columns
+    columns = asked.found_in(list(whole.columns), where, moments)
+    likely = likely_moments(moments or {}, columns)
+    if asked.timestamp is None and likely and way.asked:
+        say(other_moments(str(columns.timestamp), likely))
     read = _read(whole, columns, way, where)
     take_bad(read.wrong, sources, where, bad_rows, whole)
     right = np.ones(whole.rows, np.bool_)
@@ -219,7 +229,7 @@ def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str)
         np.concatenate(known, axis=1),
         wrong,
         clock.dates,
-        [*lines, *clock.lines(times), *order_lines(times)],
+        [*lines, *clock.lines(times), *order_lines(times), *unit_lines(times, way.unit)],
     )
 
 

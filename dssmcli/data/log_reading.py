@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from dssmcli.config import DATE_ORDERS
 from dssmcli.data.dates import DAY_FIRST
+from dssmcli.data.exact_times import Floats
+from dssmcli.data.time_lines import newest_first, time_unit
 from dssmcli.data.times import LATEST, Clock
 from dssmcli.errors import ConfigError, shown
 
@@ -22,13 +24,15 @@ class LogReading(NamedTuple):
     """plain_ids: whether ids are what `ids.plain_id` makes of them, in runs before format 5 they
     are as they stand. dates: how 03/04/2024 is meant, one of config.DATE_ORDERS, None where a log
     has to prove it. origin: what moments that the run keeps are behind. asked: whether the
-    command has --dates.
+    command has --dates. unit: the `time_lines.time_unit` of the moments that the run learned
+    from, None where nobody knows.
     """
 
     plain_ids: bool = True
     dates: str | None = None
     origin: int = 0
     asked: bool = False
+    unit: str | None = None
 
     @property
     def advice(self) -> str:
@@ -36,23 +40,35 @@ class LogReading(NamedTuple):
         said = ", or say it: --dates day-first or --dates month-first." if self.asked else "."
         return _WRITE + said
 
-    def no_timestamp(self, name: str, texts: Sequence[str]) -> str:
-        """Say that the order of a log counts, though a column with such texts may hold moments."""
+    def learned(self, dates: str | None, origin: int, time: Floats | None) -> LogReading:
+        """Return the same of a run that has learned from moments (N,) behind an origin."""
+        return self._replace(dates=dates, origin=origin, unit=time_unit(time, origin))
+
+    def no_timestamp(self, likely: Sequence[str], texts: Sequence[str]) -> str:
+        """Say that the order of a log counts, though columns may hold moments.
+
+        texts: of the first of them.
+        """
+        name, *others = likely
         todo = f"Say --timestamp '{name}'" if self.asked else "Call it timestamp in the header"
         clock = Clock(DAY_FIRST)
         good = [text for text in texts if not clock.wrong([text])]
         clock.take(good)
-        order = clock.times(name).order
-        down = bool(len(order) > 1 and (order[1:] <= order[:-1]).all() and order[0] != order[-1])
-        how = ", newest first" if down else ""
+        how = ", newest first" if newest_first(clock.times(name)) else ""
+        also = f", as do others: {', '.join(others)}" if others else ""
         return (
             f"no column of moments: rows are taken in the order of the log, though {shown(name)} "
-            f"looks like moments (such as {shown(texts[0])}{how}). {todo} to go by it."
+            f"looks like moments (such as {shown(texts[0])}{how}){also}. {todo} to go by it."
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a run keeps of it."""
-        return {"plain_ids": self.plain_ids, "dates": self.dates, "origin": self.origin}
+        return {
+            "plain_ids": self.plain_ids,
+            "dates": self.dates,
+            "origin": self.origin,
+            "unit": self.unit,
+        }
 
 
 def asked_reading(dates: str | None) -> LogReading:
@@ -72,5 +88,7 @@ def reading_from(config: Mapping[str, Any], where: str) -> LogReading:
         case {"plain_ids": bool(plain_ids), "dates": dates, "origin": int(origin)} if (
             dates is None or dates in DATE_ORDERS
         ) and abs(origin) <= LATEST:
-            return LogReading(plain_ids, dates, origin)
+            unit = plain.get("unit")
+            if unit is None or isinstance(unit, str):
+                return LogReading(plain_ids, dates, origin, unit=unit)
     raise ConfigError(f"{where}: reading, expected plain_ids, dates and origin.")

@@ -157,6 +157,16 @@ def likely_moments(moments: Mapping[str, str], taken: Iterable[Any]) -> list[str
     return [name for name, kind in moments.items() if kind != NUMBERS and name not in roles]
 
 
+def other_moments(taken: str, likely: Sequence[str]) -> str:
+    """Say which column the moments are taken from, though others may hold them, too."""
+    names = ", ".join(map(shown, likely))
+    looks = "looks" if len(likely) == 1 else "look"
+    return (
+        f"Moments are taken from {taken}; {names} {looks} like moments, too: --timestamp "
+        f"'{likely[0]}' to go by {'it' if len(likely) == 1 else 'that'}."
+    )
+
+
 def check_there(wanted: Sequence[str], names: Sequence[str], where: str) -> None:
     """Raise DataError for columns that are not there, ConfigError for one that has two roles."""
     twice = [name for place, name in enumerate(wanted) if name in wanted[:place]]

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from dssmcli.data.dates import date_text
-from dssmcli.data.exact_times import Times
+from dssmcli.data.exact_times import Floats, Times
 
 _UNITS = (
     ("seconds", 5e8, 5e9, 10**9),
@@ -69,6 +69,32 @@ def number_lines(times: Times, first: Fraction, last: Fraction) -> Iterator[str]
         yield f"Moments: from {said[0]} to {said[1]}, numbers of a unit of their own."
 
 
+OWN = "numbers of a unit of their own"
+
+
+def time_unit(time: Floats | None, origin: int) -> str | None:
+    """Return in which unit moments (N,) behind an origin count time since 1970, as half of them
+    say: seconds, milliseconds …, or OWN; None without moments. Dates are seconds."""
+    if time is None or not len(time):
+        return None
+    unit = unit_of(origin + Fraction(float(np.median(time))))
+    return OWN if unit is None else unit[0]
+
+
+def unit_lines(times: Times, known: str | None) -> Iterator[str]:
+    """Say that moments are of another unit than those that a run has learned from.
+
+    known: the `time_unit` of these, None where nobody knows.
+    """
+    unit = time_unit(times.time, times.origin)
+    if None not in (unit, known) and unit != known:
+        here, there = (each if each == OWN else f"{each} since 1970" for each in (unit, known))
+        yield (
+            f"Warning: moments are {here}, those learned from are {there}: how long ago something "
+            "was is mistaken, and what came first. Write them as there."
+        )
+
+
 def looks_like_epoch(times: Times) -> bool:
     """Tell whether numbers look like time since 1970 in one unit, or like 20240301."""
     units = [unit_of(each) for each in ends_of(times)]
@@ -78,10 +104,19 @@ def looks_like_epoch(times: Times) -> bool:
 def order_lines(times: Times) -> Iterator[str]:
     """Say whether rows stand in another order than that of their moments."""
     order = times.order
+    if len(order) > 1 and (order[1:] == order[:-1]).all():
+        yield "Warning: all moments are the same one: rows are taken in the order of the log."
+        return
     later, earlier = bool((order[1:] > order[:-1]).any()), bool((order[1:] < order[:-1]).any())
     if earlier:
         how = "do not stand in the order of time" if later else "stand newest first"
         yield f"Rows {how}: taken by their moments."
+
+
+def newest_first(times: Times) -> bool:
+    """Tell whether rows stand in the opposite order of their moments, those of one moment, too."""
+    order = times.order
+    return bool(len(order) and (order[1:] <= order[:-1]).all() and order[0] != order[-1])
 
 
 def _digits(number: Fraction) -> str:

@@ -145,6 +145,13 @@ def open_users(
             lines = (line for piece in rest for line in piece.lines())
             yield _blocks(_objects(lines, columns, bad_rows), columns)
             return
+        if first is not None and first.content.lstrip(b"\xef\xbb\xbf \r\n").startswith(
+            (b"[{", b"[\n")
+        ):
+            raise DataError(
+                f"{name_of(source)}:1: a JSON list, expected an object a line. "
+                "jq -c '.[]' writes it so."
+            )
         file = TableFile(source, rest, bad_rows)
         if HISTORY in file.sheet.names and columns.item not in file.sheet.names:
             yield _blocks(_rows(file, columns), columns)

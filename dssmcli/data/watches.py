@@ -15,9 +15,14 @@ from dssmcli.data.ids import IdCoder
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import good_rows, no_id
 from dssmcli.data.records import TableFile, open_table
-from dssmcli.data.roles import check_there, likely_moments, with_usual_names
+from dssmcli.data.roles import (
+    check_there,
+    likely_moments,
+    other_moments,
+    with_usual_names,
+)
 from dssmcli.data.table import Coder, Column
-from dssmcli.data.time_lines import order_lines
+from dssmcli.data.time_lines import newest_first, order_lines, unit_lines
 from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.data.values import is_missing
@@ -174,9 +179,11 @@ def reader_for(
     found = columns.found_in(names, file.sheet.source, moments if way.plain_ids else None)
     reader = WatchReader(found, bad_rows, way)
     likely = likely_moments(moments, found)
+    if columns.timestamp is None and found.timestamp and likely and way.asked:
+        reader.lines.append(other_moments(found.timestamp, likely))
     if found.timestamp is None and likely:
         texts = sample[names.index(likely[0])]
-        reader.lines.append(f"Warning: {way.no_timestamp(likely[0], texts)}")
+        reader.lines.append(f"Warning: {way.no_timestamp(likely, texts)}")
     unused = [name for name in names if name not in found.names]
     if way.asked and unused:
         reader.lines.append(
@@ -198,7 +205,7 @@ class WatchReader:
     ) -> None:
         way = way or LogReading()
         self.columns, self.lines = columns, list[str]()
-        self._bad_rows, self._plain_ids = bad_rows, way.plain_ids
+        self._bad_rows, self._way = bad_rows, way
         self._coders = {name: Coder() for name in columns.names if name != columns.timestamp}
         if way.plain_ids:
             self._coders |= {str(name): IdCoder() for name in (columns.user, columns.item)}
@@ -242,7 +249,7 @@ class WatchReader:
         return wrong
 
     def _lacks(self, id_text: str) -> bool:
-        return self._plain_ids and is_missing(id_text)
+        return self._way.plain_ids and is_missing(id_text)
 
     def watches(self, where: str) -> Watches:
         """Return what was read, user by user; errors begin with `where`."""
@@ -251,12 +258,16 @@ class WatchReader:
         users, items = (self._coders[n].column(n) for n in (columns.user, columns.item))
         times = self._clock.times(where) if columns.timestamp else None
         keys = (users.codes,) if times is None else (times.order, users.codes)
+        if times is not None and self._way.plain_ids and newest_first(times):
+            # Rows of one moment stand newest first, too.
+            keys = (-np.arange(len(users.codes)), *keys)
         order = np.lexsort(keys)  # stable: rows of one moment stay in their order
         for name in (columns.user, columns.item):
             coder = self._coders[name]
             self.lines += coder.lines(name) if isinstance(coder, IdCoder) else ()
         if times is not None:
             self.lines += [*self._clock.lines(times), *order_lines(times)]
+            self.lines += unit_lines(times, self._way.unit)
         user = users.codes[order]
         words, tokens = self._searched(order)
         whole = hashlib.sha256(b"".join(each.digest() for each in self._hashes.values()))
@@ -281,11 +292,16 @@ class WatchReader:
         if self.columns.searches is None:
             return [], None
         column = self._coders[self.columns.searches].column(self.columns.searches)
-        bags = [words_of(text) for text in column.values]
+        none = is_missing if self._way.plain_ids else _never
+        bags = [[] if none(text) else words_of(text) for text in column.values]
         known = {word: i for i, word in enumerate(dict.fromkeys(w for bag in bags for w in bag))}
         flat = np.array([known[word] for bag in bags for word in bag], np.int32)
         ends = np.append(0, np.cumsum([len(bag) for bag in bags])).astype(np.int64)
         return list(known), _tokens_of(Tokens(flat, ends), column.codes[order].astype(np.int64))
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 def words_of(text: str) -> list[str]:

@@ -117,7 +117,7 @@ def build_ranking_task(
     log, columns = read_impressions(given.sources, given.columns, bad_rows, given.way, say)
     later = None
     if given.valid_sources:
-        way = given.way._replace(dates=log.dates)
+        way = given.way.learned(log.dates, log.origin, log.time)
         later, _ = read_impressions(given.valid_sources, columns, bad_rows, way, say)
     cut = _cut(log, config, held_apart=later is not None)
     _check(log, cut, where)
@@ -152,7 +152,7 @@ def build_ranking_task(
         valid_digest=None if later is None else later.digest,
         fingerprint=_fingerprint(known, cut),
         seen=None if later is None else _seen(known, cut),
-        reading=given.way._replace(dates=log.dates, origin=log.origin),
+        reading=given.way.learned(log.dates, log.origin, log.time),
     )
     _tell_task(task, ", ".join(map(name_of, given.valid_sources)), say)
     return task

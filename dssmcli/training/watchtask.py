@@ -112,7 +112,7 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
     _tell(log, columns, model, say)
     later = None
     if given.valid_sources:
-        way = given.way._replace(dates=log.dates)
+        way = given.way.learned(log.dates, log.origin, log.time)
         later, _ = read_watches(given.valid_sources, columns, bad_rows, way, say)
     cut = _cut(log, later, config)
     hashes, held = event_hashes(cut.watches), _places(cut)
@@ -147,7 +147,7 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
         valid_digest=None if later is None else later.digest,
         fingerprint=fingerprint,
         seen=seen,
-        reading=given.way._replace(dates=log.dates, origin=log.origin),
+        reading=given.way.learned(log.dates, log.origin, log.time),
     )
 
 
