@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from dssmcli.errors import ConfigError, nearest
 
 TOKENIZERS = ("auto", "char", "trigram", "word", "jieba", "sentencepiece")
+NORMALIZATION = 2  # the newest: see text.normalize
 WORDY = ("jieba", "sentencepiece")
 """The tokenizers that cut by a list of words, which a run then carries."""
 POOLINGS = ("last", "max", "mean")
@@ -63,11 +64,14 @@ class TextConfig:
     tokenizer: str = "auto"
     max_units: int = 128
     buckets: int = 2048
+    normalization: int = NORMALIZATION
+    fold_chinese: bool = True  # traditional characters as simplified ones, by a table in the run
 
     def __post_init__(self) -> None:
         one_of("tokenizer", self.tokenizer, TOKENIZERS)
         between("max_units", self.max_units, 1, 10_000)
         between("buckets", self.buckets, 1, 1_000_000)
+        between("normalization", self.normalization, 1, NORMALIZATION)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ and, if it is of texts,
 
     vocab.txt            the features, one a line; row i + 1 of the embedding is line i
     words.txt            the words texts are cut into, with scores, if the tokenizer has a list
+    chinese.txt          traditional characters and the simplified ones they are read as, if it does
 
 or, if it is of tables,
 
@@ -55,6 +56,7 @@ CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 VOCABULARY = "vocab.txt"
 WORDS = "words.txt"
+CHINESE = "chinese.txt"
 METRICS = "metrics.jsonl"
 FEATURES = "features.json"
 CATALOGUE = "catalogue.json"
@@ -69,7 +71,7 @@ CANDIDATE_FILES = (*TABLE_FILES, CATALOGUE)
 RANKING_FILES = (*CANDIDATE_FILES, HISTORY)
 KINDS = (RANKING_FILES, CANDIDATE_FILES, TABLE_FILES, FILES)
 """What runs have, those first that have most."""
-OPTIONAL = (WORDS, FINGERPRINT)
+OPTIONAL = (WORDS, CHINESE, FINGERPRINT)
 """What a run may have besides: a list of words, and (since format 5) a fingerprint."""
 
 TEXT, MULTITASK, CANDIDATES, RANKING = "text", "multitask", "candidates", "ranking"
@@ -158,6 +160,10 @@ def _migrated(config: dict[str, Any]) -> dict[str, Any]:
         return config
     if config.get("format") == 1:
         model.setdefault("lexical", 0)
+    text = model.get("text")
+    if isinstance(text, dict):
+        text.setdefault("normalization", 1)
+        text.setdefault("fold_chinese", False)
     tower = model.get("tower")
     if isinstance(tower, dict) and tower.get("arch") == "cnn":
         # A CNN had one width of windows, and pooled them in one way.

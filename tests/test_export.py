@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from conftest import SMALL, TOWER, Dssm, write_pairs
 from handmade import gated
 from test_cli import SERVING
 from test_parity import TEXTS, TOWERS, make_run
+from test_units import ALPHABET
 
 import dssmcli
 from dssmcli import config
@@ -163,8 +165,10 @@ def test_the_rules_of_an_export_followed_in_javascript_give_the_same_ids(
     run, place = exported[name]
     line = ["node", str(EXAMPLE / "ids.mjs"), str(place)]
     checked = subprocess.run([*line, "--check"], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0 and "23 of 23" in checked.stdout
-    texts = "couch 手机\ncheap 运费 x9\n新款包包和 rug's\n\n".encode()
+    assert checked.returncode == 0 and "26 of 26" in checked.stdout
+    rng = random.Random(3)
+    signed = "".join(f"{''.join(rng.choices(ALPHABET, k=9))}\n" for _ in range(300))
+    texts = f"couch 手机\ncheap 运费 x9\n新款包包和 rug's\n\n{signed}".encode()
     printed = subprocess.run(line, input=texts, capture_output=True, check=True).stdout
     ours = dssm("tokenize", "--json", "-m", run, "-", stdin=texts).out
     assert read_lines(printed.decode()) == read_lines(ours)
@@ -195,7 +199,8 @@ def test_one_file_serves_both_sides_where_they_share_everything(
 ) -> None:
     _, place = exported["cnn"]
     names = {path.name for path in place.iterdir()}
-    assert names == {"model.onnx", "vocab.txt", "settings.json", "texts.jsonl", "README.md"}
+    texts = {"vocab.txt", "chinese.txt", "texts.jsonl"}
+    assert names == {"model.onnx", "settings.json", "README.md", *texts}
     settings = json.loads((place / "settings.json").read_text("utf-8"))
     assert settings["models"] == dict.fromkeys(config.VECTOR_SIDES, "model.onnx")
     _, wordy = exported["jieba"]

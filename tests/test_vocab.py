@@ -37,7 +37,9 @@ def test_the_summary_says_how_much_the_most_frequent_cover(dssm: Dssm) -> None:
     often = [chr(0x4E00 + i) for i in range(1000)]
     rare = [chr(0x6000 + i) for i in range(500)]
     lines = [*(each * 2 for each in often), *rare]
-    result = dssm("vocab", "--tokenizer", "char", "-", stdin="\n".join(lines).encode())
+    result = dssm(
+        "vocab", "--tokenizer", "char", "--no-fold-chinese", "-", stdin="\n".join(lines).encode()
+    )
     assert "of the text the most frequent 1,000 take 80.0%." in result.err
     fewer = dssm("vocab", "--min-count", "2", "-", stdin="\n".join(lines).encode())
     assert "1,000 of 1,500 features" in fewer.err

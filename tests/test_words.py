@@ -18,7 +18,7 @@ from dssmcli.config import TextConfig
 from dssmcli.errors import DataError, DssmError, RunError
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.dictionary import Dictionary, stock_dictionary, with_own
-from dssmcli.text.normalize import normalize
+from dssmcli.text.normalize import Normalizer, normalize
 from dssmcli.text.scan import Scanner, scanned, spelled
 from dssmcli.text.segment import PieceSegmenter, Segmenter, WordSegmenter
 from dssmcli.text.tokenizers import Lookup
@@ -104,7 +104,7 @@ def lists(letters: str) -> st.SearchStrategy[Words]:
 def test_many_texts_are_cut_at_once_as_one_run_is_by_the_definition(
     words: Words, texts: list[str]
 ) -> None:
-    found = WordSegmenter(words).cut(Scanner(SPACED).scan(texts), 128)
+    found = WordSegmenter(words).cut(Scanner(SPACED, Normalizer(1)).scan(texts), 128)
     expected = [
         [word for run in text.translate(SPACED).split() for word in plain_words(run, words)]
         for text in texts
@@ -117,7 +117,7 @@ def test_many_texts_are_cut_at_once_as_one_run_is_by_the_definition(
 def test_pieces_of_many_texts_are_those_of_one_by_the_definition(
     words: Words, texts: list[str]
 ) -> None:
-    found = PieceSegmenter(words).cut(Scanner(SPACED).scan(texts), 128)
+    found = PieceSegmenter(words).cut(Scanner(SPACED, Normalizer(1)).scan(texts), 128)
     expected = [plain_pieces(text.translate(SPACED).split(), words) for text in texts]
     assert found.counts.tolist() == [len(units) for units in expected]
     assert spelled(found) == [unit for units in expected for unit in units]
@@ -129,7 +129,7 @@ def test_many_texts_are_cut_alike_some_at_a_time(
     monkeypatch: pytest.MonkeyPatch, segmenter: type[WordSegmenter | PieceSegmenter], most: int
 ) -> None:
     made = segmenter(SMALL_LIST)
-    runs = Scanner(SPACED).scan(["", *TEXTS, "", "手机 " * 9, "x" * 40, ""])
+    runs = Scanner(SPACED, Normalizer(1)).scan(["", *TEXTS, "", "手机 " * 9, "x" * 40, ""])
     whole = made.cut(runs, 2)
     monkeypatch.setattr("dssmcli.text.segment._CHARS_AT_ONCE", most)
     for found, expected in zip(made.cut(runs, 2), whole, strict=True):
@@ -170,10 +170,14 @@ def test_words_are_those_of_jieba(
         assert cut(segmenter, run) == theirs(run)
 
 
+AS_JIEBA = TextConfig("jieba", normalization=1, fold_chinese=False)
+"""Texts as jieba reads them: no signs in words, and traditional characters as they are."""
+
+
 @pytest.fixture(name="stock", scope="module")
 def _stock() -> Dictionary:
     """Return jieba's dictionary."""
-    return stock_dictionary()
+    return stock_dictionary(AS_JIEBA)
 
 
 def test_the_stock_dictionary_is_jieba_s_and_cuts_as_it_does(
@@ -339,7 +343,7 @@ def test_a_user_s_words_take_the_place_of_the_stock_ones(tmp_path: Path) -> None
     stock = Dictionary({"手机": 40, "壳": 10, "手": 30, "机": 20, "花": 5}, 1000)
     file = tmp_path / "own.txt"
     file.write_text("\ufeff手机壳 7 n\n\n花呗 nz\nＴ恤 3\r\n手机 0\niPhone\n壳 12\n", "utf-8")
-    own = with_own(stock, file)
+    own = with_own(stock, file, AS_JIEBA)
     assert own.frequencies == {
         **{"手机壳": 7, "t恤": 3, "手机": 0, "壳": 12, "手": 30, "机": 20, "花": 5},
         **{"花呗": 1, "iphone": 2},  # enough to be one word: more than the parts' chance
@@ -352,7 +356,7 @@ def test_a_user_s_words_take_the_place_of_the_stock_ones(tmp_path: Path) -> None
 def test_a_word_without_a_frequency_is_one_word_however_frequent_its_parts(tmp_path: Path) -> None:
     stock = Dictionary({"人工": 900, "智能": 800, "工智": 2}, 2000)
     (tmp_path / "own.txt").write_text("人工智能\n", "utf-8")
-    own = with_own(stock, tmp_path / "own.txt")
+    own = with_own(stock, tmp_path / "own.txt", AS_JIEBA)
     assert own.frequencies["人工智能"] == 361  # 900 / 2000 * 800 / 2000 * 2000 + 1
     assert cut(WordSegmenter(own.words()), "人工智能") == ["人工智能"]
 
@@ -360,7 +364,7 @@ def test_a_word_without_a_frequency_is_one_word_however_frequent_its_parts(tmp_p
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        ("手机 3\nc++ 5\n".encode(), 2),
+        ("手机 3\nc/d 5\n".encode(), 2),
         ("手机 -3\n".encode(), 1),
         ("手机 3 n x\n".encode(), 1),
         ("手机 很多\n".encode(), 1),
@@ -376,17 +380,17 @@ def test_a_bad_line_of_a_user_s_dictionary_is_named(
     file = tmp_path / "own.txt"
     file.write_bytes(content)
     with pytest.raises(DataError, match=rf"own\.txt:{line}: "):
-        with_own(Dictionary({"好": 1}, 10), file)
+        with_own(Dictionary({"好": 1}, 10), file, TextConfig("jieba"))
 
 
 def test_a_dictionary_that_is_not_there_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(DataError, match="No such file"):
-        with_own(Dictionary({"好": 1}, 10), tmp_path / "none")
+        with_own(Dictionary({"好": 1}, 10), tmp_path / "none", TextConfig("jieba"))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(DssmError, match="pip install jieba"):
-        stock_dictionary()
+        stock_dictionary(TextConfig("jieba"))
 
 
 def test_stock_words_are_as_texts_have_them(stock: Dictionary) -> None:

@@ -270,5 +270,5 @@ def _lookup(config: TextConfig) -> Lookup:
     if config.tokenizer == "jieba":
         from dssmcli.text.dictionary import stock_dictionary
 
-        words = stock_dictionary().words()
+        words = stock_dictionary(config).words()
     return Lookup.of(config, Vocabulary([], 1), words)

@@ -246,10 +246,11 @@ def _to_file(work: _Work, form: Format, output: Path, origin: str, resume: bool)
 
 
 def _summary(work: _Work, rows: int, skipped: BadRows) -> None:
+    from dssmcli.commands.output import talk
+    from dssmcli.text.limits import cut_note
+
     said = f"Encoded {counted(rows, 'text')}, {work.pace.speed:,.0f} a second."
     if skipped.count:
         said += f" Rows of zeros for {counted(skipped.count, 'unreadable line')}, the first:"
         said += f" {skipped.first}"
-    if work.encoder.truncated:
-        said += f" Longer than the model reads, so cut: {counted(work.encoder.truncated, 'text')}."
-    click.echo(said, err=True)
+    talk(False, said, cut_note(work.encoder.truncated, work.encoder.lookup.max_units))

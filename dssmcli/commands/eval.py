@@ -223,8 +223,10 @@ def _on_pairs(
     asked: _Asked, columns: str | None, kind: str | None, options: RowOptions
 ) -> list[Evaluated]:
     from dssmcli.serving.loading import load
+    from dssmcli.serving.several import normalizer_for
 
     encoders = [load(run, **parallel(asked.threads)) for run in asked.runs]
+    options = options._replace(normalizer=normalizer_for(encoders))
     from dssmcli.commands.tables import Evaluated
     from dssmcli.data.pairs import PairsReader
     from dssmcli.data.tsv import name_of

@@ -321,6 +321,8 @@ def _summary(made: Made, output: Path) -> Iterator[str]:
         yield f"Not there, so not removed: {counted(made.missing, 'id')}."
     if made.replaced:
         yield f"Replaced {counted(made.replaced, 'title')}."
+    if made.cut:
+        yield made.cut
     if settings.left_out:
         yield f"Left out, as they say nothing: {counted(settings.left_out, 'title')}."
     if settings.probes is not None:

@@ -27,6 +27,7 @@ from dssmcli.errors import counted
 
 if TYPE_CHECKING:
     from dssmcli.data.mined import NegativeRows
+    from dssmcli.serving.encoder import Encoder
     from dssmcli.serving.mining import Mined, Miner, Window
 
 _EPILOG = """\b
@@ -115,7 +116,7 @@ def command(
 
     window = Window(*ranks, margin, per_query)
     texts: list[str] = []
-    options = row_options(header, null_texts)
+    options = row_options(header, null_texts)._replace(normalizer=encoder.lookup.normalizer)
     skipped = BadRows(bad_rows == "skip", rejects)
     reader = PairsReader(files, columns, kind, skipped, Texts(texts.extend), options)
     for _ in reader.blocks():
@@ -134,7 +135,7 @@ def command(
             counts = counts.plus(mined)
     if not quiet:
         said = [f"Read {interpretation(pairs)}.", *pairs.notes, skipped.summary]
-        said += _summary(counts, miner, window)
+        said += _summary(counts, miner, window, encoder)
         click.echo("\n".join(filter(None, said)), err=True)
 
 
@@ -151,8 +152,11 @@ class _Counts(NamedTuple):
         return _Counts(self.rows + rows, self.queries + queries, self.near + near)
 
 
-def _summary(counts: _Counts, miner: Miner, window: Window) -> Iterator[str]:
+def _summary(counts: _Counts, miner: Miner, window: Window, encoder: Encoder) -> Iterator[str]:
     """Yield lines that say what was mined, and why not more."""
+    from dssmcli.text.limits import cut_note
+
+    yield cut_note(encoder.truncated, encoder.lookup.max_units)
     ranks = f"ranks {window.first} to {min(window.last, miner.titles)}"
     yield (
         f"Mined {counted(counts.rows, 'negative')} for {counts.queries:,} of "

@@ -193,8 +193,8 @@ def _warnings(what: Asked, seen: Sequence[Seen | None], noun: str) -> tuple[str,
 
 
 def _refuse_pairs_options(what: Asked) -> None:
-    header, skips = what.options
-    refuse_pairs_options(what.columns, what.kind, header, "skip" if skips else "keep")
+    skips = "skip" if what.options.skip_missing else "keep"
+    refuse_pairs_options(what.columns, what.kind, what.options.header, skips)
 
 
 def _of_texts(what: Asked) -> Shown:

@@ -87,7 +87,9 @@ def command(
         raise click.UsageError("give either two texts or --pairs, not both.")
     if pairs is None and len(texts) != 2:
         raise click.UsageError(f"{counted(len(texts), 'text')}, expected two: QUERY TITLE.")
+    from dssmcli.commands.output import talk
     from dssmcli.serving.loading import load
+    from dssmcli.text.limits import cut_note
 
     if pairs is None:
         query, title = checked_text("query", texts[0]), checked_text("title", texts[1])
@@ -95,18 +97,21 @@ def command(
         scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
         score = encoder.score(query, title)
         click.echo(scorer.line(query, title, score, scorer.chances([score])[0], None))
+        talk(quiet, cut_note(encoder.truncated, encoder.lookup.max_units))
         return
     encoder = load(model, **parallel(threads))
-    from dssmcli.commands.output import talk
     from dssmcli.data.rows import RowOptions, RowReader
     from dssmcli.data.tsv import BadRows
 
     scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
     skipped = BadRows(bad_rows == "skip", rejects)
-    reader = RowReader(columns, skipped, options=RowOptions(header))
+    reader = RowReader(
+        columns, skipped, options=RowOptions(header, normalizer=encoder.lookup.normalizer)
+    )
     _score_file(pairs, reader, scorer)
     skipped.write_rejects()
-    talk(quiet, *reader.reading.headers_lines(), skipped.summary)
+    cut = cut_note(encoder.truncated, encoder.lookup.max_units)
+    talk(quiet, *reader.reading.headers_lines(), skipped.summary, cut)
 
 
 class _Scorer(NamedTuple):

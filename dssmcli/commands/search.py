@@ -100,6 +100,7 @@ def command(
     from dssmcli.commands.output import talk, writing
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.search import find_index, load_index
+    from dssmcli.text.limits import cut_note
 
     checked_number("--min-score", min_score)
 
@@ -120,7 +121,8 @@ def command(
             form = _Form(found, count, min_score, exact, as_json)
             for lines in form.answers(blocks, threads):
                 write(lines)
-    talk(quiet, *(f"Warning: {doubt}" for doubt in doubts), skipped.summary)
+    cut = cut_note(found.encoder.truncated, found.encoder.lookup.max_units)
+    talk(quiet, *(f"Warning: {doubt}" for doubt in doubts), skipped.summary, cut)
 
 
 def _read(skipped: BadRows) -> tuple[Iterator[list[str]], list[str]]:

@@ -34,24 +34,39 @@ Example:
     type=click.Choice(TOKENIZERS),
     help="Use this tokenizer and the shipped vocabularies instead of a run's.",
 )
+@click.option(
+    "--fold-chinese/--no-fold-chinese",
+    default=None,
+    help="With --tokenizer: traditional Chinese characters as simplified.  [default: yes]",
+)
 @json_option
 @model_option
 def command(
-    texts: tuple[str, ...], tokenizer: str | None, as_json: bool, model: str | None
+    texts: tuple[str, ...],
+    tokenizer: str | None,
+    fold_chinese: bool | None,
+    as_json: bool,
+    model: str | None,
 ) -> None:
     """Print the units of each TEXT, and the features and ids that describe each unit.
 
     One line a unit: the unit, its features, their ids. An empty line ends a text. `-` reads a text
     a line from standard input.
     """
+    from dssmcli.commands.output import talk
     from dssmcli.data.tsv import STDIN, read_lines
+    from dssmcli.text.limits import cut_note
 
-    lookup = _of_run(model) if tokenizer is None else _shipped(tokenizer)
+    if fold_chinese is not None and tokenizer is None:
+        raise click.UsageError("--fold-chinese goes with --tokenizer: a run has its own setting.")
+    lookup = _of_run(model) if tokenizer is None else _shipped(tokenizer, fold_chinese is not False)
     given: Iterable[str] = (checked_text("text", text) for text in texts)
     if texts == (STDIN,):
         given = (line.decode() for line in read_lines([STDIN]))
+    truncated = 0
     for text in given:
-        described = lookup.describe(text)
+        cut = lookup.cut(text)
+        described, truncated = lookup.described(cut), truncated + cut.truncated
         if as_json:
             units = [each._asdict() for each in described]
             click.echo(json.dumps({"text": text, "units": units}, ensure_ascii=False))
@@ -60,6 +75,7 @@ def command(
             ids = " ".join(map(str, each.ids))
             click.echo(f"{each.unit}\t{' '.join(each.features)}\t{ids}")
         click.echo("")
+    talk(False, cut_note(truncated, lookup.max_units))
 
 
 def _of_run(model: str | None) -> Lookup:
@@ -68,7 +84,7 @@ def _of_run(model: str | None) -> Lookup:
     return load(model).lookup
 
 
-def _shipped(tokenizer: str) -> Lookup:
+def _shipped(tokenizer: str, fold_chinese: bool) -> Lookup:
     """Return a tokenizer as it is before it has seen a log; jieba's has its stock dictionary."""
     from dssmcli.text.tokenizers import Lookup
 
@@ -77,7 +93,9 @@ def _shipped(tokenizer: str) -> Lookup:
             "--tokenizer sentencepiece learns its pieces from a log: name a run with -m instead."
         )
     if tokenizer != "jieba":
-        return Lookup.shipped(tokenizer)
+        return Lookup.shipped(tokenizer, fold_chinese=fold_chinese)
+    from dssmcli.config import TextConfig
     from dssmcli.text.dictionary import stock_dictionary
 
-    return Lookup.shipped(tokenizer, stock_dictionary().words())
+    words = stock_dictionary(TextConfig(tokenizer, fold_chinese=fold_chinese)).words()
+    return Lookup.shipped(tokenizer, words, fold_chinese)

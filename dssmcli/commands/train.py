@@ -79,6 +79,9 @@ _text_options = together(
         "--pieces", type=int, help="sentencepiece: pieces that are learned.  [default: 8000]"
     ),
     _setting("--max-units", int, "Units of a text that are read."),
+    _setting(
+        "--fold-chinese/--no-fold-chinese", bool, "Traditional Chinese characters as simplified."
+    ),
     click.option(
         "--vocab",
         default="log",

@@ -67,6 +67,11 @@ Example:
     default=1,
     help="Only features that stand in the texts so often at least.",
 )
+@click.option(
+    "--fold-chinese/--no-fold-chinese",
+    default=True,
+    help="Traditional Chinese characters as simplified, as in `dssm train`.",
+)
 @click.option("--words", is_flag=True, help="The list of words instead (jieba, sentencepiece).")
 @click.option(
     "-m", "--model", metavar="DIR", type=FOLDER, help="Show this run's vocabulary; no TEXTS then."
@@ -88,6 +93,7 @@ def command(
     dictionary: Path | None,
     pieces: int | None,
     min_count: int,
+    fold_chinese: bool,
     words: bool,
     model: str | None,
     output: Path | None,
@@ -112,15 +118,20 @@ def command(
         return
     if not files:
         raise click.UsageError("Missing argument: TEXTS, - for standard input, or -m RUN.")
-    text = TextConfig(tokenizer=tokenizer or "auto")
+    text = TextConfig(tokenizer=tokenizer or "auto", fold_chinese=fold_chinese)
     if words and text.tokenizer not in WORDY:
         raise click.UsageError(f"--words is for {' and '.join(WORDY)}, not for {text.tokenizer}.")
     from dssmcli.data.tsv import BadRows
+    from dssmcli.text.tokenizers import normalizer_of
     from dssmcli.training.indexing import indexing_of
     from dssmcli.training.vocabulary import counted_features, lines_of, texts_of_pairs
 
     skipped = BadRows(bad_rows == "skip", rejects)
-    texts = texts_of_pairs(files, columns, skipped) if pairs else lines_of(files, skipped)
+    normalizer = normalizer_of(text)
+    if pairs:
+        texts = texts_of_pairs(files, columns, skipped, normalizer)
+    else:
+        texts = lines_of(files, skipped, normalizer)
     indexing = indexing_of(text, dictionary, pieces, 1, None)
     found = counted_features(texts, indexing, min_count)
     skipped.write_rejects()

@@ -153,6 +153,7 @@ def examine(request: Request, tell: Callable[[int], None]) -> Checkup:
     A file that cannot be read is part of what is found, and raises nothing.
     """
     texts = _KnownTexts(request.lookup)
+    options = request.options._replace(normalizer=request.lookup.normalizer)
     roles = (("train", request.sources), ("valid", request.valid_sources))
     read = {}
     for role, sources in roles:
@@ -162,7 +163,7 @@ def examine(request: Request, tell: Callable[[int], None]) -> Checkup:
                 texts.numbers,
                 tell,
                 request.kind,
-                request.options,
+                options,
                 rejects=request.rejects,
             )
             read[role] = _settled([reader.read(each) for each in sources], reader, request.kind)

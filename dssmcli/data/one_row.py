@@ -12,7 +12,7 @@ from dssmcli.data.pair_values import plain, value_in
 from dssmcli.data.tsv import Line
 from dssmcli.data.values import is_missing
 from dssmcli.errors import DataError, shown
-from dssmcli.text.normalize import normalize
+from dssmcli.text.normalize import Normalizer
 
 
 class Row(NamedTuple):
@@ -46,11 +46,13 @@ def check_width(line: Line, fields: list[str], low: int, high: int) -> None:
     )
 
 
-def parsed_row(line: Line, fields: list[str], layout: Layout, kind: str | None) -> Row:
+def parsed_row(
+    line: Line, fields: list[str], layout: Layout, kind: str | None, normalizer: Normalizer
+) -> Row:
     """Return the row that a line holds; DataError when it cannot be used."""
     check_width(line, fields, layout.width, layout.width)
     query, title = fields[layout.query], fields[layout.title]
-    normal = normalize(query), normalize(title)
+    normal = normalizer(query), normalizer(title)
     for name, text in zip(("query", "title"), normal, strict=True):
         if not text:
             raise DataError(f"{line.place}: empty {name}, expected a text.")

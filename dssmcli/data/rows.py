@@ -26,6 +26,7 @@ from dssmcli.data.reading import MISSING_TEXTS, Reading
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, HeaderError, shown
 from dssmcli.text.folding import Folder
+from dssmcli.text.normalize import Normalizer
 
 Ints = npt.NDArray[np.int64]
 
@@ -37,10 +38,12 @@ class RowOptions(NamedTuple):
 
     header: whether the first line of each file names columns; None where its names tell.
     skip_missing: rows whose query or title is only NULL, nan or the like are left out.
+    normalizer: the normalisation of the texts, if not the newest.
     """
 
     header: bool | None = None
     skip_missing: bool = False
+    normalizer: Normalizer | None = None
 
 
 USUAL = RowOptions()
@@ -69,10 +72,11 @@ class RowReader:
         self.bad_rows = bad_rows or BadRows()
         self.reading = Reading()
         self._named, self._kind = columns is not None, kind
-        self._told, self._skips_missing = options
+        self._told, self._skips_missing = options.header, options.skip_missing
+        self._normalizer = options.normalizer or Normalizer()
         self._begun = False  # whether a file was read
         self._later = False  # whether this is not the first file
-        self._folder = Folder()
+        self._folder = Folder(self._normalizer)
         self._blank: list[Line] = []  # lines of this file after its last row so far
         self._ahead = b""  # what follows the first line of this file
         self._headers: set[bytes] = set()  # first lines that named columns
@@ -269,7 +273,8 @@ class RowReader:
             self.reading.other_format = other_format(fields[0], "pairs.tsv")
         if self.layout is None:
             self.layout = self._layout_of_first(line, fields)
-        row = parsed_row(line, fields, self.layout, self._kind or self.layout.kind)
+        kind = self._kind or self.layout.kind
+        row = parsed_row(line, fields, self.layout, kind, self._normalizer)
         if MISSING_TEXTS.intersection(row.normal):
             self.reading.count_missing(row.normal)
             if self._skips_missing:

@@ -27,13 +27,17 @@ from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.data.values import is_missing
 from dssmcli.errors import DataError, counted
-from dssmcli.text.normalize import normalize
+from dssmcli.text.normalize import Normalizer
 from dssmcli.text.ragged import taken
 from dssmcli.text.tokenizers import TOKENIZERS
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
+
+
+_SEARCHES, _NORMALIZER = TOKENIZERS["word"]._replace(signs=False), Normalizer(1)
+"""How searches are cut, in runs of all versions."""
 
 
 class WatchColumns(NamedTuple):
@@ -306,7 +310,7 @@ def _never(_: str) -> bool:
 
 def words_of(text: str) -> list[str]:
     """Return the tokens of a search: words, and single characters of scripts without spaces."""
-    return TOKENIZERS["word"].cut(normalize(text))
+    return _SEARCHES.cut(_NORMALIZER(text))
 
 
 def counted_watches(watches: Watches) -> str:

@@ -17,9 +17,10 @@ from dssmcli.export.graph import OPSET
 from dssmcli.export.model import build_model, models_of
 from dssmcli.export.rules import NOTES, notes
 from dssmcli.export.samples import sample_texts
-from dssmcli.run import VOCABULARY, WEIGHTS, WORDS, find_run, to_json, using_run
+from dssmcli.run import CHINESE, VOCABULARY, WEIGHTS, WORDS, find_run, to_json, using_run
 from dssmcli.serving.contents import Contents, read_contents
 from dssmcli.serving.encoder import Encoder
+from dssmcli.text.normalize import LOOKS
 from dssmcli.text.segment import CHARS_A_UNIT
 from dssmcli.text.units import MAX_UNIT_CHARS, UNSPACED
 
@@ -28,6 +29,8 @@ SETTINGS = "settings.json"
 TEXTS = "texts.jsonl"
 _KEYS = {PLAIN: "vector"}
 """Where a side's vectors do not stand under its own name in TEXTS."""
+_RANGES = ("unspaced", "dropped")
+"""Settings that are for texts alone, and long."""
 
 
 def read_run(model: str | None) -> Contents:
@@ -46,12 +49,14 @@ def files_of(run: Contents, sides: Sequence[str]) -> dict[str, bytes]:
         encoder.check_side(side)
     settings = _settings(run, encoder, sides)
     models = {name: side for side, name in settings["models"].items()}
-    told = {name: value for name, value in settings.items() if name not in ("models", "unspaced")}
+    told = {name: value for name, value in settings.items() if name not in ("models", *_RANGES)}
     files = {name: build_model(run, side, told | {"side": side}) for name, side in models.items()}
     files[SETTINGS] = to_json(settings).encode()
     files[VOCABULARY] = run.vocabulary.to_text().encode()
     if run.words is not None:
         files[WORDS] = run.words.to_text().encode()
+    if run.chinese is not None:
+        files[CHINESE] = run.chinese.encode()
     files[TEXTS] = _samples(encoder, sides).encode()
     files[NOTES] = notes(settings, unicodedata.unidata_version).encode()
     return files
@@ -76,6 +81,9 @@ def _settings(run: Contents, encoder: Encoder, sides: Sequence[str]) -> dict[str
         "max_chars": CHARS_A_UNIT * text.max_units if text.tokenizer in WORDY else None,
         "listed": len(run.vocabulary.features),
         "buckets": text.buckets,
+        "normalization": text.normalization,
+        "fold_chinese": text.fold_chinese,
+        "dropped": [list(each) for each in LOOKS] if text.normalization > 1 else [],
         "unspaced": [list(each) for each in UNSPACED],
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dssmcli.config import PLAIN, WORDY
+from dssmcli.text import signs
 
 NOTES = "README.md"
 
@@ -43,14 +44,7 @@ Some hundreds of texts a call are enough. Units after the {max_units:,}th of a t
 `dssm tokenize --json -m RUN` prints the units of texts and their ids. To do the same elsewhere,
 go by code points, not by UTF-16 units, and by the categories of Unicode ({unicode} here):
 
-1. Delete characters of category Cc and Cf, save those Cc that are white space.
-2. Normalise to NFKC, take the lower case, normalise to NFKC again.
-3. Go through the characters:
-   - `'` `’` `ʼ` `` ` `` `´` are deleted;
-   - other characters of category P, Z or C become a space, save `%` and `&`;
-   - a character whose NFKD form begins with an ASCII letter becomes that letter (é is e);
-   - {alone} get a space on either side.
-4. Split at spaces. {split}
+{steps}
 
 A unit keeps its first {max_unit_chars} characters, a text its first {max_units:,} units.
 
@@ -61,6 +55,70 @@ A unit keeps its first {max_unit_chars} characters, a text its first {max_units:
 The id of a feature is its line in `vocab.txt`, from 1. One that is not listed has the id
 {listed:,} + 1 + (CRC-32 of its UTF-8 bytes) mod {buckets:,}: `zlib.crc32`, `java.util.zip.CRC32`.
 """
+_STEPS = {
+    1: """1. Delete characters of category Cc and Cf, save those Cc that are white space.
+2. Normalise to NFKC, take the lower case, normalise to NFKC again.
+3. Go through the characters:
+   - `'` `’` `ʼ` `` ` `` `´` are deleted;
+   - other characters of category P, Z or C become a space, save `%` and `&`;
+   - a character whose NFKD form begins with an ASCII letter becomes that letter (é is e);
+   - {alone} get a space on either side.
+4. Split at spaces. {split}""",
+    2: """1. Delete characters of category Cc, Cf and Me, save those Cc that are white space, and
+   those within `dropped` (settings.json). Put a space between a digit and ¼ to ¾, ⅐ to ⅟ or ↉
+   behind it.
+2. Normalise to NFKC, take the lower case, normalise to NFKC again.
+3. Replace U+2010, U+2012, U+2013 and U+2212 by `-`, U+2044 and U+2215 by `/`{chinese}. Make every
+   run of white space one space, without any at the ends.
+4. Write the class of each character, one letter:
+
+   | class | characters |
+   |---|---|
+   | `.` `,` `-` `+` `#` | themselves |
+   | `'` | `'` `’` `ʼ` `` ` `` `´` |
+   | space | other characters of category Z, Ps, Pi, and `:` `;` `/` |
+   | `p` | other characters of category P or C, save `%` and `&` |
+   | `m` `f` `s` | category Sm; U+1F1E6 to U+1F1FF; others of category S, `%` and `&` |
+   | `d` `w` | the digits 0 to 9; characters within `unspaced` (settings.json) |
+   | `x` `n` `e` `t` | these letters, with accents too (see 7) |
+   | `a` | all others |
+
+5. Make a `'` behind a `d` a `,`, in the text as well, and take the others out of both. Then search
+   these classes, with each expression anew, and remember what is said:
+
+   | expression (`\\|` stands for a bar) | what it says |
+   |---|---|
+   | `{thousands}` | its commas are *silent* |
+   | `{decimal}` and `{leading}` | all of it is of a number: write `N` |
+   | `{dotted}` | its point is of a name: write `|`; a unit begins here |
+   | `{plus_plus}` | both are of a name: write `|`; a unit ends here |
+   | `{plus}` and `{sharp}` | its `+` or `#` is of a name: write `|` |
+   | `{flag}` | one unit |
+
+6. Search what is written now, `N` for silent commas too:
+   `{measure}` (a unit begins with its letters) and
+   `{sizes}` (each of its numbers, each `x` between and the letters behind are units).
+7. Go through the characters:
+   - silent commas are deleted;
+   - what is of a number or a name stays, as a letter does;
+   - others of classes `.` `,` `-` space and `p` become a space, `#` too, and × becomes an x with a
+     space on either side;
+   - a character whose NFKD form begins with an ASCII letter becomes that letter (é is e);
+   - {alone} get a space on either side; so do all units of 5 and 6 where they begin and end.
+8. Split at spaces. {split}""",
+}
+_PATTERNS = {
+    "thousands": signs.THOUSANDS,
+    "decimal": signs.DECIMAL,
+    "leading": signs.LEADING,
+    "dotted": signs.DOTTED,
+    "plus_plus": signs.PLUS_PLUS,
+    "plus": signs.PLUS,
+    "sharp": signs.SHARP,
+    "flag": signs.FLAG,
+    "measure": signs.MEASURE,
+    "sizes": signs.SIZES,
+}
 _ALONE = {
     "auto": "characters of category S, `%`, `&`, and those within `unspaced` (settings.json)",
     "char": "all others",
@@ -115,13 +173,33 @@ def notes(settings: Mapping[str, Any], unicode: str) -> str:
         **{name: settings[name] for name in ("listed", "buckets")},
         sides=_sides(settings["dims"]),
         files="\n".join(files),
-        words="| `words.txt` | what texts are cut by, see below |\n" * (tokenizer in WORDY),
+        words=_tables(settings),
         threshold=_threshold(settings),
         unicode=unicode,
-        alone=_ALONE.get(tokenizer, _SYMBOLS),
-        split=split,
+        steps=_steps(settings, _ALONE.get(tokenizer, _SYMBOLS), split),
         features=_FEATURES[tokenizer],
     )
+
+
+def _tables(settings: Mapping[str, Any]) -> str:
+    """Return the lines about files that not every export has."""
+    found = "| `words.txt` | what texts are cut by, see below |\n"
+    found *= settings["tokenizer"] in WORDY
+    if settings["fold_chinese"]:
+        found += (
+            "| `chinese.txt` | traditional characters and the simplified ones that take their "
+            "places, a tab between; lines with # say where they come from |\n"
+        )
+    return found
+
+
+def _steps(settings: Mapping[str, Any], alone: str, split: str) -> str:
+    """Return how a text becomes units."""
+    chinese = ", characters by `chinese.txt`" if settings["fold_chinese"] else ""
+    # In a table a bar ends a cell.
+    patterns = {name: each.pattern.replace("|", r"\|") for name, each in _PATTERNS.items()}
+    steps = _STEPS[settings["normalization"]]
+    return steps.format(alone=alone, split=split, chinese=chinese, **patterns)
 
 
 _SIDES = {

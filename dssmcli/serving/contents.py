@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dssmcli.config import SIDES, WORDY, ModelConfig, model_from_dict
 from dssmcli.errors import ConfigError, RunError
-from dssmcli.run import CONFIG, TEXT, VOCABULARY, WEIGHTS, WORDS, Run
+from dssmcli.run import CHINESE, CONFIG, TEXT, VOCABULARY, WEIGHTS, WORDS, Run
 from dssmcli.serving.encoder import Encoder, Floats
 from dssmcli.serving.towers import weight_shapes
 from dssmcli.serving.weights import tensors_in, under
+from dssmcli.text.chinese import table_from_text
 from dssmcli.text.vocab import Vocabulary, vocabulary_from_text
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class Contents(NamedTuple):
     """What a run of texts is made of: its settings, features, weights, config.json and words.
 
-    `digest`: SHA-256 of its manifest.
+    `digest`: SHA-256 of its manifest. `chinese`: the table that folds Chinese characters, if any,
+    as the run stores it.
     """
 
     model: ModelConfig
@@ -30,11 +32,13 @@ class Contents(NamedTuple):
     config: Mapping[str, Any]
     digest: str
     words: Words | None
+    chinese: str | None = None
 
     def encoder(self, threads: int = 1, processes: int = 1) -> Encoder:
         """Return the run ready to answer."""
-        model, vocabulary, weights, config, digest, words = self
-        return Encoder(model, vocabulary, weights, config, threads, processes, digest, words)
+        model, vocabulary, weights, config, digest, words, chinese = self
+        table = None if chinese is None else table_from_text(chinese, CHINESE)
+        return Encoder(model, vocabulary, weights, config, threads, processes, digest, words, table)
 
 
 def build_encoder(run: Run, weights: bytes, threads: int = 1, processes: int = 1) -> Encoder:
@@ -71,7 +75,8 @@ def read_contents(run: Run, weights: bytes) -> Contents:
         check_lexical(under(f"{NAME}.", arrays), str(run.path / WEIGHTS))
     digest = hashlib.sha256(run.manifest.encode()).hexdigest()
     words = _words(run) if model.text.tokenizer in WORDY else None
-    return Contents(model, vocabulary, arrays, config, digest, words)
+    chinese = run.read_text(CHINESE) if model.text.fold_chinese else None
+    return Contents(model, vocabulary, arrays, config, digest, words, chinese)
 
 
 def _words(run: Run) -> Words:

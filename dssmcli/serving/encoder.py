@@ -73,12 +73,13 @@ class Encoder(OfRun):
         processes: int = 1,
         digest: str = "",
         words: Words | None = None,
+        chinese: Mapping[int, int] | None = None,
     ) -> None:
         self.model = model
         #: SHA-256 of the run's manifest, which no other run shares.
         self.digest = digest
         self.config = dict(config or {})
-        self.lookup = Lookup.of(model.text, vocabulary, words)
+        self.lookup = Lookup.of(model.text, vocabulary, words, chinese)
         names = SIDES if model.separate_towers else ("tower",)
         self._threads, self._processes = threads, processes
         # Blocks that have been looked up and are not done: see `in_threads`.
@@ -97,7 +98,7 @@ class Encoder(OfRun):
         self._index = UnitIndex(self.lookup, self._features)
         self._truncated = 0
         arguments = (model, vocabulary, dict(weights), self.config, threads, processes)
-        self._made_of = (*arguments, digest, words)
+        self._made_of = (*arguments, digest, words, chinese)
 
     def __repr__(self) -> str:
         dims = f"dim={self.side_dim}" if self.model.separate_towers else f"dim={self.dim}"
@@ -161,7 +162,12 @@ class Encoder(OfRun):
 
     @property
     def truncated(self) -> int:
-        """Return how many texts so far were longer than the model reads."""
+        """Return how many texts so far were longer than the model reads.
+
+        Of these it has read the first units alone (`model.text.max_units`, and 64 characters of
+        each), so two texts that differ only behind them are the same. Train with `max_units` to
+        read more.
+        """
         return self._truncated
 
     @property
@@ -335,7 +341,7 @@ def score_together(encoders: Sequence[Encoder], blocks: Iterable[Rows]) -> Itera
     """Yield the cosines (n, K) of each block of n rows by each of K encoders, in order.
 
     They are read once, whatever the number of encoders, in the processes of the first. `truncated`
-    counts the texts that were cut by any.
+    counts the texts that were cut by the one that cuts most.
     """
 
     def texts() -> Iterator[Sequence[str]]:
@@ -346,7 +352,7 @@ def score_together(encoders: Sequence[Encoder], blocks: Iterable[Rows]) -> Itera
     def scored(texts: Sequence[str]) -> Encoded:
         found = [encoder.scored(texts) for encoder in encoders]
         columns = np.concatenate([each.rows for each in found], axis=1)
-        return Encoded(columns, sum(each.truncated for each in found))
+        return Encoded(columns, max(each.truncated for each in found))
 
     return encoders[0].parallel(scored, texts())
 

@@ -21,6 +21,7 @@ from dssmcli.data.seen import PairHashes
 from dssmcli.serving.encoder import Encoder, score_together, stored_number
 from dssmcli.serving.figures import Judged, figures_of
 from dssmcli.serving.reports import Drawn, Report, report_of, say_if_slow
+from dssmcli.serving.several import cut_by
 
 
 def evaluate(
@@ -37,10 +38,12 @@ def evaluate(
     """
     hashes = PairHashes()
     reader.meet = hashes.take
-    parts = [np.zeros((0, len(encoders)), np.float32)]
-    parts += [found.rows for found in score_together(encoders, texts.watched(reader))]
+    parts, cut = [np.zeros((0, len(encoders)), np.float32)], 0
+    for scored in score_together(encoders, texts.watched(reader)):
+        parts.append(scored.rows)
+        cut += scored.truncated
     pairs = reader.pairs()
-    for line in (f"{interpretation(pairs)}.", *pairs.notes):
+    for line in filter(None, (f"{interpretation(pairs)}.", *pairs.notes, cut_by(encoders, cut))):
         say(line)
     say_if_slow(len(pairs), plan, say)
     cosines = np.concatenate(parts)

@@ -26,6 +26,7 @@ from dssmcli.serving.index_format import (
     write_index,
 )
 from dssmcli.serving.index_lists import Laid, Plan, laid_out
+from dssmcli.text.limits import cut_note
 
 Told = Callable[[int], None]
 """Gets the number of titles that have been encoded since it was called before."""
@@ -63,12 +64,13 @@ class Change(NamedTuple):
 
 class Made(NamedTuple):
     """An index that was written; how many titles of the one before went, and how many were to go
-    that were not there."""
+    that were not there; what is to be said of titles that were cut."""
 
     settings: Settings
     removed: int
     replaced: int
     missing: int = 0
+    cut: str = ""
 
 
 def make(
@@ -84,8 +86,8 @@ def make(
         replacing_alone(output) as stream,
         gathering(output, packed.encoder.side_dim) as gathered,
     ):
-        _gather(titles.read(sources), packed.encoder, gathered, told)
-        return Made(_write(stream, packed, gathered, titles, plan, None), 0, 0)
+        cut = _gather(titles.read(sources), packed.encoder, gathered, told)
+        return Made(_write(stream, packed, gathered, titles, plan, None), 0, 0, cut=cut)
 
 
 def grow(
@@ -104,13 +106,13 @@ def grow(
         packed = _packed(before.run(), parallel)
         with gathering(output, packed.encoder.side_dim) as gathered:
             reader = _reader(change, before.settings, there - removed)
-            _gather(reader.read(change.sources), packed.encoder, gathered, told)
+            cut = _gather(reader.read(change.sources), packed.encoder, gathered, told)
             _check_ids(reader, before)
             replaced = reader.seen & there if change.replaces else set()
             gathered.take_over(before, removed | replaced)
             settings = _write(stream, packed, gathered, reader, plan(before.settings), before)
             missing = len(change.removed) - len(removed)
-            return Made(settings, len(removed), len(replaced - removed), missing)
+            return Made(settings, len(removed), len(replaced - removed), missing, cut)
 
 
 def _check_change(change: Change, before: IndexFile, all_removed: bool) -> None:
@@ -140,8 +142,8 @@ def _check_ids(reader: TitleReader, before: IndexFile) -> None:
         )
 
 
-def _gather(titles: Iterable[Titles], encoder: Encoder, gathered: Gathered, told: Told) -> None:
-    """Encode titles, and add them to what is gathered."""
+def _gather(titles: Iterable[Titles], encoder: Encoder, gathered: Gathered, told: Told) -> str:
+    """Encode titles, and add them to what is gathered; return what to say of those cut."""
     drawn: deque[Titles] = deque()
 
     def texts() -> Iterator[list[str]]:
@@ -153,6 +155,7 @@ def _gather(titles: Iterable[Titles], encoder: Encoder, gathered: Gathered, told
     for _, rows in encoder.encode_blocks(texts(), "title"):
         gathered.add(drawn.popleft(), rows)
         told(len(rows))
+    return cut_note(encoder.truncated, encoder.lookup.max_units)
 
 
 def _write(

@@ -19,6 +19,7 @@ from dssmcli.data.tsv import BadRows
 from dssmcli.errors import counted
 from dssmcli.serving.encoder import BATCH, Encoder, Rows, score_together
 from dssmcli.serving.evaluation import match_grade
+from dssmcli.serving.several import cut_by, normalizer_for
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
@@ -73,6 +74,7 @@ def scored_pairs(
     Where every row is a match, a title drawn from the rows joins each query, as no match. Raises
     DataError as PairsReader does.
     """
+    options = options._replace(normalizer=normalizer_for(encoders))
     reader = PairsReader(sources, columns, kind, bad_rows, Texts(), options)
     hashes = PairHashes()
     reader.meet = hashes.take
@@ -92,7 +94,9 @@ def scored_pairs(
         found, note = _with_others(found, pairs, limit.seed)
         notes.append(note)
     blocks = _blocks(found.queries, found.titles)
-    cosines = np.concatenate([each.rows for each in score_together(encoders, blocks)])
+    parts = list(score_together(encoders, blocks))
+    cosines = np.concatenate([each.rows for each in parts])
+    notes.append(cut_by(encoders, sum(each.truncated for each in parts)))
     return Scored(
         tuple(encoders),
         tuple(names),
@@ -102,7 +106,7 @@ def scored_pairs(
         found.positive,
         cosines.astype(np.float64),
         pairs.kind,
-        tuple(notes),
+        tuple(filter(None, notes)),
         tuple(hashes.seen([encoder.fingerprint() for encoder in encoders], whole)),
     )
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from dssmcli.config import TextConfig
 from dssmcli.errors import DataError, DssmError, shown
-from dssmcli.text.normalize import normalize
 from dssmcli.text.own_files import read_own_text
 from dssmcli.text.scan import scanned, spelled
 from dssmcli.text.segment import WordSegmenter
-from dssmcli.text.units import MAX_UNIT_CHARS, SPACED
+from dssmcli.text.tokenizers import runs_of
+from dssmcli.text.units import MAX_UNIT_CHARS
 from dssmcli.text.words import Words
 
 _LARGEST = 10**12
@@ -33,30 +34,33 @@ class Dictionary(NamedTuple):
         return Words(tuple(found), tuple(scores), -log_total)
 
 
-def stock_dictionary() -> Dictionary:
-    """Return the dictionary that the installed jieba carries; jieba itself is not imported."""
+def stock_dictionary(text: TextConfig) -> Dictionary:
+    """Return the dictionary that the installed jieba carries, its words as texts have them.
+
+    jieba itself is not imported.
+    """
     place = importlib.util.find_spec("jieba")
     if place is None or place.origin is None:
         raise DssmError("The dictionary of jieba is not installed. Install it: pip install jieba")
+    lines = [line.split(" ") for line in _lines(Path(place.origin).with_name("dict.txt"))]
     frequencies: dict[str, int] = {}
     total = 0
-    for line in _lines(Path(place.origin).with_name("dict.txt")):
-        spelling, count, _ = line.split(" ")
+    words = _as_in_texts([spelling for spelling, _, _ in lines], text)
+    for word, (_, count, _) in zip(words, lines, strict=True):
         total += int(count)
-        word = _as_in_texts(spelling)
-        if word and " " not in word:
+        if word:
             frequencies[word] = frequencies.get(word, 0) + int(count)
     return Dictionary(frequencies, total)
 
 
-def with_own(stock: Dictionary, path: Path) -> Dictionary:
+def with_own(stock: Dictionary, path: Path, text: TextConfig) -> Dictionary:
     """Return a dictionary with a user's words put in, `word [frequency] [tag]` a line.
 
     A word's frequency takes the place of the one it had, 0 takes the word out. Without a frequency
     it gets one that makes it one word where it stands alone, as jieba's suggest_freq does it from
     the words that have theirs. Raises DataError at file:line.
     """
-    own = dict(_own_words(path))
+    own = dict(_own_words(path, text))
     given = {word: count for word, count in own.items() if count is not None}
     found = Dictionary({**stock.frequencies, **given}, stock.total + sum(given.values()))
     segmenter = WordSegmenter(found.words())
@@ -73,16 +77,15 @@ def _suggested(word: str, known: Dictionary, segmenter: WordSegmenter) -> int:
     return max(int(share * known.total) + 1, known.frequencies.get(word, 1))
 
 
-def _own_words(path: Path) -> Iterator[tuple[str, int | None]]:
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        spelling, *more = line.split()
-        word = _as_in_texts(spelling)
+def _own_words(path: Path, text: TextConfig) -> Iterator[tuple[str, int | None]]:
+    lines = [(i, line) for i, line in enumerate(_lines(path), start=1) if line.strip()]
+    words = _as_in_texts([line.split()[0] for _, line in lines], text)
+    for word, (number, line) in zip(words, lines, strict=True):
+        _, *more = line.split()
         wrong = ""
         if not _are_frequency_and_tag(more):
             wrong = "expected a word, a frequency (a whole number) and a tag; the last two can lack"
-        elif not word or " " in word:
+        elif not word:
             wrong = "expected a word of letters and digits: texts are cut at everything else"
         elif len(word) > MAX_UNIT_CHARS:
             wrong = f"expected a word of at most {MAX_UNIT_CHARS} characters"
@@ -100,9 +103,9 @@ def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text) <= _LARGEST
 
 
-def _as_in_texts(word: str) -> str:
-    """Return a word as it stands in a text that is normalised and cut at punctuation."""
-    return normalize(word).translate(SPACED).strip()
+def _as_in_texts(words: Sequence[str], text: TextConfig) -> list[str]:
+    """Return words as they stand in texts; an empty one for each that is cut or not there."""
+    return [runs[0] if len(runs) == 1 else "" for runs in runs_of(words, text)]
 
 
 def _lines(path: Path) -> list[str]:

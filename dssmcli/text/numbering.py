@@ -15,7 +15,7 @@ import numpy.typing as npt
 from dssmcli.text.codes import Codes, hashed, texts_at
 from dssmcli.text.numbers import Numbers
 from dssmcli.text.ragged import Ragged, distinct, spans
-from dssmcli.text.scan import Scanned, Scanner, shortened
+from dssmcli.text.scan import Scanned, shortened
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.units import letter_trigrams, mixed_features
 from dssmcli.text.vocab import PAD, Vocabulary
@@ -131,7 +131,7 @@ class UnitIndex:
     """
 
     def __init__(self, lookup: Lookup, units: Units) -> None:
-        self._scanner = Scanner(lookup.tokenizer.space)
+        self._scanner = lookup.tokenizer.scanner(lookup.normalizer)
         self._max_units, self._segmenter = lookup.max_units, lookup.segmenter
         self._single = np.zeros(_CODE_POINTS, np.int32)
         self._words = Numbers()

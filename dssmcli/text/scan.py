@@ -14,17 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.text.codes import code_points, sizes, texts_at
-from dssmcli.text.normalize import is_dropped, normalize, stands_alone
+from dssmcli.text.normalize import Normalizer
 from dssmcli.text.ragged import distinct
 from dssmcli.text.units import MAX_UNIT_CHARS
 
 Codes = npt.NDArray[np.uint32]
+Kinds = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 _CODE_POINTS = 0x110000
 # What a code point is to a unit. Below JOINS it is no part of one.
-_UNKNOWN, _DROPPED, _GAP, _END, _JOINS, _ALONE = range(6)
+UNKNOWN, DROPPED, END, GAP, JOINS, ALONE = range(6)
 _ENTANGLED = 0x80
 """Flag of a code point whose normal form depends on its neighbours or is more than one."""
 _IDEOGRAPHS = range(0x4E00, 0x9FA6)
@@ -49,12 +50,12 @@ class Scanned(NamedTuple):
 class Scanner:
     """Cuts texts as a `str.translate` table does that puts spaces around units."""
 
-    def __init__(self, space: Mapping[int, str]) -> None:
-        self._space = space
+    def __init__(self, space: Mapping[int, str], normalizer: Normalizer) -> None:
+        self._space, self._normalizer = space, normalizer
         # Pages of these tables that no text touches take no memory.
         self._kind = np.zeros(_CODE_POINTS, np.uint8)
         self._form = np.zeros(_CODE_POINTS, np.uint32)
-        self._kind[ord("\n")] = _END
+        self._kind[ord("\n")] = END
         self._learn_ideographs()
 
     def scan(self, texts: Sequence[str]) -> Scanned:
@@ -63,63 +64,82 @@ class Scanner:
         if (kinds & _ENTANGLED).any():
             codes, kinds = self._looked_up(_joined(self._disentangled(texts, kinds)))
             kinds &= ~np.uint8(_ENTANGLED)
-        if (kinds == _DROPPED).any():
-            kept = kinds != _DROPPED
+        if (kinds == DROPPED).any():
+            kept = kinds != DROPPED
             codes, kinds = codes[kept], kinds[kept]
-        return self._cut(codes, kinds, len(texts))
+        return self._units(codes, kinds, len(texts))
 
-    def _looked_up(self, joined: str) -> tuple[Codes, npt.NDArray[np.uint8]]:
+    def _looked_up(self, joined: str) -> tuple[Codes, Kinds]:
         codes = code_points(joined)
         kinds = self._kind[codes]
         if not kinds.all():
-            for code in distinct(codes[kinds == _UNKNOWN]).tolist():
+            for code in distinct(codes[kinds == UNKNOWN]).tolist():
                 self._learn(code)
             kinds = self._kind[codes]
         return codes, kinds
 
     def _learn_ideographs(self) -> None:
-        """Enter the Chinese characters, all at once: they are their own normal form."""
+        """Enter the Chinese characters, all at once: most are their own normal form."""
         self._learn(_IDEOGRAPHS.start)
         self._kind[_IDEOGRAPHS.start : _IDEOGRAPHS.stop] = self._kind[_IDEOGRAPHS.start]
         self._form[_IDEOGRAPHS.start : _IDEOGRAPHS.stop] = _IDEOGRAPHS
+        folded = self._normalizer.chinese or {}
+        inside = [code for code in folded if code in _IDEOGRAPHS]
+        self._form[inside] = [folded[code] for code in inside]
 
     def _learn(self, code: int) -> None:
         """Enter a code point that is met for the first time."""
-        char = chr(code)
-        folded = "" if is_dropped(char) else normalize(char) or " "
+        char, normalizer = chr(code), self._normalizer
+        folded = "" if normalizer.is_dropped(char) else normalizer(char) or " "
         flag = 0
-        if folded and not stands_alone(char):
+        if folded and not normalizer.stands_alone(char):
             flag, folded = _ENTANGLED, char
-        spaced = self._space[ord(folded)] if folded else ""
-        bare = spaced.strip(" ")
-        kind = _DROPPED if not spaced else _GAP if not bare else _JOINS
-        if bare and spaced != bare:
-            kind = _ALONE
+        kind, form = self._entry(folded) if folded else (DROPPED, 0)
         self._kind[code] = kind | flag
-        self._form[code] = ord(bare) if bare else 0
+        self._form[code] = form
 
-    def _disentangled(self, texts: Sequence[str], kinds: npt.NDArray[np.uint8]) -> list[str]:
+    def _entry(self, char: str) -> tuple[int, int]:
+        """Return the kind of a normalised character, and its code point in a unit."""
+        spaced = self._space[ord(char)]
+        bare = spaced.strip(" ")
+        kind = DROPPED if not spaced else GAP if not bare else JOINS
+        if bare and spaced != bare:
+            kind = ALONE
+        return kind, ord(bare) if bare else 0
+
+    def _disentangled(self, texts: Sequence[str], kinds: Kinds) -> list[str]:
         """Normalise the texts that have an entangled character."""
-        ends = np.flatnonzero(kinds == _END)
+        ends = np.flatnonzero(kinds == END)
         rows = distinct(np.searchsorted(ends, np.flatnonzero(kinds & _ENTANGLED)))
         found = list(texts)
         for row in rows.tolist():
-            found[row] = normalize(texts[row])
+            found[row] = self._normalizer(texts[row])
         return found
 
-    def _cut(self, codes: Codes, kinds: npt.NDArray[np.uint8], texts: int) -> Scanned:
-        inside = kinds >= _JOINS
-        joins = kinds == _JOINS
-        begins = inside.copy()
-        begins[1:] &= ~(joins[1:] & joins[:-1])
+    def _units(self, codes: Codes, kinds: Kinds, texts: int) -> Scanned:
+        """Return the units of characters of known kinds."""
+        begins = begins_of(kinds)
+        return self._parted(codes, kinds, begins, texts)
+
+    def _parted(self, codes: Codes, kinds: Kinds, begins: Bools, texts: int) -> Scanned:
+        """Return the units, given which characters begin one."""
+        inside = kinds >= JOINS
         places = np.flatnonzero(begins)
-        ends = np.flatnonzero(kinds == _END)
+        ends = np.flatnonzero(kinds == END)
         counts = np.diff(np.searchsorted(places, ends), prepend=0)
         assert len(counts) == texts
         parts = self._form[codes[inside]]
         starts = np.flatnonzero(begins[inside])
         lengths = np.diff(starts, append=len(parts))
         return Scanned(parts, starts, lengths, counts, np.zeros(texts, np.bool_))
+
+
+def begins_of(kinds: Kinds) -> Bools:
+    """Return which characters begin a unit: of those that join, the first."""
+    joins = kinds == JOINS
+    begins = kinds >= JOINS
+    begins[1:] &= ~(joins[1:] & joins[:-1])
+    return begins
 
 
 def scanned(units: Sequence[str]) -> Scanned:

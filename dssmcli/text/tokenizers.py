@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from dssmcli.config import WORDY, TextConfig
-from dssmcli.text.normalize import normalize
-from dssmcli.text.scan import scanned, spelled
+from dssmcli.text.chinese import shipped_table
+from dssmcli.text.normalize import Normalizer
+from dssmcli.text.scan import Scanner, scanned, spelled
+from dssmcli.text.sign_scan import SignScanner
+from dssmcli.text.signs import spaced
 from dssmcli.text.units import (
     MAX_UNIT_CHARS,
     MIXED,
@@ -25,19 +29,28 @@ if TYPE_CHECKING:
     from dssmcli.text.words import Words
 
 
+_AT_ONCE = 8192
+
+
 class Tokenizer(NamedTuple):
     """How a normalised text becomes units, and a unit its features.
 
     `space` is a table for `str.translate` that puts spaces around units, or around the runs that a
-    Segmenter cuts into units (config.WORDY).
+    Segmenter cuts into units (config.WORDY). With `signs`, text.signs says which signs belong to
+    units and where numbers and their units of measurement part.
     """
 
     space: Mapping[int, str]
     describe: Callable[[str], list[str]]
+    signs: bool = True
 
     def cut(self, text: str) -> list[str]:
         """Return the units, or the runs, of a normalised text."""
-        return text.translate(self.space).split()
+        return (spaced(text, self.space) if self.signs else text.translate(self.space)).split()
+
+    def scanner(self, normalizer: Normalizer) -> Scanner:
+        """Return what cuts many texts at once as `cut` does one that was normalised."""
+        return (SignScanner if self.signs else Scanner)(self.space, normalizer)
 
 
 TOKENIZERS = {
@@ -50,6 +63,33 @@ TOKENIZERS = {
 }
 
 
+def tokenizer_of(config: TextConfig) -> Tokenizer:
+    """Return the tokenizer of text settings; before normalisation 2 signs belonged to no unit."""
+    return TOKENIZERS[config.tokenizer]._replace(signs=config.normalization > 1)
+
+
+def normalizer_of(config: TextConfig, chinese: Mapping[int, int] | None = None) -> Normalizer:
+    """Return the normalisation of text settings.
+
+    chinese: the table that folds Chinese characters, if not the shipped one.
+    """
+    table = None
+    if config.fold_chinese:
+        table = shipped_table() if chinese is None else chinese
+    return Normalizer(config.normalization, table)
+
+
+def runs_of(texts: Iterable[str], config: TextConfig) -> Iterator[list[str]]:
+    """Yield the units of each text, or the runs that a Segmenter would cut, all of them."""
+    scanner = tokenizer_of(config).scanner(normalizer_of(config))
+    texts = iter(texts)
+    while some := list(islice(texts, _AT_ONCE)):
+        found = scanner.scan(some)
+        parts = iter(spelled(found))
+        for count in found.counts.tolist():
+            yield list(islice(parts, count))
+
+
 class Cut(NamedTuple):
     """A text's units as the model sees them, and whether something of it was cut off."""
 
@@ -60,11 +100,11 @@ class Cut(NamedTuple):
 def tokenize(
     text: str, tokenizer: Tokenizer, max_units: int, segmenter: Segmenter | None = None
 ) -> Cut:
-    """Normalise a text, cut it into units and keep the first `max_units` of them.
+    """Cut a normalised text into units and keep the first `max_units` of them.
 
     A unit of more than MAX_UNIT_CHARS characters is shortened to that.
     """
-    units, truncated = tokenizer.cut(normalize(text)), False
+    units, truncated = tokenizer.cut(text), False
     if segmenter is not None:
         found = segmenter.cut(scanned(units), max_units)
         units, truncated = spelled(found), bool(found.cut.any())
@@ -84,16 +124,25 @@ class Described(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """A tokenizer with its vocabulary and words: all that turns a text into ids."""
+    """A tokenizer with its normalisation, vocabulary and words: all that turns a text into ids."""
 
     tokenizer: Tokenizer
     vocabulary: Vocabulary
     max_units: int
+    normalizer: Normalizer
     segmenter: Segmenter | None = None
 
     @staticmethod
-    def of(config: TextConfig, vocabulary: Vocabulary, words: Words | None = None) -> Lookup:
-        """Return the lookup that a run's text settings, vocabulary and words (if any) give."""
+    def of(
+        config: TextConfig,
+        vocabulary: Vocabulary,
+        words: Words | None = None,
+        chinese: Mapping[int, int] | None = None,
+    ) -> Lookup:
+        """Return the lookup that a run's text settings, vocabulary and words (if any) give.
+
+        chinese: the table that folds Chinese characters, if not the shipped one.
+        """
         segmenter = None
         if config.tokenizer in WORDY:
             # Here and not above: what few runs need would make all others answer later.
@@ -101,22 +150,28 @@ class Lookup(NamedTuple):
 
             assert words is not None, f"{config.tokenizer} cuts by a list of words"
             segmenter = SEGMENTERS[config.tokenizer](words)
-        return Lookup(TOKENIZERS[config.tokenizer], vocabulary, config.max_units, segmenter)
+        normalizer = normalizer_of(config, chinese)
+        return Lookup(tokenizer_of(config), vocabulary, config.max_units, normalizer, segmenter)
 
     @staticmethod
-    def shipped(tokenizer: str, words: Words | None = None) -> Lookup:
+    def shipped(tokenizer: str, words: Words | None = None, fold_chinese: bool = True) -> Lookup:
         """Return a tokenizer with the shipped vocabularies."""
-        config = TextConfig(tokenizer=tokenizer)
+        config = TextConfig(tokenizer=tokenizer, fold_chinese=fold_chinese)
         return Lookup.of(config, Vocabulary(shipped_features(), config.buckets), words)
 
     def cut(self, text: str) -> Cut:
         """Return a text's units."""
-        return tokenize(text, self.tokenizer, self.max_units, self.segmenter)
+        normal = self.normalizer(text)
+        return tokenize(normal, self.tokenizer, self.max_units, self.segmenter)
 
     def describe(self, text: str) -> list[Described]:
         """Return a text's units with their features and ids."""
+        return self.described(self.cut(text))
+
+    def described(self, cut: Cut) -> list[Described]:
+        """Return the units of a text that was cut, with their features and ids."""
         found = []
-        for unit in self.cut(text).units:
+        for unit in cut.units:
             features = self.tokenizer.describe(unit)
             ids = [self.vocabulary.id(feature) for feature in features]
             found.append(Described(unit, features, ids))

@@ -30,8 +30,8 @@ UNSPACED = (
 """Scripts written without spaces between words, from the first character to the last."""
 
 _FIRSTS = [first for first, _ in UNSPACED]
-_SIGNS = "%&"  # punctuation to Unicode, meaning to a shop
-_APOSTROPHES = "'’ʼ`´"
+SIGNS = "%&"  # punctuation to Unicode, meaning to a shop
+APOSTROPHES = "'’ʼ`´"
 
 
 def is_unspaced(char: str) -> bool:
@@ -40,7 +40,7 @@ def is_unspaced(char: str) -> bool:
     return place >= 0 and ord(char) <= UNSPACED[place][1]
 
 
-def _letter(char: str) -> str:
+def letter_under(char: str) -> str:
     """Return the plain Latin letter under a diacritic (é -> e), or the character itself."""
     base = unicodedata.normalize("NFKD", char)[0]
     return base if base.isascii() and base.isalpha() else char
@@ -64,11 +64,11 @@ class _Spacer(dict[int, str]):
 
     def _spaced(self, char: str) -> str:
         kind = unicodedata.category(char)[0]
-        if char in _APOSTROPHES:
+        if char in APOSTROPHES:
             return ""
-        if kind in "PZC" and char not in _SIGNS:
+        if kind in "PZC" and char not in SIGNS:
             return " "
-        letter = _letter(char)
+        letter = letter_under(char)
         return f" {letter} " if kind in "PS" or self._alone(char) else letter
 
 
@@ -78,6 +78,11 @@ SINGLE: Mapping[int, str] = _Spacer(alone=lambda _: True)
 """Single characters, whatever the script."""
 SPACED: Mapping[int, str] = _Spacer(alone=lambda _: False)
 """Cut at white space and punctuation only, so that a run of Chinese is one word."""
+
+
+def is_alone(char: str, space: Mapping[int, str]) -> bool:
+    """Tell whether a table puts spaces around a letter."""
+    return space[ord(char)] != space[ord(char)].strip(" ")
 
 
 def letter_trigrams(word: str) -> list[str]:

@@ -79,11 +79,12 @@ def shipped_features(names: Sequence[str] = SHIPPED) -> list[str]:
     """Return the features of the shipped vocabularies, each once, in their files' order."""
     features: dict[str, None] = {}
     for name in names:
-        features.update(dict.fromkeys(_shipped_file(name).read_text("utf-8").split("\n")[:-1]))
+        features.update(dict.fromkeys(shipped_file(name).read_text("utf-8").split("\n")[:-1]))
     return list(features)
 
 
-def _shipped_file(name: str) -> Path:
+def shipped_file(name: str) -> Path:
+    """Return where a file of vocab/ lies."""
     # An installed package carries vocab/ inside itself; a checkout has it beside the package.
     inside = _HERE / "vocab" / f"{name}.txt"
     return inside if inside.exists() else _HERE.parent / "vocab" / f"{name}.txt"

@@ -13,7 +13,8 @@ from torch import Tensor
 from dssmcli import calibration, metrics
 from dssmcli.config import DEVICE_SETTINGS, to_dict
 from dssmcli.errors import ConfigError
-from dssmcli.run import TEXT, VOCABULARY, WORDS, Run
+from dssmcli.run import CHINESE, TEXT, VOCABULARY, WORDS, Run
+from dssmcli.text.chinese import shipped_text
 from dssmcli.training.checkpoint import from_bytes, to_pieces
 from dssmcli.training.contents import contents_of, restoring
 from dssmcli.training.resuming import check_finished, check_same
@@ -54,6 +55,8 @@ def _texts(task: TextTask) -> dict[str, str]:
     texts = {VOCABULARY: task.vocabulary.to_text()}
     if task.words is not None:
         texts[WORDS] = task.words.to_text()
+    if task.model.text.fold_chinese:
+        texts[CHINESE] = shipped_text()
     return texts
 
 

@@ -17,7 +17,7 @@ from dssmcli.text.dictionary import stock_dictionary, with_own
 from dssmcli.text.scan import Scanned
 from dssmcli.text.segment import CHARS_A_UNIT, BestPath, WordSegmenter
 from dssmcli.text.spool import SpooledTexts
-from dssmcli.text.tokenizers import TOKENIZERS, Lookup
+from dssmcli.text.tokenizers import Lookup, normalizer_of, runs_of, tokenizer_of
 from dssmcli.text.vocab import Vocabulary
 from dssmcli.text.words import Words
 from dssmcli.training.pieces import PIECES, sampled, trained_pieces
@@ -70,11 +70,11 @@ class WordIndexing:
     """
 
     def __init__(self, text: TextConfig, own: Path | None, scratch: Path | None) -> None:
-        stock = stock_dictionary()
-        words = (stock if own is None else with_own(stock, own)).words()
+        stock = stock_dictionary(text)
+        words = (stock if own is None else with_own(stock, own, text)).words()
         self._segmenter = _Watched(words)
-        tokenizer = TOKENIZERS[text.tokenizer]
-        lookup = Lookup(tokenizer, _NO_FEATURES, text.max_units, self._segmenter)
+        tokenizer, normalizer = tokenizer_of(text), normalizer_of(text)
+        lookup = Lookup(tokenizer, _NO_FEATURES, text.max_units, normalizer, self._segmenter)
         self._index = TextIndex(lookup, scratch)
 
     def add(self, texts: list[str]) -> None:
@@ -129,8 +129,8 @@ class PieceIndexing:
         """Return all texts cut, and the pieces, which were learned from training texts alone."""
         rows = sampled(np.flatnonzero(train), self._seed)
         most = CHARS_A_UNIT * self._text.max_units
-        runs = TOKENIZERS[self._text.tokenizer].cut
-        lines = (" ".join(runs(text))[:most] for text in self._texts.of(rows))
+        cut = runs_of(self._texts.of(rows), self._text)
+        lines = (" ".join(runs)[:most] for runs in cut)
         words = trained_pieces(lines, self._pieces)
         index = TextIndex(Lookup.of(self._text, _NO_FEATURES, words), self._scratch)
         every = self._texts.of(np.arange(len(train)))

@@ -14,7 +14,10 @@ _DATA, _ARCH = "data", "arch"
 _LEFT_OUT = "left_out"
 """In config.json: settings of a part that was trained, said nothing, and is not in the run."""
 _WHOLE = {"tasks": "the tasks", "columns": "the columns", "means": "the log's mean values"}
-_OPTIONS = {"expert_units": "--expert-units (or --bottom-units)"}
+_OPTIONS = {
+    "expert_units": "--expert-units (or --bottom-units)",
+    "normalization": "the version of the normalisation of texts",
+}
 _AFRESH = "with --overwrite instead of --resume"
 
 

@@ -27,6 +27,8 @@ from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
 from dssmcli.presets import Settings
 from dssmcli.text.blocks import TextIndex
+from dssmcli.text.limits import cut_note
+from dssmcli.text.tokenizers import normalizer_of
 from dssmcli.text.vocab import Vocabulary, frequent_features, read_features, shipped_features
 from dssmcli.text.words import Words
 from dssmcli.training.indexing import indexing_of
@@ -107,6 +109,7 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     """
     text, seed = settings.model.text, settings.train.seed
     texts = indexing_of(text, given.dictionary, given.pieces, seed, given.scratch)
+    given = replace(given, options=given.options._replace(normalizer=normalizer_of(text)))
     rows = _read(given, settings.train, texts.add, bad_rows, say)
     indexed = texts.finish(rows.train.used_texts())
     index, words = indexed.index, indexed.words
@@ -117,9 +120,7 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     say(f"{len(vocabulary.features):,} features in {index.distinct_units - 1:,} distinct units.")
     model = settings.model
     if index.truncated:
-        say(
-            f"Longer than {model.text.max_units} units, so cut: {counted(index.truncated, 'text')}."
-        )
+        say(cut_note(index.truncated, model.text.max_units))
     name = ", ".join(map(name_of, given.sources))
     for warning in check_learnable(name, rows.train, rows.match_grade, index):
         say(f"Warning: {warning}")

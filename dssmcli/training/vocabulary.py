@@ -9,11 +9,12 @@ from itertools import accumulate
 import numpy as np
 
 from dssmcli.data.pairs import Texts
-from dssmcli.data.rows import RowReader
+from dssmcli.data.rows import RowOptions, RowReader
 from dssmcli.data.texts import TextReader
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import DataError
 from dssmcli.text.folding import Folder
+from dssmcli.text.normalize import Normalizer
 from dssmcli.text.vocab import frequent_features
 from dssmcli.text.words import Words
 from dssmcli.training.indexing import Indexing
@@ -41,17 +42,21 @@ class Counted:
         return taken[-1] / self.total if taken else 0.0
 
 
-def lines_of(sources: Sequence[str], bad_rows: BadRows) -> Iterable[list[str]]:
+def lines_of(
+    sources: Sequence[str], bad_rows: BadRows, normalizer: Normalizer
+) -> Iterable[list[str]]:
     """Yield the normalised texts of files that have one a line."""
-    folder = Folder()
+    folder = Folder(normalizer)
     return (folder.normalized(texts) for texts in TextReader(sources, bad_rows).blocks())
 
 
 def texts_of_pairs(
-    sources: Sequence[str], columns: str | None, bad_rows: BadRows
+    sources: Sequence[str], columns: str | None, bad_rows: BadRows, normalizer: Normalizer
 ) -> Iterable[list[str]]:
     """Yield the normalised queries and titles of files of pairs."""
-    return (rows.normal for rows in RowReader(columns, bad_rows).columns(sources))
+    options = RowOptions(normalizer=normalizer)
+    reader = RowReader(columns, bad_rows, options=options)
+    return (rows.normal for rows in reader.columns(sources))
 
 
 def counted_features(texts: Iterable[list[str]], indexing: Indexing, least: int) -> Counted:

@@ -10,9 +10,23 @@ import { pathToFileURL } from "node:url";
 const APOSTROPHES = "'’ʼ`´";
 const SIGNS = "%&";
 
+// The classes of characters, and what they say of signs: README.md, "From a text to ids".
+const THOUSANDS = /(?<!d)(?<!d[.,])dd?d?(?:,ddd)+(?!,?d)/g;
+const IN_NUMBERS = [/(?<=d)\.(?=d)/g, /(?:^|(?<=[ ,m+]))(?:-\.?|\.)(?=d)/g];
+const DOTTED = /(?:^|(?<=[ ,m+]))\.(?=[axnet])|(?<=[axnet#])\.(?=net(?![daxnet]))/g;
+const PLUS_PLUS = /(?<=[axnet])\+\+(?!\+)/g;
+const PLUS = /(?<=[axnet])\+(?![daxnetwsmf+])/g;
+const SHARP = /(?<![daxnet#])[axnet]#(?![daxnet#])/g;
+const FLAG = /ff/g;
+const MEASURE = /(?<![daxnetN])([dN]+)([axnet]+)(?![daxnetN])/g;
+const SIZES = /(?<![daxnetN])[dN]+(?:x[dN]+)+[axnet]*(?![daxnetN])/g;
+const PARTS = /[dN]+|x(?=[dN])|[axnet]+/g;
+
 export class Tokenizer {
-  constructor(settings, vocabulary, words = "") {
+  constructor(settings, vocabulary, words = "", chinese = "") {
     this.settings = settings;
+    const pairs = lines(chinese).filter((line) => !line.startsWith("#"));
+    this.chinese = new Map(pairs.map((line) => line.split("\t")));
     this.ids = new Map(lines(vocabulary).map((feature, i) => [feature, i + 1]));
     this.words = new Map();
     for (const line of lines(words)) {
@@ -26,7 +40,8 @@ export class Tokenizer {
     const read = (name) => readFileSync(`${folder}/${name}`, "utf-8");
     const settings = JSON.parse(read("settings.json"));
     const worded = settings.max_chars !== null;
-    return new Tokenizer(settings, read("vocab.txt"), worded ? read("words.txt") : "");
+    const words = worded ? read("words.txt") : "";
+    return new Tokenizer(settings, read("vocab.txt"), words, settings.fold_chinese ? read("chinese.txt") : "");
   }
 
   // A text's units, each with its features and their ids.
@@ -38,8 +53,9 @@ export class Tokenizer {
   }
 
   units(text) {
-    const { tokenizer, max_units, max_unit_chars } = this.settings;
-    let units = this.spaced(normalized(text)).split(" ").filter((unit) => unit);
+    const { tokenizer, max_units, max_unit_chars, normalization } = this.settings;
+    const spaced = normalization > 1 ? this.signed(this.normalized(text)) : this.spaced(normalized(text));
+    let units = spaced.split(" ").filter((unit) => unit);
     if (tokenizer === "jieba") units = this.limited(units).flatMap((run) => this.words_of(run));
     if (tokenizer === "sentencepiece")
       units = this.pieces_of(this.limited(units).map((run) => "▁" + run).join(""));
@@ -56,11 +72,78 @@ export class Tokenizer {
         out += " ";
         continue;
       }
-      const base = [...char.normalize("NFKD")][0];
-      const letter = /[A-Za-z]/.test(base) ? base : char;
+      const letter = plain(char);
       out += sign || /\p{S}/u.test(char) || this.alone(char) ? ` ${letter} ` : letter;
     }
     return out;
+  }
+
+  // The second version of the normalisation.
+  normalized(text) {
+    const dropped = (char) => {
+      const code = char.codePointAt(0);
+      return /\p{Me}/u.test(char) || this.settings.dropped.some(([first, last]) => first <= code && code <= last);
+    };
+    const clean = [...text].filter((char) => !dropped(char)).join("");
+    return [...normalized(clean.replace(/[\p{Cc}\p{Cf}]/gu, control).replace(/(?<=[0-9０-９])(?=[¼-¾⅐-⅟↉])/g, " "))]
+      .map((char) => ("‐‒–−".includes(char) ? "-" : "⁄∕".includes(char) ? "/" : (this.chinese.get(char) ?? char)))
+      .join("")
+      .replace(/[\t-\r\x1c-\x1f\x85\p{Z}]+/gu, " ")
+      .replace(/^ | $/g, "");
+  }
+
+  class_of(char) {
+    if (".,-+#".includes(char)) return char;
+    if (APOSTROPHES.includes(char)) return "'";
+    const sign = SIGNS.includes(char);
+    if (/[\p{P}\p{Z}\p{C}]/u.test(char) && !sign) return /[\p{Z}\p{Ps}\p{Pi}:;/]/u.test(char) ? " " : "p";
+    if (sign || /\p{S}/u.test(char)) return /\p{Sm}/u.test(char) ? "m" : /[🇦-🇿]/u.test(char) ? "f" : "s";
+    if (/[0-9]/.test(char)) return "d";
+    if (this.unspaced(char)) return "w";
+    const letter = plain(char);
+    return "xnet".includes(letter) ? letter : "a";
+  }
+
+  // Puts spaces around units, as `spaced` does; signs that belong to a number or a name stay there.
+  signed(text) {
+    const read = [...text].map((char) => ({ char, is: this.class_of(char) }));
+    read.forEach((each, i) => {
+      if (each.is === "'" && i && read[i - 1].is === "d") read[i] = { char: ",", is: "," };
+    });
+    const chars = read.filter(({ is }) => is !== "'");
+    const classes = chars.map(({ is }) => is).join("");
+    const roles = [...classes];
+    const breaks = new Set();
+    const each = (pattern, found) => {
+      for (const match of classes.matchAll(pattern)) found(match.index, match.index + match[0].length);
+    };
+    const write = (first, end, sign, role) => {
+      for (let i = first; i < end; i++) if (sign.test(classes[i])) roles[i] = role;
+    };
+    each(THOUSANDS, (first, end) => write(first, end, /,/, "N"));
+    for (const pattern of IN_NUMBERS) each(pattern, (first, end) => write(first, end, /./, "N"));
+    for (const pattern of [DOTTED, PLUS_PLUS, PLUS, SHARP])
+      each(pattern, (first, end) => write(first, end, /[.+#]/, "|"));
+    each(DOTTED, (first) => breaks.add(first));
+    each(PLUS_PLUS, (_, end) => breaks.add(end));
+    each(FLAG, (first, end) => {
+      write(first, end, /f/, "j");
+      breaks.add(first).add(end);
+    });
+    const written = roles.join("");
+    for (const match of written.matchAll(MEASURE)) breaks.add(match.index + match[1].length);
+    for (const sizes of written.matchAll(SIZES))
+      for (const part of sizes[0].matchAll(PARTS)) if (part.index) breaks.add(sizes.index + part.index);
+    const single = this.settings.tokenizer === "char";
+    return chars
+      .map(({ char, is }, i) => {
+        const before = breaks.has(i) ? " " : "";
+        if (roles[i] === is) return before + (char === "×" ? " x " : this.spaced(char));
+        if (is === "f") return before + char;
+        if (is === ",") return before;
+        return before + (single ? ` ${char} ` : char);
+      })
+      .join("");
   }
 
   alone(char) {
@@ -163,8 +246,17 @@ export class Tokenizer {
   }
 }
 
+function plain(char) {
+  const base = [...char.normalize("NFKD")][0];
+  return /[A-Za-z]/.test(base) ? base : char;
+}
+
+function control(char) {
+  return /[\t-\r\x1c-\x1f\x85]/.test(char) ? char : "";
+}
+
 function normalized(text) {
-  const clean = text.replace(/[\p{Cc}\p{Cf}]/gu, (char) => (/[\t-\r\x1c-\x1f\x85]/.test(char) ? char : ""));
+  const clean = text.replace(/[\p{Cc}\p{Cf}]/gu, control);
   return clean.normalize("NFKC").toLowerCase().normalize("NFKC");
 }
 
