@@ -71,6 +71,8 @@ _BINARY_MAGIC: tuple[tuple[bytes, FileKind], ...] = (
     (b"\x1f\x9d", FileKind("packed with compress", UNPACK, "gzip -dc")),
     (b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", ARCHIVE, "7z x {}")),
     (b"Rar!\x1a\x07", FileKind("a rar archive", ARCHIVE, "unrar x {}")),
+    (b"%PDF-1.", FileKind("a PDF document")),
+    (b"%PDF-2.", FileKind("a PDF document")),
     (b"\x89PNG\r\n\x1a\n", FileKind("a PNG picture")),
     (b"\xff\xd8\xff", FileKind("a JPEG picture")),
     (b"\x93NUMPY", FileKind("a NumPy array (.npy)")),
@@ -87,7 +89,6 @@ _LETTERS_MAGIC: tuple[tuple[bytes, FileKind], ...] = (
     (b"FEA1", FileKind("a Feather file", ARROW, _FEATHER)),
     (b"BZh", FileKind("packed with bzip2", UNPACK, "bzip2 -dc")),
     (b"LZIP", FileKind("packed with lzip", UNPACK, "lzip -dc")),
-    (b"%PDF-", FileKind("a PDF document")),
     (b"GIF8", FileKind("a GIF picture")),
     (b"MZ", FileKind("a program")),
 )

@@ -121,7 +121,11 @@ def test_the_options_of_one_tokenizer_are_refused_with_another(dssm: Dssm, tmp_p
         (["--dictionary", own], 2, "for --tokenizer jieba, not for auto"),
         (["--tokenizer", "jieba", "--pieces", "9"], 2, "for --tokenizer sentencepiece, not for ji"),
         (["--tokenizer", "sentencepiece", "--pieces", "1"], 2, "at least 2"),
-        (["--tokenizer", "sentencepiece", "--pieces", "2"], 3, "learns no 2 pieces"),
+        (
+            ["--tokenizer", "sentencepiece", "--pieces", "2"],
+            3,
+            "a piece each. Give --pieces",
+        ),
         (["--tokenizer", "jieba", "--dictionary", own], 3, "own.txt:2: "),
         (["--tokenizer", "jieba", "--dictionary", tmp_path / "none"], 3, "none: No such file"),
     ):

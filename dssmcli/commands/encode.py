@@ -59,6 +59,7 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str | None)
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=lambda _context, _option, path: None if path == Path("-") else path,
     help="Write here instead of standard output; the file appears when it is whole.",
 )
 @click.option("--resume", is_flag=True, help="With -o: go on where an interrupted encode stopped.")

@@ -25,8 +25,8 @@ def warn(*lines: str) -> None:
 
 @contextmanager
 def writing(output: Path | None) -> Iterator[Write]:
-    """Open what is written to: standard output for None."""
-    if output is None:
+    """Open what is written to: standard output for None and for `-`."""
+    if output is None or output == Path("-"):
         yield lambda text: click.echo(text, nl=False)
         return
     from dssmcli.atomic import replacing

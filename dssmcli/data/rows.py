@@ -165,7 +165,11 @@ class RowReader:
 
     def _rows(self, piece: Piece) -> Iterator[Row]:
         """Yield the good rows of a piece, one by one."""
-        for line in piece.lines():
+        lines = piece.lines()
+        if piece.first == 1:  # a line that stands alone in its piece
+            around = piece.content + b"\n" + self._ahead
+            lines = (each._replace(around=around) for each in lines)
+        for line in lines:
             if not line.raw.strip():
                 self._blank.append(line)
                 continue

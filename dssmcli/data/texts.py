@@ -127,7 +127,8 @@ def _texts(name: str, number: int, raw: bytes, bad_lines: BadRows) -> list[str]:
     except UnicodeDecodeError:
         lines = enumerate(raw.split(b"\n"), start=number)
         return [
-            _text(Line(name, place, line.removesuffix(b"\r")), bad_lines) for place, line in lines
+            _text(Line(name, place, line.removesuffix(b"\r"), raw), bad_lines)
+            for place, line in lines
         ]
 
 

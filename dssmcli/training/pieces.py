@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ _OPTIONS: dict[str, Any] = {
     "minloglevel": 2,
 }
 
+_TOO_FEW = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
+
 
 def sampled(rows: Ints, seed: int) -> Ints:
     """Return the rows to learn from: all, or as many as can be learned from in some minutes."""
@@ -55,11 +58,22 @@ def trained_pieces(texts: Iterable[str], pieces: int) -> Words:
             sentence_iterator=iter(texts), model_writer=written, vocab_size=pieces, **_OPTIONS
         )
     except RuntimeError as error:
-        raise DataError(
-            f"sentencepiece learns no {pieces:,} pieces from these texts "
-            f"({' '.join(str(error).split())}). Give more texts or another number of --pieces."
-        ) from error
+        raise DataError(_no_pieces(pieces, str(error))) from error
     return _words(sentencepiece.SentencePieceProcessor(model_proto=written.getvalue()))
+
+
+def _no_pieces(pieces: int, said: str) -> str:
+    """Return why there are no such pieces, given what sentencepiece says, which is for programs."""
+    needed = _TOO_FEW.search(said)
+    if needed is not None:
+        return (
+            f"--pieces {pieces:,}: these texts have {int(needed[1]):,} characters that need a "
+            f"piece each. Give --pieces {needed[1]} or more."
+        )
+    return (
+        f"--pieces {pieces:,}: sentencepiece learns none from these texts. Give more texts or "
+        "another --tokenizer."
+    )
 
 
 def _words(model: SentencePieceProcessor) -> Words:

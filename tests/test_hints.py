@@ -1,0 +1,103 @@
+"""Options that messages name are there, and what a hint says leads on."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from conftest import SMALL, Dssm, write_pairs
+
+import dssmcli
+from dssmcli.cli import dssm as group
+
+PACKAGE = Path(dssmcli.__file__).parent
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+
+
+def _options(command: click.Command) -> Iterator[str]:
+    """Yield the options of a command and of those below it."""
+    context = click.Context(command)
+    for parameter in command.get_params(context):
+        yield from parameter.opts + parameter.secondary_opts
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _options(below)
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_every_option_that_a_text_names_is_one_of_a_command() -> None:
+    texts = [
+        (path.name, text)
+        for path in PACKAGE.rglob("*.py")
+        for text in _texts(ast.parse(path.read_text("utf-8")))
+    ]
+    colours = {name for _, text in texts for name in re.findall(r"var\((--[\w-]+)", text)}
+    known = {*_options(group), *colours}
+    named = {(name, option) for name, text in texts for option in _OPTION.findall(text)}
+    assert len(named) > 100
+    assert not {(name, option) for name, option in named if option not in known}
+
+
+def test_dash_is_standard_output_wherever_data_is_written(
+    run: Path, tmp_path: Path, dssm: Dssm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pairs = write_pairs(tmp_path / "pairs.tsv", 30)
+    for words in (
+        ["encode", "-m", run, pairs, "--format", "tsv"],
+        ["mine", "-m", run, pairs],
+        ["vocab", "-m", run],
+    ):
+        plain, dashed = dssm(*words), dssm(*words, "-o", "-")
+        assert plain.code == 0 and plain.out and dashed.out == plain.out, (plain, dashed)
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs.tsv"]
+
+
+BAD = "a\tb\nred shoes\t\nred hat\thats in red\n"
+HINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    # the content of given.tsv, a command line that it stops, what the hint says
+    "encode": ("\udcff\nred\n", ("encode", "-m", "RUN", "given.tsv"), "--bad-rows zero"),
+    "index": ("\udcff\nred\n", ("index", "-m", "RUN", "given.tsv", "-o", "x"), "--bad-rows skip"),
+    "mine": (BAD * 9, ("mine", "-m", "RUN", "given.tsv"), "--bad-rows skip"),
+    "eval": (BAD, ("eval", "-m", "RUN", "given.tsv", "--bootstrap", "0"), "--bad-rows skip"),
+    "score": (BAD, ("score", "-m", "RUN", "--pairs", "given.tsv"), "--bad-rows skip"),
+    "tokenize": ("\udcff\n", ("tokenize", "-m", "RUN", "-"), ""),
+}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_what_is_said_of_a_bad_row_leads_on(
+    name: str, run: Path, tmp_path: Path, dssm: Dssm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text, words, hint = HINTS[name]
+    content = text.encode("utf-8", "surrogateescape")
+    Path("given.tsv").write_bytes(content)
+    line = [str(run) if word == "RUN" else word for word in words]
+    done = dssm(*line, stdin=content)
+    assert done.code == 3 and done.err.count("\n") == 1, done
+    assert _OPTION.findall(done.err) == hint.split()[:1], done
+    if hint:
+        followed = dssm(*line, *hint.split(), stdin=content)
+        assert "--bad-rows" not in followed.err and followed.code in (0, 3), followed
+        assert followed.code == 0 or "given.tsv:" not in followed.err, followed
+
+
+def test_too_few_pieces_name_a_number_that_works(tmp_path: Path, dssm: Dssm) -> None:
+    pairs = write_pairs(tmp_path / "pairs.tsv", 60)
+    line = ["train", pairs, "--tokenizer", "sentencepiece", *SMALL, "--epochs", "1"]
+    done = dssm(*line, "-o", tmp_path / "run", "--pieces", "2")
+    assert done.code == 3 and done.err.count("\n") == 1, done
+    [number] = re.findall(r"Give --pieces (\d+) or more", done.err)
+    assert dssm(*line, "-o", tmp_path / "run", "--pieces", number).code == 0
