@@ -45,6 +45,9 @@ def command(as_json: bool, model: str | None) -> None:
     encode` gives), the share of their parts, the powers of lengths, and what `dssm score` gives
     for a text and itself.
 
+    Of a run of tables or logs also its `columns`: what each is taken for, and how its numbers are
+    written.
+
     Of an index (-m FILE): what it says of itself, then the same of the run that it carries.
     """
     from dssmcli.run import find_run
@@ -80,7 +83,19 @@ def _told(run: Run) -> dict[str, Any]:
     sizes = {name: size for name, (size, _) in sorted(run.files.items())}
     config = run.config()
     vectors = {"vectors": _vectors(run)} if config.get("family") == TEXT else {}
-    return {**config, **vectors, "files": sizes}
+    return {**config, **vectors, **_columns(run), "files": sizes}
+
+
+def _columns(run: Run) -> dict[str, Any]:
+    """Return what the columns are that a run has as features, if it has any."""
+    from dssmcli.run import FEATURES
+
+    if FEATURES not in run.files:
+        return {}
+    from dssmcli.data.features import schema_from_json
+
+    schema = schema_from_json(run.read_text(FEATURES), run.path / FEATURES)
+    return {"columns": schema.described}
 
 
 def _vectors(run: Run) -> dict[str, Any]:

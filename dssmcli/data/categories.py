@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from dssmcli.data.fields import Fields, Index
 from dssmcli.data.notation import Notation
 from dssmcli.data.plain import signed_number_in
-from dssmcli.data.values import boolean_in, category_of, integer_in
+from dssmcli.data.values import boolean_in, category_of, integer_in, plain_number_in
 
 Ints = npt.NDArray[np.int64]
 
@@ -29,14 +30,19 @@ class Category:
     def __init__(self, known: Iterable[str]) -> None:
         self._known = frozenset(known)
         self._words = _boolean_words(self._known)
+        self._numbers = _numbers_of(self._known)
 
     def __call__(self, text: str) -> str:
         """Return the category that a text means, and what it comes to if it is not known."""
         category = category_of(text)
-        if category in self._known or not self._words:
+        if category in self._known:
             return category
-        says = boolean_in(category)
-        return category if says is None else self._words[says]
+        says = boolean_in(category) if self._words else None
+        if says is not None:
+            return self._words[says]
+        if not self._numbers or _CODE.match(category):
+            return category
+        return self._numbers.get(plain_number_in(category), category)
 
 
 class Code:
@@ -64,6 +70,19 @@ def _shortest(number: float) -> str:
 
 _EXACT = 2.0**53
 """Beyond it floats are no longer apart by 1."""
+
+
+def _numbers_of(known: Iterable[str]) -> dict[float, str]:
+    """Return the categories that are numbers a float tells apart, each but once, by these."""
+    found: dict[float, list[str]] = {}
+    for text in known:
+        number = plain_number_in(text)
+        if abs(number) < _EXACT and not _CODE.match(text):
+            found.setdefault(number, []).append(text)
+    return {number: texts[0] for number, texts in found.items() if len(texts) == 1}
+
+
+_CODE = re.compile(r"[+-]?0\d")
 
 
 def _boolean_words(known: Collection[str]) -> dict[bool, str]:

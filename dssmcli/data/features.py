@@ -147,6 +147,20 @@ class Schema(NamedTuple):
         """Return F, how many numbers a row has."""
         return sum(feature.width for feature in self.numeric)
 
+    @property
+    def described(self) -> dict[str, str]:
+        """Return in words what each column is."""
+        sizes = {each.name: f"{len(each.values):,} categories" for each in self.categorical}
+        numbers = {}
+        for each in self.numeric:
+            written = each.notation.described
+            way = f", written with {written}" if written else ""
+            numbers[each.name] = f"numbers from {each.edges[0]:.6g} to {each.edges[-1]:.6g}{way}"
+        return {
+            name: "; ".join(filter(None, (numbers.get(name), sizes.get(name))))
+            for name in self.names
+        }
+
     def to_json(self) -> str:
         """Return features.json."""
         plain = {
@@ -243,7 +257,8 @@ class Reader:
 
     def _categories(self, feature: Categorical, start: int, number: Numeric | None) -> Categories:
         """Return what finds the categories of texts; of a number that is one, by its code."""
-        values, form = self.schema.values, None
+        values = self.schema.values
+        form: Code | Category | None = None
         if number is not None:
             form = Code(number.notation, values)
         elif values > 1:

@@ -173,7 +173,8 @@ def _useless(name: str, seen: ColumnTexts, rows: int, asked: bool) -> str | None
 def _doubt(name: str, seen: ColumnTexts, rows: int) -> str | None:
     """Return a warning about a column that may not be what it is taken for."""
     whole = seen.numeric and not (seen.numbers % 1 > 0).any()
-    if whole and rows >= FEW_ROWS and len(seen.texts) > NEARLY_ALL * rows:
+    many = rows >= FEW_ROWS and len(seen.texts) > NEARLY_ALL * rows
+    if whole and many and not seen.read.examples:  # no id has a unit, or thousands apart
         return (
             f"{name}: nearly every row has a whole number of its own, as an id has. Unless it "
             f"measures something: --ignore '{name}'."

@@ -63,6 +63,18 @@ class Notation:
         parts = parts_of(text)
         return math.nan if parts is None else self._value(parts)
 
+    @property
+    def described(self) -> str:
+        """Return what is read beyond plain numbers, or nothing: `a decimal comma, the unit kg`."""
+        percent = {"hundredth": "9.5% as 0.095", "sign": "9.5% as 9.5", "": ""}[self.percent]
+        said = [
+            "a decimal comma" if self.decimal == "," else "",
+            f"the unit {self.unit}" if self.unit else "",
+            percent,
+            "M and B as millions and billions" if self.millions else "",
+        ]
+        return ", ".join(filter(None, said))
+
     def numbers(self, texts: Iterable[str]) -> Floats:
         """Return the numbers (n,) of fields, nan for what is missing or is none."""
         return np.array([self.number(text) for text in texts], np.float64)

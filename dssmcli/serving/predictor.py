@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,11 +120,31 @@ class Predictor(OfRun):
 
 
 def _texts(values: Iterable[object], name: str) -> list[str]:
-    """Return values as they would stand in a table; TypeError for one instead of a list."""
+    """Return values as they would stand in a table, moments that are all midnights as dates.
+
+    TypeError for one value instead of a list.
+    """
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
         kind = type(values).__name__
         raise TypeError(f"{name}: expected a list of values, a row each, got one {kind}")
-    return [*map(text_of, values)]
+    plain = [_moment(value) for value in values]
+    moments = [value for value in plain if _is_moment(value)]
+    if moments and all(f"{value:%H%M%S%f}" == _MIDNIGHT for value in moments):
+        plain = [f"{value:%Y-%m-%d}" if _is_moment(value) else value for value in plain]
+    return [*map(text_of, plain)]
+
+
+_MIDNIGHT = "000000000000"
+
+
+def _moment(value: object) -> object:
+    """Return a moment of numpy as one of Python, any other value as it is."""
+    return value.astype("datetime64[us]").item() if isinstance(value, np.datetime64) else value
+
+
+def _is_moment(value: object) -> bool:
+    """Tell whether a value is a day with a time; the one of pandas that is none has no text."""
+    return isinstance(value, datetime) and str(value) != "NaT"
 
 
 def _parts(rows: Rows) -> Iterator[Rows]:

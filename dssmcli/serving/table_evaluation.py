@@ -99,7 +99,7 @@ def judged_table(
     names, end = [task.name for task in tasks], judged.hashes
     labels = dict(zip(names, found[:, judged.labels : end].T, strict=True))
     _say_found(labels, file.sheet.source, say)
-    warnings = []
+    warnings: list[str] = []
     for texts in judged.texts:
         for line in texts.lines() if texts.meanings else ():
             say(line)
@@ -214,11 +214,11 @@ class _Judged:
         said = []
         for task, fields in zip(self._tasks, columns[first:], strict=True):
             counts = Counter(texts := list(fields))
-            known = known_labels(list(counts), task, self._where)
-            labels = np.fromiter(map(known.__getitem__, texts), np.float64, len(texts))
+            meant = known_labels(list(counts), task, self._where)
+            labels = np.fromiter(map(meant.__getitem__, texts), np.float64, len(texts))
             parts.append(labels[:, None])
             common = dict(counts.most_common(_MOST_TEXTS))
-            said.append((common, {text: known[text] for text in common}))
+            said.append((common, {text: meant[text] for text in common}))
         header = json.dumps(said).encode()
         rows = np.concatenate([*parts, *hashes], axis=1).tobytes()
         return b"".join((_SIZE.pack(len(header)), header, rows))
