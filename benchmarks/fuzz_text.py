@@ -198,7 +198,7 @@ def _jieba() -> tuple[WordSegmenter, Callable[[str], Iterator[str]]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import jieba  # type: ignore[import-untyped]
-    stock = stock_dictionary()
+    stock = stock_dictionary(TextConfig(tokenizer="jieba"))
     tokenizer: Any = jieba.Tokenizer()
     prefixes = {word[:i]: 0 for word in stock.frequencies for i in range(1, len(word))}
     tokenizer.FREQ = {**prefixes, **stock.frequencies}
@@ -259,7 +259,8 @@ def lists(data: bytes, folder: Path) -> None:
     with contextlib.suppress(DssmError):
         assert len(read_features(source)) == len(set(read_features(source)))
     with contextlib.suppress(DssmError):
-        own = with_own(Dictionary({"手机": 40, "壳": 10, "手": 30}, 1000), source)
+        stock = Dictionary({"手机": 40, "壳": 10, "手": 30}, 1000)
+        own = with_own(stock, source, TextConfig(tokenizer="jieba"))
         assert own.total >= 1000 and all(count >= 0 for count in own.frequencies.values())
         WordSegmenter(own.words()).cut(scanned(["手机壳ab"]), 8)
     text = data.decode("utf-8", "replace")
