@@ -124,6 +124,34 @@ def test_another_count_is_refused(count: Any, error: type[Exception]) -> None:
         whole_count(count)
 
 
+@pytest.mark.parametrize("workers", [{}, {"threads": 2}, {"processes": 2}])
+def test_blocks_are_checked_text_by_text(run: Path, workers: dict[str, int]) -> None:
+    model, plain = dssmcli.load(run, **workers), dssmcli.load(run)
+    blocks = [TEXTS, FORMS["pandas"](), FORMS["generator"]()]
+    for texts, rows in model.encode_blocks(blocks):
+        assert texts == TEXTS and np.allclose(rows, plain.encode(TEXTS), atol=1e-6)
+    for scores in model.score_blocks([(TEXTS, TEXTS), (FORMS["map"](), FORMS["tuple"]())]):
+        assert np.allclose(scores, plain.score_pairs(TEXTS, TEXTS), atol=1e-6)
+    wrong: Any
+    for wrong, said in (
+        ([TEXTS, ["a", None]], r"blocks\[1\]\[1\] is None, expected str"),
+        ([TEXTS, ["a"], "abc"], r"blocks\[2\]: expected a list of texts, got one str"),
+        ("abc", r"blocks\[0\]: expected a list of texts, got one str"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            list(model.encode_blocks(wrong))
+    for wrong, said in (
+        ([(TEXTS, TEXTS), (["a"], [None])], r"blocks\[1\]\[1\]\[0\] is None, expected str"),
+        ([("a", "b")], r"blocks\[0\]\[0\]: expected a list of texts, got one str"),
+        ([(TEXTS, TEXTS), "ab"], r"blocks\[1\] is \"ab\", expected a tuple: \(queries, titles\)"),
+        ([TEXTS], r"blocks\[0\] is of type list, expected a tuple"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            list(model.score_blocks(wrong))
+    with pytest.raises(ValueError, match=r"blocks\[0\]: 3 queries and 1 titles"):
+        list(model.score_blocks([(["a", "b", "c"], ["d"])]))
+
+
 def test_every_function_of_a_model_takes_them(run: Path) -> None:
     model = dssmcli.load(run)
     queries, titles = model.encode_query(TEXTS), model.encode_title(TEXTS)

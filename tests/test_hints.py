@@ -13,6 +13,7 @@ from conftest import SMALL, Dssm, write_pairs
 
 import dssmcli
 from dssmcli.cli import dssm as group
+from dssmcli.commands.options import OwnPath
 
 PACKAGE = Path(dssmcli.__file__).parent
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -62,6 +63,34 @@ def test_dash_is_standard_output_wherever_data_is_written(
         plain, dashed = dssm(*words), dssm(*words, "-o", "-")
         assert plain.code == 0 and plain.out and dashed.out == plain.out, (plain, dashed)
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.tsv"]
+
+
+def _places(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the command lines that name a place of its own for what they write."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _places(below, (*words, name))
+        return
+    needed = ["x" for each in command.params if isinstance(each, click.Argument) and each.required]
+    for each in command.params:
+        if isinstance(each.type, OwnPath):
+            yield (*words, *needed, each.opts[-1], "-")
+
+
+LINES_WITH_PLACES = list(_places(group, ()))
+
+
+@pytest.mark.parametrize("line", LINES_WITH_PLACES, ids=" ".join)
+def test_dash_is_refused_where_a_place_is_needed(
+    line: tuple[str, ...], tmp_path: Path, dssm: Dssm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = dssm(*line)
+    assert done.code == 2 and "'-' is standard output, expected the name of a f" in done.err, done
+    assert done.err.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
 BAD = "a\tb\nred shoes\t\nred hat\thats in red\n"

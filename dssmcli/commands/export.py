@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dssmcli.commands.options import CONTEXT, model_option, quiet_option
+from dssmcli.commands.options import CONTEXT, OWN_FOLDER, model_option, quiet_option
 from dssmcli.config import SIDES, VECTOR_SIDES
 
 _EPILOG = """\b
@@ -28,7 +28,7 @@ Example:
     "folder",
     required=True,
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OWN_FOLDER,
     help="Write ONNX models, and what makes their inputs of texts, into this folder.",
 )
 @click.option(

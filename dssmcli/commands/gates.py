@@ -12,6 +12,7 @@ import click
 from dssmcli.commands.options import (
     CONTEXT,
     FILE,
+    OWN_FILE,
     answer_options,
     checked_rejects,
     processes_for,
@@ -44,7 +45,7 @@ Example:
 )
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OWN_FILE,
     metavar="FILE",
     help="Draw heat maps, too, on a page that needs nothing else.",
 )

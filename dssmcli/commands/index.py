@@ -13,6 +13,7 @@ from dssmcli.commands.options import (
     CONTEXT,
     FILE,
     FOLDER,
+    OWN_FILE,
     available_threads,
     bad_rows_options,
     checked_number,
@@ -51,7 +52,7 @@ Example:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OWN_FILE,
     default="dssm-index",
     help="The index to write; it appears when it is whole.",
 )
@@ -152,7 +153,7 @@ def command(
     """
     checked_rejects(bad_rows, rejects, *files, str(output), queries, str(remove or ""))
     grows = append or update or remove is not None
-    _check_files(files, output, append or update or not grows)
+    _check_files(files, append or update or not grows)
     _check_way(grows, overwrite, append and update, model, dtype)
     if exact and recall is not None:
         raise click.UsageError("--exact has no lists, so no --recall: give one of them.")
@@ -178,11 +179,9 @@ def command(
     talk(quiet, *_summary(made, output))
 
 
-def _check_files(files: tuple[str, ...], output: Path, needed: bool) -> None:
+def _check_files(files: tuple[str, ...], needed: bool) -> None:
     if not files and needed:
         raise click.UsageError("no TITLES. Name a file, or - for standard input.")
-    if str(output) == "-":
-        raise click.UsageError("an index is a file: name one with -o, standard output is none.")
 
 
 def _check_way(

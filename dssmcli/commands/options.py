@@ -44,6 +44,23 @@ class FileName(click.types.StringParamType):
 FILE, FOLDER = FileName("file"), FileName("dir")
 
 
+class OwnPath(click.Path):
+    """The path of what is written to a place of its own: `-`, standard output, is a usage error."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | Any:
+        """Return a path, checked as any other is."""
+        if str(value) == "-":
+            kind = "file" if self.file_okay else "folder"
+            self.fail(f"'-' is standard output, expected the name of a {kind}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+OWN_FILE = OwnPath(dir_okay=False, path_type=Path)
+OWN_FOLDER = OwnPath(file_okay=False, path_type=Path)
+
+
 def together(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
     """Return one decorator that stands for several; the first gives the first option."""
 
@@ -109,7 +126,7 @@ bad_rows_options = together(
     ),
     click.option(
         "--rejects",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=OWN_FILE,
         help="Keep the skipped rows in this file.",
     ),
 )
@@ -120,7 +137,7 @@ run_options = together(
     click.option(
         "-o",
         "--output",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=OWN_FOLDER,
         default="dssm-model",
         help="The run to write.",
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dssmcli.commands.options import CONTEXT, FOLDER, refuse_input
+from dssmcli.commands.options import CONTEXT, FOLDER, OWN_FILE, refuse_input
 from dssmcli.commands.pictures import DATA, KINDS, asked, picture_options, shown
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ Example:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OWN_FILE,
     required=True,
     help="The file to write, in the format of its name: .pdf, .svg or .png.",
 )

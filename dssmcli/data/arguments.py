@@ -25,6 +25,23 @@ def list_of_texts(texts: Iterable[str], name: str) -> list[str] | tuple[str, ...
     return [*map(str, items)]  # of numpy's own texts, plain ones
 
 
+def pair_of_texts(
+    block: object, name: str
+) -> tuple[list[str] | tuple[str, ...], list[str] | tuple[str, ...]]:
+    """Return a block's queries and its titles as lists.
+
+    Raises TypeError when it is no pair of such, and ValueError when they differ in number.
+    """
+    if not isinstance(block, (tuple, list)) or len(block) != 2:
+        raise TypeError(f"{name} is {_as_told(block)}, expected a tuple: (queries, titles)")
+    queries, titles = (list_of_texts(each, f"{name}[{i}]") for i, each in enumerate(block))
+    if len(queries) != len(titles):
+        raise ValueError(
+            f"{name}: {len(queries)} queries and {len(titles)} titles, expected N of each"
+        )
+    return queries, titles
+
+
 def check_text(text: object, name: str) -> None:
     """Raise TypeError unless a text is one."""
     if not isinstance(text, str):

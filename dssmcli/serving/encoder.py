@@ -18,7 +18,7 @@ from dssmcli.config import (
     ModelConfig,
     one_of,
 )
-from dssmcli.data.arguments import check_text, list_of_texts
+from dssmcli.data.arguments import check_text, list_of_texts, pair_of_texts
 from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import WHOLE_VECTORS
@@ -213,7 +213,8 @@ class Encoder(OfRun):
         """
         texts = list_of_texts(texts, "texts")
         blocks = (texts[i : i + BATCH] for i in range(0, len(texts), BATCH))
-        parts = [rows for _, rows in self.encode_blocks(blocks, side)]
+        self.check_side(side)
+        parts = [rows for _, rows in self._blocks(blocks, side)]
         return np.concatenate(parts) if parts else np.zeros((0, self.dim_of(side)), np.float32)
 
     def encode_query(self, texts: Iterable[str]) -> Floats:
@@ -243,10 +244,13 @@ class Encoder(OfRun):
         """Return an iterator over each block of texts with its rows (n, D) float32, in order, as
         `encode` makes them.
 
-        Blocks are drawn as they are needed, so that memory does not grow with their number.
+        Blocks are drawn as they are needed, so that memory does not grow with their number. Each is
+        anything that gives texts in an order, as for `encode`; TypeError says the place in `blocks`
+        of what is no text, ConfigError is raised for a side that the run does not have.
         """
         self.check_side(side)
-        return self._blocks(blocks, side)
+        checked = (list_of_texts(each, f"blocks[{i}]") for i, each in enumerate(blocks))
+        return self._blocks(checked, side)
 
     def _blocks(
         self, blocks: Iterable[Sequence[str]], side: str
@@ -291,7 +295,11 @@ class Encoder(OfRun):
         return _cosines(*rows)
 
     def score_blocks(self, blocks: Iterable[Rows]) -> Iterator[Floats]:
-        """Yield the cosines (n,) of each block of n queries and n titles, in order."""
+        """Yield the cosines (n,) of each block of n queries and n titles, in order.
+
+        Raises TypeError, which says the place in `blocks`, for what is no text, and ValueError for
+        a block without as many titles as queries.
+        """
         for found in score_together([self], blocks):
             self._truncated += found.truncated
             yield found.rows[:, 0]
@@ -341,12 +349,13 @@ def score_together(encoders: Sequence[Encoder], blocks: Iterable[Rows]) -> Itera
     """Yield the cosines (n, K) of each block of n rows by each of K encoders, in order.
 
     They are read once, whatever the number of encoders, in the processes of the first. `truncated`
-    counts the texts that were cut by the one that cuts most.
+    counts the texts that were cut by the one that cuts most. Raises as `Encoder.score_blocks`.
     """
 
     def texts() -> Iterator[Sequence[str]]:
         # As one block, so that both halves of a row are in the same process.
-        for queries, titles in blocks:
+        for place, block in enumerate(blocks):
+            queries, titles = pair_of_texts(block, f"blocks[{place}]")
             yield [*queries, *titles]
 
     def scored(texts: Sequence[str]) -> Encoded:
