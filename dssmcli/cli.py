@@ -144,7 +144,7 @@ def run(arguments: Sequence[str]) -> int:
     except (click.ClickException, DssmError, OSError, MemoryError) as error:
         if "--debug" in arguments:
             traceback.print_exc()
-        return _report(error)
+        return _report(error, trains=bool({"train", "train-rec"}.intersection(arguments)))
 
 
 def _stopped(error: BaseException) -> int:
@@ -154,10 +154,13 @@ def _stopped(error: BaseException) -> int:
     return EXIT_TERMINATED if terminated else EXIT_INTERRUPTED
 
 
-def _report(error: click.ClickException | DssmError | OSError | MemoryError) -> int:
-    """Print an error in one line and return its exit code."""
+def _report(error: click.ClickException | DssmError | OSError | MemoryError, trains: bool) -> int:
+    """Print an error in one line and return its exit code.
+
+    trains: whether the command has --batch-size.
+    """
     if isinstance(error, DssmError):
-        _say(str(error))
+        _say(error.on_line)
         return error.exit_code
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         _say(error.format_message())
@@ -170,7 +173,8 @@ def _report(error: click.ClickException | DssmError | OSError | MemoryError) -> 
         _say(error.format_message())
         return error.exit_code
     if isinstance(error, MemoryError):
-        _say("Not enough memory. Try a smaller --batch-size, or smaller files.")
+        smaller = "a smaller --batch-size, or " if trains else ""
+        _say(f"Not enough memory. Try {smaller}smaller files.")
         return EXIT_FAILED
     _say(f"{error.filename or 'Standard input or output'}: {error.strerror or error}.")
     with contextlib.suppress(OSError):

@@ -24,9 +24,21 @@ EXIT_TERMINATED = 143
 
 
 class DssmError(Exception):
-    """An error with a one-line message meant for the user: where, found, expected, what to do."""
+    """An error with a one-line message meant for the user: where, found, expected, what to do.
+
+    on_line: the same for who is at a command line, where that has other ways out than a program.
+    """
 
     exit_code = EXIT_FAILED
+
+    def __init__(self, message: str = "", on_line: str | None = None) -> None:
+        super().__init__(message)
+        self._on_line = on_line
+
+    @property
+    def on_line(self) -> str:
+        """Return what to say at a command line."""
+        return self._on_line or str(self)
 
 
 class DataError(DssmError):

@@ -167,7 +167,7 @@ def _zip_names(head: bytes) -> list[bytes]:
 def _safetensors_kind(head: bytes) -> FileKind:
     if b'"dssm_index"' in head:
         return FileKind("an index of titles", "", "Search it: dssm search -i FILE QUERY")
-    return FileKind("the weights of a model (safetensors)", "", "A run is named with -m DIR.")
+    return FileKind("the weights of a model (safetensors)", "", "A run is named by its folder.")
 
 
 def _is_tar(head: bytes) -> bool:

@@ -213,7 +213,7 @@ def open_run(path: Path) -> Run:
             raise _file_not_run(path)
         raise RunError(
             f"{path}: no such run{named_by(path, ENVIRONMENT_VARIABLE)}. Train one: `dssm train "
-            f"PAIRS -o {path}`, or `dssm train-rec`; or name another with -m DIR or "
+            f"PAIRS -o {path}`, or `dssm train-rec`; or name another, here or in "
             f"${ENVIRONMENT_VARIABLE}."
         )
     if not _is_there(path / MANIFEST):

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
-from conftest import SMALL, Dssm, write_pairs
+from conftest import SMALL, Dssm, run_command, write_pairs
+from hint_lines import LOG, TABLE, USAGE, WORDS, Hint
+from logs import IMPRESSION_NAMES, impressions, watches_in_a_ring, write_log
+from tables import world, write_table
 
 import dssmcli
 from dssmcli.cli import dssm as group
 from dssmcli.commands.options import OwnPath
 
 PACKAGE = Path(dssmcli.__file__).parent
+ALL_HINTS = (*USAGE,)
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 
 
@@ -130,3 +136,68 @@ def test_too_few_pieces_name_a_number_that_works(tmp_path: Path, dssm: Dssm) -> 
     assert done.code == 3 and done.err.count("\n") == 1, done
     [number] = re.findall(r"Give --pieces (\d+) or more", done.err)
     assert dssm(*line, "-o", tmp_path / "run", "--pieces", number).code == 0
+
+
+def _filled(part: str) -> str:
+    """Return what finds a part of a message, in which `{}` stands for anything."""
+    return ".*".join(map(re.escape, part.split("{}")))
+
+
+@pytest.fixture(scope="session", name="ground")
+def _ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of small files, and of runs, which need not have learned anything."""
+    folder = tmp_path_factory.mktemp("ground")
+    write_pairs(folder / "pairs.tsv", 60)
+    write_pairs(folder / "two.tsv", 30, labelled=False)
+    titles = [f"{word} {i}" for i, word in enumerate(["red", "blue", "green", "hats", "shoes"] * 4)]
+    (folder / "titles.txt").write_text("\n".join(titles) + "\n")
+    (folder / "texts.txt").write_text("red hat\nblue shoes\n")
+    write_table(folder / "visits.csv", world(60).columns)
+    watches = watches_in_a_ring(12, 6, 6)
+    write_log(folder / "watches.tsv", ("user", "item", "timestamp"), watches)
+    later = [(user, item, when + 900) for user, item, when in watches[::3]]
+    write_log(folder / "later.tsv", ("user", "item", "timestamp"), later)
+    write_log(folder / "impressions.tsv", IMPRESSION_NAMES, impressions(12, 6, 80))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for line in TRAININGS:
+            made = run_command(line.split(), b"", patch)
+            assert made.code == 0, made
+    return folder
+
+
+TRAININGS = (
+    f"train pairs.tsv {WORDS} -o t",
+    f"train pairs.tsv {WORDS} --separate-towers --lexical off -o two",
+    f"train-rec mmoe visits.csv --task bought {TABLE} -o m",
+    f"train-rec shared-bottom visits.csv --task bought {TABLE} -o s",
+    f"train-rec youtube-candidates watches.tsv --dim 8 {LOG} -o c",
+    f"train-rec youtube-ranking impressions.tsv {LOG} -o r",
+    "index -m t titles.txt -o i",
+    "export -m t --onnx onnx",
+)
+
+
+@pytest.mark.parametrize("hint", ALL_HINTS, ids=lambda hint: f"{hint.line[:60]}")
+def test_a_hint_leads_on(
+    hint: Hint, ground: Path, tmp_path: Path, dssm: Dssm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = shlex.split(hint.line)
+    Path("d").symlink_to(ground)
+    for word in line:
+        if (at := Path(word)).parent == Path("there"):
+            shutil.copytree(ground / at.name, at)
+    shutil.copyfile(ground / "i", "i")
+    Path("given.tsv").write_text(hint.given, "utf-8", "surrogateescape")
+    done = dssm(*line)
+    said = done.out + done.err
+    assert re.search(_filled(hint.says), said), done
+    then = hint.then.removeprefix("~")
+    whole = then.startswith("dssm ")
+    assert whole or hint.then.startswith("~") or then in said, done
+    more = shlex.split(then)
+    followed = dssm(*(more[1:] if whole else [*line, *more]))
+    assert followed.code == hint.code, (done, followed)
+    if not hint.stays:
+        assert not re.search(_filled(hint.says), followed.out + followed.err), followed

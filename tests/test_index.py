@@ -323,7 +323,7 @@ def test_columns_say_where_the_title_stands(
         (("--rejects", "q", "--bad-rows", "skip", "--queries", "q", "x"), "has another use"),
         (("--remove", "r", "--bad-rows", "skip", "--rejects", "./r"), "has another use"),
         (("--recall", "nan", "x"), "--recall is nan"),
-        (("-o", "-", "x"), "an index is a file"),
+        (("-o", "-", "x"), "standard output, expected the name of a file"),
     ],
 )
 def test_options_that_contradict_each_other_are_a_usage_error(

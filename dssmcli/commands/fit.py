@@ -86,9 +86,8 @@ def _may_write(output: Path, overwrite: bool, resume: bool) -> bool:
     if resume and is_run(output) and not has_checkpoint(output):
         remove_abandoned(output)
         return False
-    if resume or overwrite:
-        refuse_other_than_run(output)
-    elif output.exists():
+    refuse_other_than_run(output)
+    if not (resume or overwrite) and output.exists():
         raise DssmError(f"{output} exists. Write to another place with -o, or give --overwrite.")
     return True
 

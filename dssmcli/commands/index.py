@@ -267,14 +267,14 @@ class _Asked(NamedTuple):
 
         if not self.output.exists():
             return
+        if not is_index(self.output):
+            raise DssmError(
+                f"{self.output} is not an index, so it is not overwritten. Write elsewhere with -o."
+            )
         if not overwrite:
             raise DssmError(
                 f"{self.output} exists. Write to another place with -o, add to it with --append, "
                 "or give --overwrite."
-            )
-        if not is_index(self.output):
-            raise DssmError(
-                f"{self.output} is not an index, so it is not overwritten. Write elsewhere with -o."
             )
 
     def _plan(self, dtype: str, recall: float) -> Plan:

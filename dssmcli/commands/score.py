@@ -106,7 +106,9 @@ def command(
     scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
     skipped = BadRows(bad_rows == "skip", rejects)
     reader = RowReader(
-        columns, skipped, options=RowOptions(header, normalizer=encoder.lookup.normalizer)
+        # Any value will do: it is not looked at.
+        *(columns, skipped, "grade"),
+        options=RowOptions(header, normalizer=encoder.lookup.normalizer),
     )
     _score_file(pairs, reader, scorer)
     skipped.write_rejects()

@@ -46,6 +46,13 @@ Example:
 @click.option("--pairs", is_flag=True, help="TEXTS are files of pairs, as `dssm train` reads them.")
 @click.option("--columns", metavar="NAMES", help="With --pairs: what the columns hold.")
 @click.option(
+    "--header/--no-header",
+    "header",
+    default=None,
+    help="With --pairs: the first line of each file names its columns, or is a row like others.  "
+    "[default: as its names tell]",
+)
+@click.option(
     "--tokenizer",
     type=click.Choice(TOKENIZERS),
     help="How texts become units.  [default: auto]",
@@ -89,6 +96,7 @@ def command(
     files: tuple[str, ...],
     pairs: bool,
     columns: str | None,
+    header: bool | None,
     tokenizer: str | None,
     dictionary: Path | None,
     pieces: int | None,
@@ -111,6 +119,8 @@ def command(
     checked_rejects(bad_rows, rejects, *files)
     if columns is not None and not pairs:
         raise click.UsageError("--columns goes with --pairs.")
+    if header is not None and not pairs:
+        raise click.UsageError("--header goes with --pairs.")
     if model is not None:
         if files or tokenizer or dictionary or pieces or pairs or min_count > 1:
             raise click.UsageError("-m shows a run as it is: leave out TEXTS and how to read them.")
@@ -124,12 +134,13 @@ def command(
     from dssmcli.data.tsv import BadRows
     from dssmcli.text.tokenizers import normalizer_of
     from dssmcli.training.indexing import indexing_of
-    from dssmcli.training.vocabulary import counted_features, lines_of, texts_of_pairs
+    from dssmcli.training.vocabulary import counted_features, lines_of, pair_texts_reader
 
     skipped = BadRows(bad_rows == "skip", rejects)
     normalizer = normalizer_of(text)
+    reader = pair_texts_reader(columns, skipped, normalizer, header)
     if pairs:
-        texts = texts_of_pairs(files, columns, skipped, normalizer)
+        texts = (rows.normal for rows in reader.columns(files))
     else:
         texts = lines_of(files, skipped, normalizer)
     indexing = indexing_of(text, dictionary, pieces, 1, None)
@@ -137,7 +148,9 @@ def command(
     skipped.write_rejects()
     _write(_words(found.words) if found.words and words else _features(found), output, as_json)
     if not quiet:
-        for line in filter(None, (skipped.summary, _summary(found))):
+        for line in filter(
+            None, (*reader.reading.headers_lines(), skipped.summary, _summary(found))
+        ):
             click.echo(line, err=True)
 
 

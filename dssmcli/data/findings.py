@@ -12,6 +12,7 @@ from dssmcli.data.located import Located
 from dssmcli.data.overlap import Overlap
 from dssmcli.data.survey import TOP
 from dssmcli.errors import shown
+from dssmcli.text.limits import MOST_UNITS
 from dssmcli.text.units import MAX_UNIT_CHARS
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
@@ -119,7 +120,7 @@ _WORDS = {
     ),
     "truncated": (
         "{role} longer than {most} units.",
-        "The rest is not read; --max-units {enough} reads 99 % of them whole.",
+        "The rest is not read; to read {share} of them whole, train with --max-units {enough}.",
     ),
     "empty": (
         "{role} without a letter, digit or symbol.",
@@ -303,8 +304,11 @@ def _of_queries(kind: str | None, figures: Figures) -> Iterator[Finding]:
 def _of_texts(figures: Figures, most: int) -> Iterator[Finding]:
     for role, side in (("Queries", figures.query), ("Titles", figures.title)):
         many = side.truncated > _MANY_TRUNCATED * side.lengths.of
-        enough = math.ceil(max(most, side.lengths.p99))
-        found = {"role": role, "most": most, "enough": enough}
+        wide = side.lengths.p99 > most
+        share, length = ("99 %", side.lengths.p99) if wide else ("all", side.lengths.high)
+        enough = min(math.ceil(length), MOST_UNITS)
+        share = share if enough >= length else "more"
+        found = {"role": role, "most": most, "share": share, "enough": enough}
         yield _found(WARNING if many else NOTE, "truncated", side.truncated, **found)
         yield _found(WARNING, "empty", side.empty, role=role)
 

@@ -39,11 +39,18 @@ def check_width(line: Line, fields: list[str], low: int, high: int) -> None:
     if other is not None:
         message = f"{line.place}: {found}, expected {expected} separated by tabs. {other}"
         raise DataError(message, advice="")
-    hint = f" Or say what they hold: --columns query,title{',-' * (len(fields) - 2)}."
-    raise DataError(
+    said = (
         f"{line.place}: {found}, expected {expected} separated by tabs "
-        f"(found {shown(line.decode())}).{hint if line.number == 1 and len(fields) > high else ''}"
+        f"(found {shown(line.decode())})."
     )
+    if line.number > 1 or len(fields) <= high:
+        raise DataError(said)
+    value = "-" if math.isnan(value_in(fields[2]).number) else "value"
+    names = ",".join(["query", "title", value, *("-" * (len(fields) - 3))])
+    tabs = [row.count(b"\t") + 1 == len(fields) for row in line.around.splitlines()[:_LOOKED_AT]]
+    # Where all rows are as wide, to skip such would leave none.
+    advice = "" if sum(tabs) > len(tabs) / 2 else None
+    raise DataError(f"{said} Or say what they hold: --columns {names}.", advice)
 
 
 def parsed_row(
@@ -123,6 +130,7 @@ def _number(line: Line, fields: list[str], column: int | None, name: str) -> flo
     )
 
 
+_LOOKED_AT = 20
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 
 

@@ -105,10 +105,10 @@ def refuse_existing(folder: Path, overwrite: bool) -> None:
     """Raise DssmError where something stands that must not be replaced."""
     if not os.path.lexists(folder):
         return
-    if not overwrite:
-        raise DssmError(f"{folder} exists. Write to another place, or give --overwrite.")
     if not _is_export(folder):
         raise DssmError(f"{folder} is no export, so it is not overwritten. Write elsewhere.")
+    if not overwrite:
+        raise DssmError(f"{folder} exists. Write to another place, or give --overwrite.")
 
 
 def _is_export(folder: Path) -> bool:

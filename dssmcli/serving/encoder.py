@@ -11,13 +11,7 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from dssmcli.calibration import Calibration
-from dssmcli.config import (
-    PLAIN,
-    SIDES,
-    VECTOR_SIDES,
-    ModelConfig,
-    one_of,
-)
+from dssmcli.config import PLAIN, SIDES, VECTOR_SIDES, ModelConfig, one_of
 from dssmcli.data.arguments import check_text, list_of_texts, pair_of_texts
 from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import ConfigError, RunError
@@ -44,6 +38,10 @@ BATCH = 8192
 _UNITS_KEPT = 50_000
 """Distinct units met, after which the later ones are forgotten, so that memory stays flat."""
 
+_NOT_CALIBRATED = (
+    "This run has no calibration: it was trained by an older dssm, or without anything to fit one "
+    "on. Train it anew, or go by its cosines."
+)
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -192,10 +190,7 @@ class Encoder(OfRun):
         version that fitted none.
         """
         if self.calibration is None:
-            raise RunError(
-                "This run has no calibration: it was trained by an older dssm, or without anything "
-                "to fit one on. Train it anew, or leave out --prob."
-            )
+            raise RunError(_NOT_CALIBRATED, f"{_NOT_CALIBRATED} Or leave out --prob.")
         return self.calibration.probability(cosines)
 
     def encode(self, texts: Iterable[str], side: str = PLAIN) -> Floats:
@@ -232,10 +227,10 @@ class Encoder(OfRun):
         """Raise ConfigError unless the run has vectors of a side: text, query or title."""
         one_of("side", side, VECTOR_SIDES)
         if side == PLAIN and self.model.separate_towers:
+            said = "This run has separate towers, so its vectors are of two kinds: "
             raise ConfigError(
-                "This run has separate towers, so its vectors are of two kinds: encode queries "
-                "with --side query (in Python encode_query), titles with --side title "
-                "(encode_title)."
+                f"{said}encode queries with encode_query, titles with encode_title.",
+                f"{said}ask for those of queries with --side query, of titles with --side title.",
             )
 
     def encode_blocks(

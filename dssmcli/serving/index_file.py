@@ -189,7 +189,7 @@ def _mapped(path: Path) -> mmap.mmap:
     except FileNotFoundError as error:
         raise RunError(
             f"{path}: no such index{named_by(path, ENVIRONMENT_VARIABLE)}. Make one: `dssm index "
-            f"TITLES -o {path}`; or name another with -i FILE."
+            f"TITLES -o {path}`; or name another, here or in ${ENVIRONMENT_VARIABLE}."
         ) from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror or error}).") from error

@@ -107,7 +107,8 @@ class _Worker(NamedTuple):
                 return found
         except (BrokenPipeError, struct.error):
             pass
-        raise DssmError("A process that encodes has ended; is memory short? Try --threads 1.")
+        said = "A process that encodes has ended; is memory short? Try"
+        raise DssmError(f"{said} one process alone.", f"{said} --threads 1.")
 
     def close(self) -> None:
         """End the process."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dssmcli.errors import counted
 from dssmcli.text.units import MAX_UNIT_CHARS
 
-_MOST_UNITS = 10_000
+MOST_UNITS = 10_000
+"""So many of a text a model can be made to read."""
 
 
 def cut_note(texts: int, max_units: int) -> str:
@@ -19,6 +20,6 @@ def cut_note(texts: int, max_units: int) -> str:
         f"Longer than the model reads ({max_units:,} units of at most {MAX_UNIT_CHARS} "
         f"characters), so cut: {counted(texts, 'text')}."
     )
-    if max_units >= _MOST_UNITS:
+    if max_units >= MOST_UNITS:
         return said
-    return f"{said} To read more: dssm train --max-units {min(2 * max_units, _MOST_UNITS)}."
+    return f"{said} To read more: dssm train --max-units {min(2 * max_units, MOST_UNITS)}."

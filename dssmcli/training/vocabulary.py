@@ -50,13 +50,11 @@ def lines_of(
     return (folder.normalized(texts) for texts in TextReader(sources, bad_rows).blocks())
 
 
-def texts_of_pairs(
-    sources: Sequence[str], columns: str | None, bad_rows: BadRows, normalizer: Normalizer
-) -> Iterable[list[str]]:
-    """Yield the normalised queries and titles of files of pairs."""
-    options = RowOptions(normalizer=normalizer)
-    reader = RowReader(columns, bad_rows, options=options)
-    return (rows.normal for rows in reader.columns(sources))
+def pair_texts_reader(
+    columns: str | None, bad_rows: BadRows, normalizer: Normalizer, header: bool | None
+) -> RowReader:
+    """Return what reads files of pairs for their queries and titles, whatever their values."""
+    return RowReader(columns, bad_rows, "grade", RowOptions(header, normalizer=normalizer))
 
 
 def counted_features(texts: Iterable[list[str]], indexing: Indexing, least: int) -> Counted:
