@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from dssmcli.errors import worth_saying
 from dssmcli.pace import clock
 
 
@@ -74,12 +75,14 @@ class _Terminal(Console):
 class TrainingDisplay:
     """Progress of a training: loss, pairs/s or rows/s, and time left; a row an evaluation.
 
-    Used as a context manager. When quiet, says nothing but warnings of `warn`.
+    Used as a context manager. When quiet, says nothing but warnings; mute says not even these, as
+    another process does.
     """
 
-    def __init__(self, quiet: bool, noun: str = "pairs") -> None:
+    def __init__(self, quiet: bool, noun: str = "pairs", mute: bool = False) -> None:
+        quiet = quiet or mute
         self._quiet, self._noun = quiet, noun
-        self._console = _Terminal(stderr=True, highlight=False, soft_wrap=True)
+        self._console = _Terminal(stderr=True, highlight=False, soft_wrap=True, quiet=mute)
         self._live = not quiet and sys.stderr.isatty()
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
@@ -102,9 +105,9 @@ class TrainingDisplay:
             self._progress.stop()
 
     def say(self, message: str) -> None:
-        """Print a line."""
-        if not self._quiet:
-            self._console.print(message, markup=False)
+        """Print a line; when quiet, only a warning."""
+        for line in worth_saying([message], self._quiet):
+            self._console.print(line, markup=False)
 
     def warn(self, message: str) -> None:
         """Print a line that nobody is to miss, also when quiet: figures are not what they seem."""

@@ -13,7 +13,7 @@ DssmError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -88,6 +88,17 @@ class MissingExtra(DssmError):  # noqa: N818
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(f"{what} needs {package}. Install it: pip install 'dssmcli[{extra}]'")
+
+
+WARNING = "Warning: "
+"""How a line begins that says that figures are not what they seem: said also when quiet."""
+
+
+def worth_saying(lines: Iterable[str], quiet: bool) -> Iterator[str]:
+    """Yield the lines to print, none that is empty: when quiet, nothing but warnings."""
+    for line in lines:
+        if line and (not quiet or line.startswith(WARNING)):
+            yield line
 
 
 def counted(number: int, noun: str) -> str:

@@ -16,6 +16,7 @@ from dssmcli.data.chronicle import Chronicle, Known, known_before, known_now
 from dssmcli.data.chronicle_arrays import array_shapes, from_arrays, to_arrays
 from dssmcli.data.impressions import ImpressionColumns, Impressions, numbers_of, read_impressions
 from dssmcli.data.last_shown import last_shown
+from dssmcli.data.notation import PLAIN
 from dssmcli.data.past import feature_names, measures_of
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import DataError
@@ -53,7 +54,7 @@ def random_rows(seed: int, rows: int = 120, first: int = 0) -> list[Row]:
 
 def read(path: Path, rows: Sequence[Row]) -> tuple[Impressions, Floats]:
     log, _ = read_impressions([str(write_log(path, NAMES, rows))], COLUMNS, BadRows())
-    return log, numbers_of(log, ["length"])
+    return log, numbers_of(log, {"length": PLAIN})
 
 
 def start() -> Chronicle:

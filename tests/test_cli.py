@@ -273,12 +273,14 @@ def test_npy_to_a_terminal_is_refused(run: Path, tmp_path: Path) -> None:
     assert done.returncode == 2 and b"terminal" in done.stderr
 
 
-def test_quiet_says_nothing(dssm: Dssm, run: Path, tmp_path: Path) -> None:
+def test_quiet_says_nothing_but_warnings(dssm: Dssm, run: Path, tmp_path: Path) -> None:
     assert dssm("encode", "-q", "-m", run, stdin=b"x").err == ""
     new = write_pairs(tmp_path / "p.tsv", 40, seed=11)
     assert dssm("eval", "-q", "-m", run, new).err == ""
-    trained = dssm("train", write_pairs(tmp_path / "p.tsv", 80), *SMALL, "-o", tmp_path / "r")
+    trained = dssm("train", write_pairs(tmp_path / "p.tsv", 160), *SMALL, "-o", tmp_path / "r")
     assert (trained.code, trained.out, trained.err) == (0, "", "")
+    few = dssm("train", write_pairs(tmp_path / "p.tsv", 80), *SMALL, "-o", tmp_path / "few")
+    assert few.err == "Warning: Only 64 rows to learn from: expect little of the model.\n"
 
 
 def test_an_interrupt_is_130(dssm: Dssm, monkeypatch: pytest.MonkeyPatch) -> None:

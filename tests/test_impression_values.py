@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import Dssm
-from logs import SMALL_RANKING, impressions, write_log
+from logs import IMPRESSION_NAMES, SMALL_RANKING, impressions, write_log
 
 from dssmcli.data.durations import seconds_in
+from dssmcli.data.impression_features import ImpressionReader
 from dssmcli.data.impressions import ImpressionColumns, Impressions, read_impressions
 from dssmcli.data.log_reading import asked_reading, reading_from
+from dssmcli.data.past import feature_names
+from dssmcli.data.places import ranking_features_from_json
 from dssmcli.data.tsv import BadRows
-from dssmcli.errors import DataError
+from dssmcli.errors import DataError, RunError
 
 
 def read(
@@ -236,3 +240,64 @@ def test_a_header_in_the_middle_is_no_impression(tmp_path: Path) -> None:
     # A bad row behind it is told by its own line.
     with pytest.raises(DataError, match=r'log.tsv:5: clicked is "x"'):
         read(tmp_path, f"{HEADER}\n{rows}{HEADER}\nu|c|3|x|5\n")
+
+
+def test_numbers_of_a_column_are_read_as_they_were_in_training(dssm: Dssm, tmp_path: Path) -> None:
+    """A number alone does not say how it is meant: 1.234 is 1234 beside 12,50 and 1.234,50."""
+    names = (*IMPRESSION_NAMES, "price", "off")
+    rows = impressions(10, 8, 300)
+    prices = np.random.default_rng(4).integers(2, 400_000, len(rows)) / 100
+
+    def comma(price: float) -> str:
+        return f"{price:,.2f}".translate(str.maketrans(",.", ".,"))
+
+    def written(row: int, plain: bool) -> tuple[str, str]:
+        price, off = float(prices[row]), row % 40
+        return (
+            (str(price), str(off)) if plain else (comma(price), f"{off}%" if row % 2 else str(off))
+        )
+
+    told = {}
+    for plain in (True, False):
+        log = write_log(
+            tmp_path / "log.tsv",
+            names,
+            [(*row, *written(i, plain)) for i, row in enumerate(rows)],
+        )
+        folder = tmp_path / f"run-{plain}"
+        options = [*SMALL_RANKING, "--epochs", "1", "-o", folder]
+        assert dssm("train-rec", "youtube-ranking", log, *options).code == 0
+        last = ("u1", "i1", 999, "1234" if plain else "1.234", "9" if plain else "9%")
+        one = write_log(tmp_path / "one.tsv", ("user", "item", "timestamp", "price", "off"), [last])
+        told[plain] = dssm("predict", "-q", "-m", folder, one).out
+    assert told[True] == told[False] != ""
+    said = dssm("info", "-m", tmp_path / "run-False").out
+    assert "columns.price\tnumbers from " in said and "a decimal comma" in said
+    assert "9.5% as 9.5" in said
+
+
+def test_features_of_runs_up_to_format_4_read_what_they_read(tmp_path: Path) -> None:
+    """Only plain numbers, and each text of a category apart: as 0.1.0 wrote features.json."""
+    empty = {"edges": [0.0, 1.0], "shares": [0.0, 1.0], "means": [0.0] * 3, "scales": [1.0] * 3}
+    names = [*feature_names(("price",), ()), "price"]
+    old = {
+        "categorical": [{"name": "city", "values": ["1", "x"]}],
+        "places": [{"name": name, **empty} for name in names],
+        "numbers": ["price"],
+    }
+    features = ranking_features_from_json(json.dumps(old), Path("features.json"), ())
+    numbers = features.written["price"].numbers(["99", "￥99", "1,200", "-"])
+    assert numbers[0] == 99 and np.isnan(numbers[1:]).all()
+    log, _, _ = read(tmp_path, f"{HEADER}|city|price\nu|a|1|1|5|1|9\nu|b|2|0|0|1.0|x\n")
+    reader = ImpressionReader(features)
+    assert reader.codes(log, "log").tolist() == [[1], [0]]
+    assert 'city: 1 field with a category not known ("1.0").' in reader.summary
+    assert reader.numbers(log)[0, 0] == 9
+    assert 'price: 1 field without a number ("x"): missing.' in reader.summary
+    new = json.loads(features._replace(values=2).to_json())
+    assert new["values"] == 2 and len(new["notations"]) == 1
+    again = ranking_features_from_json(json.dumps(new), Path("features.json"), ())
+    assert ImpressionReader(again).codes(log, "log").tolist() == [[1], [1]]
+    del new["notations"]
+    with pytest.raises(RunError, match="notations, expected one of each numeric column"):
+        ranking_features_from_json(json.dumps(new), Path("features.json"), ())

@@ -300,7 +300,7 @@ def test_the_sum_of_a_file_is_that_of_its_parts_and_changes_with_any_byte(
 def test_a_changed_byte_of_a_checkpoint_is_found_wherever_it_is(
     dssm: Dssm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
-    pairs = write_pairs(tmp_path / "p.tsv", 100)
+    pairs = write_pairs(tmp_path / "p.tsv", 200)
     command = ["train", pairs, *SMALL, "--epochs", "2", "-o", tmp_path / "r"]
     stop_after_saves(monkeypatch, 1)
     assert dssm(*command).code == 130

@@ -43,7 +43,7 @@ BELOW = {
         *("weighted", "bootstrap"),
     },
     "pace": set(),
-    "display": {"pace"},
+    "display": {"errors", "pace"},
     "commands": {
         *("errors", "atomic", "config", "presets", "run", "display", "text", "data", "serving"),
         *("pace", "training", "export", "bootstrap", "rec_config", "youtube_config", "workplace"),

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dssmcli.data.damage import FORMS, damage_in
+from dssmcli.data.missing_texts import MISSING_TEXTS
 from dssmcli.data.pairs import Pairs, read_pairs
-from dssmcli.data.reading import MISSING_TEXTS
 from dssmcli.data.rows import USUAL, RowOptions
 from dssmcli.data.titles import TitleOptions, TitleReader
 from dssmcli.data.tsv import BadRows
@@ -295,3 +295,20 @@ def test_check_finds_what_training_says(dssm: Dssm, tmp_path: Path) -> None:
         "mean that there",
     ):
         assert said in done.out
+
+
+def test_texts_that_say_that_there_is_none_are_counted_where_texts_are_encoded_or_scored(
+    dssm: Dssm, run: Path, tmp_path: Path
+) -> None:
+    said = 'Warning: 3 texts that may mean that there is none: "NULL" (2), "NaN" (1).'
+    texts = b"red shoe\nNULL\n\nNaN\nNULL\n"
+    encoded = dssm("encode", "-q", "-m", run, "--format", "tsv", stdin=texts)
+    assert encoded.err.strip() == said and encoded.raw.count(b"\n") == 5
+    assert "none" not in dssm("encode", "-m", run, "--format", "tsv", stdin=b"nano\n").err
+    pairs = tmp_path / "p.tsv"
+    pairs.write_text("red\tNULL\nnull\tshoe\na\tb\n", "utf-8")
+    scored = dssm("score", "-q", "-m", run, "--pairs", pairs)
+    assert (
+        scored.err.strip() == ('Warning: 2 texts that may mean that there is none: "null" (2).')
+        and scored.out.count("\n") == 3
+    )

@@ -154,6 +154,27 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, content: bytes, sai
     assert said in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "again",
+    ["item,user\n", "item,user\r\n", "item,user", '"item","user"\n', "\ufeffitem,user\n"],
+)
+def test_the_header_in_another_order_further_down_is_never_a_row(
+    tmp_path: Path, again: str
+) -> None:
+    content = f"user,item\nu1,i1\n{again}".encode()
+    for bad in (BadRows(), BadRows(skip=True)):
+        with pytest.raises(DataError, match=r"t.csv:3: a header in the middle .* another order"):
+            read_bytes(tmp_path, content, bad)
+
+
+def test_fields_that_are_names_of_columns_are_fields(tmp_path: Path) -> None:
+    """Only a row of all the names is a header, and none of single letters or numbers."""
+    content = b"user,item,to\nitem,user,user\nx,user,item\n"
+    assert len(read_bytes(tmp_path, content)) == 2
+    assert read_bytes(tmp_path, b"0,1\n1,0\n") == [["1", "0"]]
+    assert read_bytes(tmp_path, b"a,b\nb,a\n") == [["b", "a"]]
+
+
 @pytest.mark.parametrize("header", [b"a,\xff", b'"a"b,c', b"a,a"])
 def test_a_bad_header_is_never_skipped_for_the_row_after_it(tmp_path: Path, header: bytes) -> None:
     bad = BadRows(skip=True)

@@ -24,6 +24,7 @@ from dssmcli.commands.options import (
     row_options,
     threads_option,
 )
+from dssmcli.errors import worth_saying
 
 if TYPE_CHECKING:
     from dssmcli.bootstrap import Plan
@@ -203,13 +204,14 @@ class _Asked(NamedTuple):
         return Plan(self.draws, self.seed)
 
     def say(self, file: str) -> Callable[[str], None]:
-        """Return what tells a line about a file."""
+        """Return what tells a line about a file; when quiet, only a warning."""
         from dssmcli.data.tsv import name_of
 
-        if self.quiet:
-            return _silent
-        name = name_of(file)
-        return lambda line: click.echo(f"{name}: {line}", err=True)
+        def tell(line: str) -> None:
+            for each in worth_saying([line], self.quiet):
+                click.echo(f"{name_of(file)}: {each}", err=True)
+
+        return tell
 
     def warn(self, file: str) -> Callable[[str], None]:
         """Return what tells a warning about a file, also when quiet."""
@@ -308,7 +310,3 @@ def _tell_seen(found: Sequence[Evaluated], asked: _Asked, noun: str) -> None:
             warning, note = report.seen.warning(run, noun), report.seen.note(run, noun)
             if warning or (note and not asked.quiet):
                 click.echo(f"{file}: {warning or note}", err=True)
-
-
-def _silent(line: str) -> None:
-    del line

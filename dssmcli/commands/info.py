@@ -10,6 +10,7 @@ import click
 
 from dssmcli.commands.options import CONTEXT, FILE, json_option
 from dssmcli.config import SIDES, VECTOR_SIDES
+from dssmcli.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from dssmcli.run import Run
@@ -88,14 +89,24 @@ def _told(run: Run) -> dict[str, Any]:
 
 def _columns(run: Run) -> dict[str, Any]:
     """Return what the columns are that a run has as features, if it has any."""
-    from dssmcli.run import FEATURES
+    from dssmcli.run import CONFIG, FEATURES, RANKING
 
     if FEATURES not in run.files:
         return {}
     from dssmcli.data.features import schema_from_json
 
-    schema = schema_from_json(run.read_text(FEATURES), run.path / FEATURES)
-    return {"columns": schema.described}
+    text, where = run.read_text(FEATURES), run.path / FEATURES
+    if run.family() != RANKING:
+        return {"columns": schema_from_json(text, where).described}
+    from dssmcli.data.places import ranking_features_from_json
+    from dssmcli.serving.ranker import impression_columns_from
+
+    try:
+        roles = run.config().get("columns")
+        columns = impression_columns_from(roles, f"{run.path / CONFIG}: columns")
+    except ConfigError as error:
+        raise RunError(str(error)) from error
+    return {"columns": ranking_features_from_json(text, where, columns.outcomes).described}
 
 
 def _vectors(run: Run) -> dict[str, Any]:

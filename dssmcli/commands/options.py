@@ -80,7 +80,7 @@ model_option = click.option(
     type=FOLDER,
     help="The run to use.  [default: $DSSM_MODEL, else ./dssm-model]",
 )
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print only errors and warnings.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 threads_option = click.option(
     "--threads",

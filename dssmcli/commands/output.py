@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 
+from dssmcli.errors import worth_saying
+
 Write = Callable[[str], None]
 
 
 def talk(quiet: bool, *lines: str) -> None:
-    """Print what there is to say to standard error, unless nobody wants to hear it."""
-    for line in () if quiet else filter(None, lines):
+    """Print what there is to say to standard error; when quiet, nothing but warnings."""
+    for line in worth_saying(lines, quiet):
         click.echo(line, err=True)
 
 

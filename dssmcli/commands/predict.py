@@ -18,8 +18,10 @@ from dssmcli.commands.options import (
 
 if TYPE_CHECKING:
     from dssmcli.data.features import Reader
+    from dssmcli.data.impression_features import ImpressionReader
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.predictions import Form
+    from dssmcli.serving.ranked import Say
 
 _EPILOG = """\b
 Example:
@@ -80,12 +82,17 @@ def command(
     skipped = BadRows(bad_rows == "skip", rejects)
     form = Form(tuple(dict.fromkeys(keep)), as_json)
     ranks = using_run(find_run(model), Run.family) == RANKING
-    texts, reader = (_of_ranking if ranks else _of_tasks)(model, table, form, skipped, threads)
+    lines: list[str] = []
+    reader: Reader | ImpressionReader
+    if ranks:
+        texts, reader = _of_ranking(model, table, form, skipped, lines.append)
+    else:
+        texts, reader = _of_tasks(model, table, form, skipped, threads)
     with writing(output) as write:
         for text in texts:
             write(text)
     skipped.write_rejects()
-    talk(quiet, skipped.summary, reader.summary)
+    talk(quiet, *lines, skipped.summary, reader.summary)
 
 
 def _of_tasks(
@@ -99,10 +106,10 @@ def _of_tasks(
 
 
 def _of_ranking(
-    model: str | None, table: str, form: Form, skipped: BadRows, _: int | None
-) -> tuple[Iterator[str], Reader]:
+    model: str | None, table: str, form: Form, skipped: BadRows, say: Say
+) -> tuple[Iterator[str], ImpressionReader]:
     from dssmcli.serving.ranked import ranked
     from dssmcli.serving.ranker import load_ranker
 
     ranker = load_ranker(model)
-    return ranked(ranker, table, form, skipped), ranker.reader
+    return ranked(ranker, table, form, skipped, say), ranker.reader

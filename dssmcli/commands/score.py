@@ -113,7 +113,8 @@ def command(
     _score_file(pairs, reader, scorer)
     skipped.write_rejects()
     cut = cut_note(encoder.truncated, encoder.lookup.max_units)
-    talk(quiet, *reader.reading.headers_lines(), skipped.summary, cut)
+    reading = reader.reading
+    talk(quiet, *reading.headers_lines(), *reading.missing_lines(""), skipped.summary, cut)
 
 
 class _Scorer(NamedTuple):

@@ -273,7 +273,7 @@ def command(
                 options=row_options(header, null_texts),
             )
             skipped = BadRows(bad_rows == "skip", rejects if launched.rank == 0 else None)
-        with TrainingDisplay(quiet or launched.rank > 0) as display:
+        with TrainingDisplay(quiet, mute=launched.rank > 0) as display:
             if tune is None:
                 fit_pairs(given, settings, way, skipped, display, met, launched.local)
             else:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.features import Schema, numbers_in
+from dssmcli.data.features import Schema
+from dssmcli.data.notation import read_numbers
 from dssmcli.data.table import Column, Table
 from dssmcli.data.values import category_of, is_missing
 
@@ -111,7 +112,7 @@ def missing_rows(column: Column) -> Bools:
 
 
 def _numbers(column: Column, counts: npt.NDArray[np.int64]) -> NumberFigures | None:
-    numbers = numbers_in(column.values)
+    numbers = read_numbers(column.values, counts.tolist()).numbers
     used = np.flatnonzero((counts > 0) & ~np.isnan(numbers))
     if not len(used):
         return None

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -151,11 +152,7 @@ class Schema(NamedTuple):
     def described(self) -> dict[str, str]:
         """Return in words what each column is."""
         sizes = {each.name: f"{len(each.values):,} categories" for each in self.categorical}
-        numbers = {}
-        for each in self.numeric:
-            written = each.notation.described
-            way = f", written with {written}" if written else ""
-            numbers[each.name] = f"numbers from {each.edges[0]:.6g} to {each.edges[-1]:.6g}{way}"
+        numbers = {each.name: numbers_said(each.edges, each.notation) for each in self.numeric}
         return {
             name: "; ".join(filter(None, (numbers.get(name), sizes.get(name))))
             for name in self.names
@@ -174,6 +171,13 @@ class Schema(NamedTuple):
     def digest(self) -> str:
         """Return the SHA-256 of features.json."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def numbers_said(edges: Sequence[float], notation: Notation) -> str:
+    """Return in words what numbers are: from where to where, and how they are written."""
+    written = notation.described
+    way = f", written with {written}" if written else ""
+    return f"numbers from {edges[0]:.6g} to {edges[-1]:.6g}{way}"
 
 
 def schema_from_json(text: str, where: Path) -> Schema:
@@ -228,19 +232,37 @@ def numbers_in(texts: Sequence[str]) -> Floats:
     return np.fromiter(map(signed_number_in, texts), np.float64, len(texts))
 
 
+def unknown_line(name: str, count: int, example: str | None) -> str:
+    """Say how many fields of a column were no known category."""
+    return f"{name}: {counted(count, 'field')} with a category not known{_such_as(example)}."
+
+
+def unreadable_line(name: str, count: int, example: str | None) -> str:
+    """Say how many fields of a column were no number where one belongs."""
+    return f"{name}: {counted(count, 'field')} without a number{_such_as(example)}: missing."
+
+
+def _such_as(example: str | None) -> str:
+    return "" if example is None else f" ({shown(example, 30) if example else 'empty'})"
+
+
+_NONE: Mapping[str, Notation] = MappingProxyType({})
+
+
 class Reader:
     """Reads the texts of columns as a schema says.
 
     met: (2, columns) int64, of each column how many texts so far were no known category, and how
     many were no number where one belongs. examples: the first of these, by (0 or 1, column).
+    written: how categories are written that are numbers, besides those of the numeric features.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, written: Mapping[str, Notation] = _NONE) -> None:
         self.schema = schema
         self._starts = schema.starts.tolist()
         columns = {name: place for place, name in enumerate(schema.names)}
         places = {feature.name: i for i, feature in enumerate(schema.categorical)}
-        coded = {feature.name: feature for feature in schema.numeric if feature.name in places}
+        coded = {**written, **{feature.name: feature.notation for feature in schema.numeric}}
         #: Of each categorical feature, what finds its categories.
         self._found = [
             self._categories(feature, start, coded.get(feature.name))
@@ -255,12 +277,14 @@ class Reader:
         self.met = np.zeros((2, len(columns)), np.int64)
         self.examples: dict[tuple[int, int], str] = {}
 
-    def _categories(self, feature: Categorical, start: int, number: Numeric | None) -> Categories:
+    def _categories(
+        self, feature: Categorical, start: int, notation: Notation | None
+    ) -> Categories:
         """Return what finds the categories of texts; of a number that is one, by its code."""
         values = self.schema.values
         form: Code | Category | None = None
-        if number is not None:
-            form = Code(number.notation, values)
+        if notation is not None:
+            form = Code(notation, values)
         elif values > 1:
             form = Category(feature.values)
         ids = dict(zip(feature.values, range(start + 1, start + feature.size), strict=True))
@@ -286,16 +310,10 @@ class Reader:
         for place, name in enumerate(self.schema.names):
             unknown, unreadable = met[:, place].tolist()
             if unreadable:
-                what = f"{counted(unreadable, 'field')} without a number"
-                lines.append(f"{name}: {what}{self._such_as(1, place)}: missing.")
+                lines.append(unreadable_line(name, unreadable, self.examples.get((1, place))))
             if unknown:
-                what = f"{counted(unknown, 'field')} with a category not known"
-                lines.append(f"{name}: {what}{self._such_as(0, place)}.")
+                lines.append(unknown_line(name, unknown, self.examples.get((0, place))))
         return lines
-
-    def _such_as(self, kind: int, column: int) -> str:
-        text = self.examples.get((kind, column))
-        return "" if text is None else f" ({shown(text, 30) if text else 'empty'})"
 
     def rows(self, columns: Sequence[Sequence[str]]) -> Rows:
         """Return rows, given the texts (n,) of each column, in the order of the schema's names."""

@@ -22,6 +22,7 @@ from dssmcli.data.impression_values import (
 )
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import take_bad
+from dssmcli.data.notation import Notation
 from dssmcli.data.roles import (
     check_there,
     likely_moments,
@@ -33,7 +34,7 @@ from dssmcli.data.table import Column, Table, read_table
 from dssmcli.data.time_lines import order_lines, unit_lines
 from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
-from dssmcli.data.values import is_missing, number_in
+from dssmcli.data.values import is_missing
 from dssmcli.errors import DataError
 
 Ints = npt.NDArray[np.int64]
@@ -148,8 +149,12 @@ def impressions_in(
     bad_rows: BadRows,
     way: LogReading | None = None,
     say: Callable[[str], None] = silent,
+    answered: bool = True,
 ) -> tuple[Impressions, ImpressionColumns]:
-    """Return what `read_impressions` does, of a table that has been read."""
+    """Return what `read_impressions` does, of a table that has been read.
+
+    answered: whether the table says what became of impressions, which has zeros for it if not.
+    """
     way = way or LogReading()
     where = ", ".join(map(name_of, sources))
     texts = {name: column.values for name, column in whole.columns.items()}
@@ -166,7 +171,7 @@ def impressions_in(
     order = np.flatnonzero(right)[np.argsort(read.times.order[right], kind="stable")]
     if not len(order):
         raise DataError(f"{where}: no row that can be used.")
-    for line in read.lines:
+    for line in (*(read.answer_lines if answered else ()), *read.lines):
         say(line)
     table = whole.take(order)
     assert columns.user and columns.item
@@ -195,7 +200,10 @@ def impressions_in(
 
 
 class _Read(NamedTuple):
-    """What was read of N rows, (N,), outcomes (N, O), and what is wrong with some of them."""
+    """What was read of N rows, (N,), outcomes (N, O), and what is wrong with some of them.
+
+    answer_lines, lines: what is to be said of what became of them, and of all else.
+    """
 
     times: Times
     clicked: Floats
@@ -203,6 +211,7 @@ class _Read(NamedTuple):
     outcomes: Floats
     wrong: dict[int, str]
     dates: str | None
+    answer_lines: list[str]
     lines: list[str]
 
 
@@ -219,8 +228,8 @@ def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str)
     for role, name in (("item", columns.item), ("user", columns.user)):
         missing = is_missing if way.plain_ids else _never
         note_missing_ids(whole.columns[str(name)], role, missing, wrong)
-    lines = [line for each in (clicked, watched, *outcomes) for line in each.lines]
-    lines += unit_doubts(watch_time.name, clicked.values, watched.values, unit, way.asked)
+    answers = [line for each in (clicked, watched, *outcomes) for line in each.lines]
+    answers += unit_doubts(watch_time.name, clicked.values, watched.values, unit, way.asked)
     known = np.zeros((whole.rows, 0)), *(each.values[:, None] for each in outcomes)
     return _Read(
         times,
@@ -229,7 +238,8 @@ def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str)
         np.concatenate(known, axis=1),
         wrong,
         clock.dates,
-        [*lines, *clock.lines(times), *order_lines(times), *unit_lines(times, way.unit)],
+        answers,
+        [*clock.lines(times), *order_lines(times), *unit_lines(times, way.unit)],
     )
 
 
@@ -253,13 +263,14 @@ def _times(stamps: Column, clock: Clock, wrong: dict[int, str], where: str) -> T
     return Times(found.time[code], found.order[code], found.origin)
 
 
-def numbers_of(impressions: Impressions, names: Sequence[str]) -> Floats:
-    """Return what numeric columns hold, (N, F), nan for what is no number."""
-    columns = [impressions.table.columns[name] for name in names]
+def numbers_of(impressions: Impressions, written: Mapping[str, Notation]) -> Floats:
+    """Return what numeric columns hold, (N, F), nan for what is no number.
+
+    written: the columns, and how the numbers of each are written.
+    """
     none = np.zeros((len(impressions), 0))
-    parts = [
-        np.array([*map(number_in, column.values)])[column.codes][:, None] for column in columns
-    ]
+    columns = [(impressions.table.columns[name], way) for name, way in written.items()]
+    parts = [way.numbers(column.values)[column.codes][:, None] for column, way in columns]
     return np.concatenate([none, *parts], axis=1)
 
 

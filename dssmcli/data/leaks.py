@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.column_figures import missing_rows
-from dssmcli.data.features import numbers_in
+from dssmcli.data.notation import read_numbers
 from dssmcli.data.suspects import predictive_power
 from dssmcli.data.table import Column, Table
 
@@ -45,7 +45,7 @@ def is_copy(column: Column, labels: Floats, binary: bool) -> bool:
         return False
     codes, wanted = column.codes[known], labels[known]
     if not binary:
-        return _on_a_line(numbers_in(column.values)[codes], wanted)
+        return _on_a_line(read_numbers(column.values).numbers[codes], wanted)
     ones = np.bincount(codes, weights=wanted, minlength=len(column.values))
     counts = np.bincount(codes, minlength=len(column.values))
     used = counts > 0

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.examples import Examples
-from dssmcli.data.features import Reader, numbers_in
+from dssmcli.data.features import Reader
 from dssmcli.data.findings import NOTE, WARNING, Finding
 from dssmcli.data.leaks import gaps
 from dssmcli.data.log_findings import Log
+from dssmcli.data.notation import read_numbers
 from dssmcli.data.suspects import powers
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Task
@@ -109,10 +110,10 @@ def _numbers(reader: Reader, train: Examples, table: Table) -> dict[str, Floats]
     found = {feature.name: column for feature, column in numeric}
     for feature in reader.schema.categorical:
         if feature.name not in found:
-            numbers = numbers_in(feature.values)
+            numbers = read_numbers(feature.values).numbers
             if not np.isnan(numbers).any():
                 column = table.columns[feature.name]
-                found[feature.name] = numbers_in(column.values)[column.codes]
+                found[feature.name] = read_numbers(column.values).numbers[column.codes]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import between, from_dict, to_dict
-from dssmcli.data.features import LARGEST, Categorical, Reader, Schema
+from dssmcli.data.features import (
+    LARGEST,
+    VALUES,
+    Categorical,
+    Schema,
+    numbers_said,
+    values_in,
+)
+from dssmcli.data.notation import AS_BEFORE, Notation
 from dssmcli.data.past import feature_names
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import parse_object
@@ -90,20 +98,37 @@ def place_of(name: str, numbers: Floats) -> Place:
 
 class RankingFeatures(NamedTuple):
     """The features of ranking besides items: categories of columns, and places of numbers: first of
-    what is known from the log, then of numeric columns."""
+    what is known from the log, then of numeric columns.
+
+    numbers: the numeric columns, and notations: how each one's numbers are written. values: how
+    texts become values, see `data.features.VALUES`.
+    """
 
     categorical: tuple[Categorical, ...]
     places: tuple[Place, ...]
     numbers: tuple[str, ...]
+    notations: tuple[Notation, ...]
+    values: int = VALUES
+
+    @property
+    def written(self) -> dict[str, Notation]:
+        """Return how the numbers of each numeric column are written."""
+        return dict(zip(self.numbers, self.notations, strict=True))
 
     @property
     def schema(self) -> Schema:
         """Return the categories alone, as a Reader has them."""
-        return Schema(self.categorical, ())
+        return Schema(self.categorical, (), self.values)
 
-    def reader(self) -> Reader:
-        """Return what turns texts of columns into categories."""
-        return Reader(self.schema)
+    @property
+    def described(self) -> dict[str, str]:
+        """Return in words what each column is."""
+        ranges = {place.name: place for place in self.places}
+        numbers = {
+            name: numbers_said(ranges[name].edges, notation)
+            for name, notation in self.written.items()
+        }
+        return {**self.schema.described, **numbers}
 
     def forms(self, numbers: Floats, powers: bool) -> Floats32:
         """Return all forms (n, W) of numbers (n, F), one a place."""
@@ -119,6 +144,8 @@ class RankingFeatures(NamedTuple):
             "categorical": [to_dict(feature) for feature in self.categorical],
             "places": [to_dict(place) for place in self.places],
             "numbers": [*self.numbers],
+            "notations": [to_dict(notation) for notation in self.notations],
+            "values": self.values,
         }
         return json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
@@ -135,11 +162,14 @@ def ranking_features_from_json(text: str, where: Path, outcomes: Sequence[str]) 
     categorical, places, numbers = lists
     if not all(isinstance(name, str) for name in numbers or ()):
         raise RunError(f"{where}: numbers, expected names of columns.")
+    values = values_in(plain, where)
     try:
         features = RankingFeatures(
             tuple(from_dict(Categorical, each, str(where)) for each in categorical or ()),
             tuple(from_dict(Place, each, str(where)) for each in places or ()),
             tuple(numbers or ()),
+            _notations_in(plain, len(numbers or ()), values, where),
+            values,
         )
     except ConfigError as error:
         raise RunError(str(error)) from error
@@ -149,3 +179,15 @@ def ranking_features_from_json(text: str, where: Path, outcomes: Sequence[str]) 
     if len({each.name for each in features.categorical}) < len(features.categorical):
         raise RunError(f"{where}: a column is there twice.")
     return features
+
+
+def _notations_in(
+    plain: Mapping[str, object], count: int, values: int, where: Path
+) -> tuple[Notation, ...]:
+    """Return how the numbers of each numeric column are written."""
+    if values == 1:
+        return (AS_BEFORE,) * count
+    notations = plain.get("notations")
+    if not isinstance(notations, list) or len(notations) != count:
+        raise RunError(f"{where}: notations, expected one of each numeric column.")
+    return tuple(from_dict(Notation, each, str(where)) for each in notations)

@@ -8,18 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.missing_texts import MISSING_TEXTS, missing_said
 from dssmcli.data.pair_values import Spellings
 from dssmcli.data.tsv import Line
 from dssmcli.errors import counted, shown
 
 _PLACES = 3
-MISSING_TEXTS = frozenset(
-    (
-        *("null", "nan", "none", "\\n", "n/a", "#n/a", "<na>", "<null>", "(null)", "[null]"),
-        *("undefined", "<none>", "(none)", "nat", "#name?", "#ref!", "#value!", "#div/0!"),
-    )
-)
-"""Texts, normalised, that hold letters and mostly say that there is no text."""
 
 
 class Reading:
@@ -84,18 +78,12 @@ class Reading:
         yield from self.spellings.lines()
         yield from self.missing_lines()
 
-    def missing_lines(self) -> Iterator[str]:
-        """Yield what there is to say of texts that say that there is none."""
+    def missing_lines(self, offer: str = "To skip such rows: --null-texts skip.") -> Iterator[str]:
+        """Yield what there is to say of texts that say that there is none; offer: what to do."""
         if not self.missing:
             return
         if self.skipped_missing:
             skipped = counted(self.skipped_missing, "row")
             yield f"Skipped {skipped}: {missing_said(self.missing)}"
         else:
-            yield f"Warning: {missing_said(self.missing)} To skip such rows: --null-texts skip."
-
-
-def missing_said(missing: Counter[str]) -> str:
-    """Say how many texts are only NULL, nan or the like."""
-    told = ", ".join(f"{shown(text)} ({count:,})" for text, count in missing.most_common(_PLACES))
-    return f"{counted(missing.total(), 'text')} that may mean that there is none: {told}."
+            yield f"Warning: {missing_said(self.missing)} {offer}".rstrip()

@@ -27,7 +27,7 @@ from dssmcli.data.sheets import (
     without_returns,
 )
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
-from dssmcli.errors import DataError, counted, shown
+from dssmcli.errors import DataError, HeaderError, counted, shown
 
 PIECE_BYTES = 1 << 18
 _SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons"}
@@ -222,7 +222,10 @@ class TableFile:
         except (UnicodeDecodeError, csv.Error):
             return None
         sheet = self.sheet
-        if any(len(row) != len(sheet.names) or sheet.is_header(row) for row in rows):
+        if any(
+            len(row) != len(sheet.names) or sheet.is_header(row) or sheet.is_reordered(row)
+            for row in rows
+        ):
             return None
         lines: Sequence[int]
         if reader.line_num == len(rows):
@@ -298,6 +301,11 @@ class TableFile:
             raise DataError(
                 f"{self._place}: {counted(len(row), 'field')}, expected {width:,} as the header "
                 f"has.{self._otherwise(row)}"
+            )
+        if self.sheet.is_reordered(row):
+            raise HeaderError(
+                f"{self._place}: a header in the middle ({shown(' '.join(row))}) with the columns "
+                "in another order than above, expected the same. Put them in one order first."
             )
 
     def _otherwise(self, row: list[str]) -> str:

@@ -19,10 +19,11 @@ from dssmcli.data.headers import (
     seems_header,
 )
 from dssmcli.data.layout import HEADERLESS, Layout, is_header, layout_of
+from dssmcli.data.missing_texts import MISSING_TEXTS
 from dssmcli.data.one_row import Row, check_width, parsed_row
 from dssmcli.data.other_formats import other_format
 from dssmcli.data.plain import Columns, plain_columns
-from dssmcli.data.reading import MISSING_TEXTS, Reading
+from dssmcli.data.reading import Reading
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, HeaderError, shown
 from dssmcli.text.folding import Folder

@@ -31,9 +31,11 @@ class Sheet(NamedTuple):
     titles: tuple[str, ...] = ()
 
     def has_header(self, content: bytes) -> bool:
-        """Tell whether one of some whole lines may be the header once more."""
+        """Tell whether one of some whole lines may be the header once more, in whatever order."""
         if len(self.names) == 1:
             return False
+        if self._may_be_reordered(content):
+            return True
         return any(
             line in content
             and (content.startswith(line) or b"\n" + line in content or UTF8_MARK + line in content)
@@ -43,6 +45,28 @@ class Sheet(NamedTuple):
     def is_header(self, row: Sequence[str]) -> bool:
         """Tell whether a row is the header once more."""
         return len(row) > 1 and (row[0].removeprefix("\ufeff"), *row[1:]) == self.titles
+
+    def is_reordered(self, row: Sequence[str]) -> bool:
+        """Tell whether a row is the header once more with its columns in another order."""
+        titles = self.titles
+        if not len(row) == len(titles) > 1:
+            return False
+        bare = [row[0].removeprefix("\ufeff"), *row[1:]]
+        return (
+            bare[0] in titles
+            and tuple(bare) != titles
+            and sorted(bare) == sorted(titles)
+            and all(map(_is_name, titles))
+        )
+
+    def _may_be_reordered(self, content: bytes) -> bool:
+        """Tell whether the longest name of a column is a field of some whole lines."""
+        name = max(self.titles, key=len, default="")
+        if not _is_name(name) or name.encode() not in content:
+            return False
+        field, between = re.escape(name.encode()), re.escape(self.delimiter.encode())
+        begin, end = rb"(?:^|\n|%b)(?:%b)?" % (between, UTF8_MARK), rb"(?:\r?$|\r?\n|%b)" % between
+        return re.search(begin + field + end, content) is not None
 
     def plain(self, content: bytes, picked: Sequence[int]) -> Columns | None:
         """Return the picked columns of whole lines without a quote.
@@ -81,6 +105,11 @@ class Sheet(NamedTuple):
         if len(self.names) == 1 and b"\n\n" in b"\n" + content + b"\n":
             return None  # a blank line is no field
         return fields_in(content, self.delimiter, len(self.names), picked)
+
+
+def _is_name(title: str) -> bool:
+    """Tell whether a name of a column is hardly what a field holds, as a letter or a number is."""
+    return len(title) > 1 and any(map(str.isalpha, title))
 
 
 def named(row: Sequence[str]) -> tuple[str, ...]:

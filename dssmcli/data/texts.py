@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dssmcli.data.column_names import is_header_word
+from dssmcli.data.missing_texts import missing_among, missing_said
 from dssmcli.data.other_formats import doubt_of
 from dssmcli.data.tsv import (
     STDIN,
@@ -57,8 +59,10 @@ class TextReader:
         self._sources, self._bad_lines, self._eager = sources, bad_lines, eager
         #: Bytes read so far, and bytes to read in all, None where that is not known beforehand.
         self.done, self.total = 0, _plain_size(sources)
-        #: What the first lines look like, if not like texts.
+        #: What the first lines look like, if not like texts; at the end, which mean that there is
+        #: no text.
         self.doubts: list[str] = []
+        self._missing: Counter[str] = Counter()
         self._looked = False
         self._part: range | None = None
         if shard is not None:
@@ -67,6 +71,11 @@ class TextReader:
 
     def blocks(self) -> Iterator[list[str]]:
         """Yield the texts, some thousands at a time."""
+        yield from self._all()
+        if self._missing:
+            self.doubts.append(missing_said(self._missing))
+
+    def _all(self) -> Iterator[list[str]]:
         offset = 0
         for source in self._sources:
             with opened(source) as stream:
@@ -86,7 +95,9 @@ class TextReader:
         if not self._looked:
             self._look(kept, texts)
         for first in range(0, len(texts), _BLOCK_LINES):
-            yield texts[first : first + _BLOCK_LINES]
+            block = texts[first : first + _BLOCK_LINES]
+            self._missing += missing_among(block)
+            yield block
 
     def _look(self, piece: Piece, texts: list[str]) -> None:
         """Look at the first lines of all: are they texts?"""

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from dssmcli.data.column_names import is_header_word, is_id_name, is_title_name, titles_named
 from dssmcli.data.headers import rows_ahead, seem_names, stands_again
+from dssmcli.data.missing_texts import is_missing_text
 from dssmcli.data.other_formats import doubt_of
-from dssmcli.data.reading import MISSING_TEXTS, Reading
+from dssmcli.data.reading import Reading
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import ConfigError, DataError, counted, shown
 
@@ -142,7 +143,7 @@ class TitleReader:
         except DataError as error:
             self.bad_rows.take(line.raw, error)
             return
-        if _is_missing(row[1]):
+        if is_missing_text(row[1]):
             self.reading.missing[row[1].strip().lower()] += 1
             if self._options.skip_missing:
                 self.reading.skipped_missing += 1
@@ -189,13 +190,6 @@ def _layout_of(names: Sequence[str]) -> _Layout:
         raise ConfigError("columns, expected title once and id at most once.")
     id_at = names.index("id") if "id" in names else None
     return _Layout(id_at, names.index("title"), len(names))
-
-
-def _is_missing(title: str) -> bool:
-    return len(title) <= _LONGEST_MISSING and title.strip().lower() in MISSING_TEXTS
-
-
-_LONGEST_MISSING = 2 * max(map(len, MISSING_TEXTS))
 
 
 def _as_texts(fields: Sequence[str], names: Sequence[str], ahead: Sequence[Sequence[str]]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -13,17 +13,21 @@ from dssmcli.serving.predictions import Form, Lines
 from dssmcli.serving.ranker import Ranker
 
 _AT_ONCE = 10_000
+Say = Callable[[str], None]
 
 
-def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows) -> Iterator[str]:
+def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows, say: Say) -> Iterator[str]:
     """Yield the text of all predictions of a log, a line an impression behind a header.
 
-    Raises DataError when the log lacks a column.
+    `say` gets a line for everything that was understood, and every warning. Raises DataError
+    when the log lacks a column.
     """
     table, where = read_table([source], bad_rows), name_of(source)
     answered = is_answered(table, ranker.columns)
     whole = table if answered else with_answers(table, ranker.columns)
-    impressions, _ = impressions_in(whole, ranker.columns, [source], bad_rows, ranker.reading)
+    impressions, _ = impressions_in(
+        whole, ranker.columns, [source], bad_rows, ranker.reading, say, answered
+    )
     rows = np.sort(impressions.order)  # of the file, without those that are skipped
     kept = [table.column(name, where) for name in form.keep]
     back = np.argsort(impressions.order)  # from the order of time to that of the file

@@ -18,7 +18,8 @@ from dssmcli.data.chronicle import Chronicle, known_before, known_now
 from dssmcli.data.chronicle_arrays import array_shapes, from_arrays
 from dssmcli.data.features import Ints
 from dssmcli.data.ids import find_ids, with_plain
-from dssmcli.data.impressions import UNITS, ImpressionColumns, Impressions, numbers_of
+from dssmcli.data.impression_features import ImpressionReader
+from dssmcli.data.impressions import UNITS, ImpressionColumns, Impressions
 from dssmcli.data.last_shown import LastShown
 from dssmcli.data.log_reading import reading_from
 from dssmcli.data.moments import histories
@@ -132,8 +133,8 @@ class Ranker(OfRun):
     ) -> None:
         self.model, self.columns, self.features = model, columns, features
         self.catalogue, self.chronicle, self.config = catalogue, chronicle, dict(config)
-        #: Reads columns as categories, and counts those it does not know.
-        self.reader = features.reader()
+        #: Reads columns as categories and numbers, and counts what it cannot read.
+        self.reader = ImpressionReader(features)
         #: How logs are read.
         self.reading = reading_from(config, "the run")
         self._unit = float(config["unit"])
@@ -160,13 +161,13 @@ class Ranker(OfRun):
         needed = [*(each.name for each in self.features.categorical), *self.features.numbers]
         names = [*self.columns.names, *table.columns]
         check_there(list(dict.fromkeys(needed)), names, "the log")
-        numbers = numbers_of(impressions, self.features.numbers)
+        numbers = self.reader.numbers(impressions)
         if answered:
             known = known_before(self.chronicle, impressions, numbers, self.model.history)
         else:
             together = impressions.together()
             known = known_now(self.chronicle, impressions, numbers, self.model.history, together)
-        codes = self.reader.codes(table, "the table").astype(np.int64)
+        codes = self.reader.codes(impressions, "the table").astype(np.int64)
         return self._answers(known.item, known.history, codes, known.features, numbers)
 
     def rank(self, users: Users, items: Sequence[Sequence[str]], width: int) -> dict[str, Values]:
@@ -260,7 +261,7 @@ def _ranker(run: Run) -> Ranker:
     where = str(run.path / CONFIG)
     try:
         model = ranking_from_dict(config.get("model"), f"{where}: model")
-        columns = _columns_from(config.get("columns"), f"{where}: columns")
+        columns = impression_columns_from(config.get("columns"), f"{where}: columns")
         reading = reading_from(config, where)
     except ConfigError as error:
         raise RunError(str(error)) from error
@@ -287,7 +288,7 @@ def _ranker(run: Run) -> Ranker:
     return ranker
 
 
-def _columns_from(plain: Any, where: str) -> ImpressionColumns:
+def impression_columns_from(plain: Any, where: str) -> ImpressionColumns:
     """Return the columns of a log as config.json has them; ConfigError when they are none."""
     if not isinstance(plain, dict) or set(plain) != set(ImpressionColumns._fields):
         raise ConfigError(f"{where}: expected {', '.join(ImpressionColumns._fields)}.")

@@ -42,10 +42,13 @@ def evaluate_ranking(
     )
     rows = Drawn(KIND, log.user)
     hashes = event_hashes(log)
-    return [
+    reports = [
         report_of(_figures(run.predict(log, True), log), rows, plan, _seen(run, log, hashes))
         for run in runs
     ]
+    for line in next(filter(None, (run.reader.summary for run in runs)), "").splitlines():
+        say(line)
+    return reports
 
 
 def _seen(run: Ranker, log: Impressions, hashes: Hashes) -> Seen | None:

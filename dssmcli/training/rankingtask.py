@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from dssmcli.data.catalogue import Catalogue
 from dssmcli.data.chronicle import Chronicle, known_before
 from dssmcli.data.event_hashes import event_hashes, fingerprint_of, seen_in_training
 from dssmcli.data.examples import examples_of
-from dssmcli.data.features import Categorical, Ints, Reader
+from dssmcli.data.features import Categorical, Ints, Numeric, Reader
 from dssmcli.data.fingerprint import Bools, Fingerprint
+from dssmcli.data.impression_features import ImpressionReader
 from dssmcli.data.impressions import (
     ImpressionColumns,
     Impressions,
@@ -23,6 +24,7 @@ from dssmcli.data.impressions import (
 from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.last_shown import LastShown, last_shown
 from dssmcli.data.log_reading import LogReading
+from dssmcli.data.notation import Notation
 from dssmcli.data.past import WATCHED, feature_names, measures_of
 from dssmcli.data.places import Floats, Floats32, RankingFeatures, place_of
 from dssmcli.data.seen import Seen
@@ -123,13 +125,14 @@ def build_ranking_task(
     _check(log, cut, where)
     _tell(log, columns, say)
     categorical, numeric = _columns(log, given.features, cut.stop, columns, say)
-    known = _known(log, later, numeric, columns, cut, model.history)
+    written = {each.name: each.notation for each in numeric}
+    known = _known(log, later, written, columns, cut, model.history)
     numbers = np.concatenate([known.features, known.numbers], axis=1)
-    names = [*feature_names(numeric, columns.outcomes), *numeric]
+    names = [*feature_names(tuple(written), columns.outcomes), *written]
     places = [place_of(name, values[cut]) for name, values in zip(names, numbers.T, strict=True)]
-    features = RankingFeatures(categorical, tuple(places), numeric)
-    reader = features.reader()
-    codes = np.concatenate([reader.codes(each.table, where) for each in known.logs])
+    features = RankingFeatures(categorical, tuple(places), tuple(written), tuple(written.values()))
+    reader = ImpressionReader(features)
+    codes = np.concatenate([reader.codes(each, where) for each in known.logs])
     task = RankingTask(
         model=model,
         config=sized_impressions(config, cut.stop - cut.start),
@@ -197,15 +200,15 @@ class _Known(NamedTuple):
 def _known(
     log: Impressions,
     later: Impressions | None,
-    numeric: tuple[str, ...],
+    written: Mapping[str, Notation],
     columns: ImpressionColumns,
     cut: slice,
     most: int,
 ) -> _Known:
     logs = [log] if later is None else [log, later]
-    numbers = [numbers_of(each, numeric) for each in logs]
+    numbers = [numbers_of(each, written) for each in logs]
     means = measures_of(log, numbers[0])[: cut.stop].mean(axis=0)
-    chronicle, found = Chronicle.empty(numeric, columns.outcomes, means, log.origin), []
+    chronicle, found = Chronicle.empty(tuple(written), columns.outcomes, means, log.origin), []
     for each, own in zip(logs, numbers, strict=True):
         found.append(known_before(chronicle, each, own, most))
         chronicle = found[-1].after()
@@ -296,7 +299,7 @@ def _tell(log: Impressions, columns: ImpressionColumns, say: Say) -> None:
 
 def _columns(
     log: Impressions, given: FeatureInput, trained: int, columns: ImpressionColumns, say: Say
-) -> tuple[tuple[Categorical, ...], tuple[str, ...]]:
+) -> tuple[tuple[Categorical, ...], tuple[Numeric, ...]]:
     """Return the categorical features and the numeric columns among what has no role."""
     for name in (*given.ignored, *given.categorical, *given.numeric):
         if name in columns.names:
@@ -321,7 +324,7 @@ def _columns(
     ]
     for warning in [*found.warnings, *suspects(reader, examples, tasks)]:
         say(f"Warning: {warning}")
-    return found.schema.categorical, tuple(feature.name for feature in found.schema.numeric)
+    return found.schema.categorical, found.schema.numeric
 
 
 def _users(log: Impressions, chronicle: Chronicle) -> Ints:
