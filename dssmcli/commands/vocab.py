@@ -139,6 +139,7 @@ def command(
     skipped = BadRows(bad_rows == "skip", rejects)
     normalizer = normalizer_of(text)
     reader = pair_texts_reader(columns, skipped, normalizer, header)
+    texts: Iterable[list[str]]
     if pairs:
         texts = (rows.normal for rows in reader.columns(files))
     else:
