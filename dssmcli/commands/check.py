@@ -207,6 +207,7 @@ def _log(options: dict[str, Any], kind: FileKind, rejects: BadRows, pace: Any) -
     from dssmcli.commands.check_log import json_lines, report_lines
     from dssmcli.data.inference import FeatureInput
     from dssmcli.data.log_doctor import LogRequest, examine_logs
+    from dssmcli.data.log_reading import asked_reading
 
     names = ("ignore", "categorical", "numeric", "min_count")
     request = LogRequest(
@@ -217,6 +218,7 @@ def _log(options: dict[str, Any], kind: FileKind, rejects: BadRows, pace: Any) -
         rejects,
         options["bad_rows"] == "skip",
         time.time(),
+        asked_reading(options["dates"]),
     )
     checkup = examine_logs(request, lambda rows: pace.lines(rows, None))
     report = json_lines if options["as_json"] else report_lines

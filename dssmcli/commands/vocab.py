@@ -18,7 +18,7 @@ from dssmcli.commands.options import (
     json_option,
     quiet_option,
 )
-from dssmcli.commands.output import talk, writing
+from dssmcli.commands.output import writing
 from dssmcli.config import TOKENIZERS, WORDY, TextConfig
 from dssmcli.errors import ConfigError, counted
 
@@ -139,16 +139,18 @@ def command(
     skipped = BadRows(bad_rows == "skip", rejects)
     normalizer = normalizer_of(text)
     reader = pair_texts_reader(columns, skipped, normalizer, header)
-    texts: Iterable[list[str]]
-    if pairs:
-        texts = (rows.normal for rows in reader.columns(files))
-    else:
+    texts: Iterable[list[str]] = (rows.normal for rows in reader.columns(files))
+    if not pairs:
         texts = lines_of(files, skipped, normalizer)
     indexing = indexing_of(text, dictionary, pieces, 1, None)
     found = counted_features(texts, indexing, min_count)
     skipped.write_rejects()
     _write(_words(found.words) if found.words and words else _features(found), output, as_json)
-    talk(quiet, *reader.reading.headers_lines(), skipped.summary, _summary(found))
+    if not quiet:
+        for line in filter(
+            None, (*reader.reading.headers_lines(), skipped.summary, _summary(found))
+        ):
+            click.echo(line, err=True)
 
 
 def _of_run(model: str) -> Iterator[dict[str, object]]:

@@ -91,7 +91,7 @@ def _understand_column(seen: ColumnTexts, rows: int, given: FeatureInput, parts:
     name = seen.name
     asked = name in given.categorical or name in given.numeric
     useless = _useless(name, seen, rows, asked)
-    doubt = useless if asked else _unread(name, seen) or useless or _doubt(name, seen, rows)
+    doubt = useless if asked else _unread(name, seen) or useless or _doubt(name, seen, rows, given)
     parts.warnings.extend([doubt] if doubt else [])
     if useless:
         parts.left_out.append(name)
@@ -170,7 +170,7 @@ def _useless(name: str, seen: ColumnTexts, rows: int, asked: bool) -> str | None
     return None
 
 
-def _doubt(name: str, seen: ColumnTexts, rows: int) -> str | None:
+def _doubt(name: str, seen: ColumnTexts, rows: int, given: FeatureInput) -> str | None:
     """Return a warning about a column that may not be what it is taken for."""
     whole = seen.numeric and not (seen.numbers % 1 > 0).any()
     many = rows >= FEW_ROWS and len(seen.texts) > NEARLY_ALL * rows
@@ -179,7 +179,7 @@ def _doubt(name: str, seen: ColumnTexts, rows: int) -> str | None:
             f"{name}: nearly every row has a whole number of its own, as an id has. Unless it "
             f"measures something: --ignore '{name}'."
         )
-    if seen.long_ids:
+    if seen.long_ids and given.min_count < 2:
         single = sum(count == 1 for count in seen.category_counts.values())
         if 2 * single > len(seen.category_counts):
             return (

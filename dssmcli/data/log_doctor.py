@@ -27,6 +27,7 @@ from dssmcli.data.log_findings import (
     findings_of_users,
     overlap_of,
 )
+from dssmcli.data.log_reading import LogReading
 from dssmcli.data.outcomes import findings_of_outcomes
 from dssmcli.data.table_findings import findings_of_column, findings_of_files
 from dssmcli.data.tasks import Task
@@ -45,7 +46,7 @@ class LogRequest:
     """What to examine: logs to learn from and to measure on, and what a user says of the columns.
 
     rejects: gets the rows that cannot be used; skip: whether these are to be skipped. now: the
-    moment of the examination, in seconds since 1970.
+    moment of the examination, in seconds since 1970. way: how the training would read them.
     """
 
     sources: Sequence[str]
@@ -55,6 +56,7 @@ class LogRequest:
     rejects: BadRows
     skip: bool
     now: float
+    way: LogReading
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class _Examination:
         events, faults = None, Faults()
         if located.table.rows:
             try:
-                events, used = _events(located, columns, faults)
+                events, used = _events(located, columns, faults, self._request.way)
                 self.used = self.used or used
             except DataError as error:
                 what, todo = parted(str(error).removeprefix(f"{located.name}: "))
@@ -254,11 +256,14 @@ class _Examination:
 
 
 def _events(
-    located: LocatedTable, columns: WatchColumns | ImpressionColumns, bad_rows: BadRows
+    located: LocatedTable,
+    columns: WatchColumns | ImpressionColumns,
+    bad_rows: BadRows,
+    way: LogReading,
 ) -> tuple[Events, WatchColumns | ImpressionColumns]:
     if isinstance(columns, WatchColumns):
-        return watch_events(located, columns, bad_rows)
-    return impression_events(located, columns, bad_rows)
+        return watch_events(located, columns, bad_rows, way)
+    return impression_events(located, columns, bad_rows, way)
 
 
 def _with_faults(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dssmcli.data.impressions import ImpressionColumns, impressions_in
 from dssmcli.data.located_table import FileRows, LocatedTable
+from dssmcli.data.log_reading import LogReading
 from dssmcli.data.records import Block, TableFile
 from dssmcli.data.sheets import Columns, Sheet
 from dssmcli.data.table import Table
@@ -77,7 +78,7 @@ class Events:
 
 
 def watch_events(
-    located: LocatedTable, columns: WatchColumns, bad_rows: BadRows
+    located: LocatedTable, columns: WatchColumns, bad_rows: BadRows, way: LogReading
 ) -> tuple[Events, WatchColumns]:
     """Return what youtube-candidates would read, and what the columns turned out to be.
 
@@ -86,7 +87,7 @@ def watch_events(
     table = _with_rows(located.table)
     texts = {name: column.values for name, column in located.table.columns.items()}
     read = columns.found_in([*texts], located.name, moments_among(texts))
-    reader = WatchReader(read._replace(context=(*read.context, _ROW)), bad_rows)
+    reader = WatchReader(read._replace(context=(*read.context, _ROW)), bad_rows, way)
     for file in located.files:
         if len(file):
             reader.read(_Replay(located, table, file))
@@ -108,7 +109,7 @@ def watch_events(
 
 
 def impression_events(
-    located: LocatedTable, columns: ImpressionColumns, bad_rows: BadRows
+    located: LocatedTable, columns: ImpressionColumns, bad_rows: BadRows, way: LogReading
 ) -> tuple[Events, ImpressionColumns]:
     """Return what youtube-ranking would read, and what the columns turned out to be.
 
@@ -116,7 +117,7 @@ def impression_events(
     """
     names = [file.file for file in located.files]
     sources = [STDIN if name == name_of(STDIN) else name for name in names]
-    log, read = impressions_in(located.table, columns, sources, bad_rows)
+    log, read = impressions_in(located.table, columns, sources, bad_rows, way)
     order = np.argsort(log.order)
     events = Events(
         row=log.order[order],
