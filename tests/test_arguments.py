@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pyarrow
 import pytest
 from conftest import Dssm
 from logs import SMALL_WATCHES, watches_in_a_ring, write_log
@@ -16,7 +17,7 @@ from tables import EXPERTS, SMALL_TABLE, world, write_table
 
 import dssmcli
 from dssmcli.data.arguments import list_of_texts, whole_count
-from dssmcli.errors import RunError
+from dssmcli.errors import DataError, RunError
 
 TEXTS = ["sofa bed", "便宜 手机", "", "电话"]
 
@@ -87,6 +88,53 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
 def test_texts_may_come_in_any_form_that_has_an_order(form: str) -> None:
     made = list_of_texts(FORMS[form](), "texts")
     assert [*made] == TEXTS and {*map(type, made)} == {str}
+
+
+NO_COLUMN: dict[str, tuple[Callable[[], Any], str]] = {
+    "a str": (lambda: "7", "expected a list of values, a row each, got one str"),
+    "bytes": (lambda: bytearray(b"7"), "got one bytearray"),
+    "a number": (lambda: 7, "got int"),
+    "None": (lambda: None, "got NoneType"),
+    "a set": (lambda: {"7", "8"}, "got a set, which has no order"),
+    "a frozenset": (lambda: frozenset({7}), "which has no order"),
+    "a dict": (lambda: {0: "7", 1: "8"}, r"got a dict: .*df.to_dict\('list'\)"),
+    "a matrix": (lambda: np.array([["7"], ["8"]]), "got ndarray with 2 dimensions"),
+    "a scalar of numpy": (lambda: np.array("7"), "0 dimensions"),
+    "two columns of one name": (Frame, "Frame with 2 dimensions: name one column"),
+    "records": (lambda: np.zeros(2, [("a", "i4")]), "got a structured array: name one field"),
+    "sets in a list": (lambda: ["7", {"8"}], r"\[1\] is a set, expected one value"),
+    "dicts in a list": (lambda: [{"v": 7}], r"\[0\] is a dict, expected one value"),
+}
+NO_TABLE: dict[str, Callable[[dict[str, list[str]]], Any]] = {
+    "None": lambda _: None,
+    "a str": lambda _: "age",
+    "rows": lambda columns: [
+        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ],
+    "a list of columns": lambda columns: [*columns.values()],
+    "a set of names": lambda columns: {*columns},
+    "a matrix": lambda columns: np.array([*columns.values()]),
+    "a generator": lambda columns: iter(columns.items()),
+}
+NO_HISTORIES: dict[str, tuple[Callable[[], Any], str]] = {
+    "a set": (
+        lambda: [["i1"], {"i1", "i2"}],
+        r"^histories\[1\]: expected a list of ids, .*no order",
+    ),
+    "None": (lambda: [None], r"^histories\[0\]: expected a list of ids, .*got NoneType"),
+    "a number": (lambda: [["i1"], 3], r"^histories\[1\]: .*got int"),
+    "a str": (lambda: ["i1 i2"], r"^histories\[0\]: .*got one str"),
+    "bytes": (lambda: [b"i1"], r"^histories\[0\]: .*got one bytes"),
+    "a dict": (lambda: [{"i1": 3}], r"^histories\[0\]: .*got a dict"),
+    "one str": (lambda: "i1", "^histories: expected a list of histories, got one str"),
+    "by user": (lambda: {"u1": ["i1"]}, r"^histories: .*got a dict: give its values\(\)"),
+    "a set of tuples": (lambda: {("i1",)}, "^histories: .*which has no order"),
+    "no histories": (lambda: None, "^histories: .*got NoneType"),
+    "a cube": (lambda: np.zeros((2, 2, 2), np.int64), "^histories: .*3 dimensions"),
+    "a set inside": (lambda: [["i1", {"i2"}]], r"^histories\[0\]\[1\]: an id is of type set"),
+    "bytes inside": (lambda: [[b"i1"]], r"^histories\[0\]\[0\]: an id is of type bytes"),
+    "None inside": (lambda: [["i1", None]], r"^histories\[0\]\[1\]: an id is None"),
+}
 
 
 def test_a_plain_list_is_not_copied() -> None:
@@ -194,6 +242,11 @@ def test_an_index_takes_them_and_gives_as_many_as_there_are(index: Path) -> None
             found.search(["couch"], count)
         with pytest.raises(ValueError, match="expected 1 or more"):
             found.nearest(found.encoder.encode_query(["couch"]), count)
+    for rows in (np.zeros(found.encoder.side_dim, np.float32), np.zeros((1, 2), np.float32)):
+        with pytest.raises(ValueError, match=r"queries: expected an array \(n, \d+\), got one of"):
+            found.nearest(rows, 1)
+    with pytest.raises(TypeError, match=r"queries: expected an array \(n, .*, got set"):
+        found.nearest(cast(Any, {1.0}), 1)
     with pytest.raises(TypeError, match=r"queries\[0\] is None"):
         found.search([None])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="got one str"):
@@ -240,6 +293,14 @@ def test_a_recommender_takes_counts_and_can_be_copied(tmp_path: Path, dssm: Dssm
     recommender = dssmcli.load_recommender(where)
     best = recommender.items_for([["i1"]], 2)
     assert len(recommender.items_for(iter([("i1",)]), 99)[0]) == 5  # all but the one watched
+    pairs = np.array([["i1", "i2"], ["i3", "i1"]])
+    assert recommender.items_for(pairs, 2) == recommender.items_for(pairs.tolist(), 2)
+    for make, said in NO_HISTORIES.values():
+        with pytest.raises(TypeError, match=said):
+            recommender.items_for(make(), 2)
+    width = recommender.candidates.vectors.shape[1]
+    with pytest.raises(ValueError, match=rf"users: expected an array \(n, {width}\), got one"):
+        recommender.candidates.nearest(np.zeros(width, np.float32), 2)
     for count in (0, -2):
         with pytest.raises(ValueError, match="expected 1 or more"):
             recommender.items_for([["i1"]], count)
@@ -258,8 +319,24 @@ def test_a_predictor_takes_lists_of_values(tmp_path: Path, dssm: Dssm) -> None:
     made = dssm("train-rec", "mmoe", table, "--task", "bought", *options)
     assert made.code == 0, made.err
     predictor = dssmcli.load_predictor(where)
-    with pytest.raises(TypeError, match="expected a list of values, a row each, got one str"):
-        predictor.predict(dict.fromkeys(predictor.columns, "7"))
+    two = {"city": ["Paris", "北京"], "age": ["40", "30"], "price": ["9", "8"]}
+    for make, said in NO_COLUMN.values():
+        with pytest.raises(TypeError, match=f"^age.*{said}"):
+            predictor.predict({**two, "age": make()})
+    for table_of in NO_TABLE.values():
+        with pytest.raises(
+            TypeError, match=r"^columns: expected a dict with a list for each column"
+        ):
+            predictor.predict(table_of(two))
+    both = predictor.predict(two)
+    records = np.array([*zip(*two.values(), strict=True)], [(name, "U9") for name in two])
+    views = {name: dict(enumerate(values)).values() for name, values in two.items()}
+    for form in (records, records.view(np.recarray), views, pyarrow.table(two)):
+        assert (predictor.predict(cast(Any, form)) == both).all()
+    gone = {name: iter(values) for name, values in two.items()}
+    assert (predictor.predict(gone) == both).all()
+    with pytest.raises(DataError, match="0 values, expected 2"):
+        predictor.predict({**two, "age": gone["age"]})
     columns = {"city": ["Paris"], "age": ["40"], "price": ["9"]}
     once = predictor.predict(columns)
     for other in (pickle.loads(pickle.dumps(predictor)), copy.deepcopy(predictor)):

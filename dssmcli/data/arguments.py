@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from dssmcli.errors import shown
 
@@ -58,30 +61,74 @@ def whole_count(count: object, name: str = "count") -> int:
     return number
 
 
-def _items(texts: Any, name: str) -> list[Any]:
-    """Return the items of what is no plain list."""
-    if isinstance(texts, (str, bytes)):
-        raise TypeError(f"{name}: expected a list of texts, got one {type(texts).__name__}: [text]")
-    if isinstance(texts, Mapping):
-        raise TypeError(f"{name}: expected a list of texts, got a dict: its keys() or values()")
-    if isinstance(texts, Set) and isinstance(texts, (set, frozenset)):
-        raise TypeError(f"{name}: expected a list of texts, got a set, which has no order")
-    shape = getattr(texts, "shape", None)
+def check_ordered(values: object, name: str, expected: str) -> None:
+    """Raise TypeError, with what is expected, for what does not give one value after another.
+
+    That is one value, what has no order (a set), keys beside the values (a dict) or fields or
+    dimensions beside the rows (a table, an array (N, D)). An array without a shape is not looked
+    into.
+    """
+    if isinstance(values, (str, bytes, bytearray)):
+        raise TypeError(f"{name}: expected {expected}, got one {type(values).__name__}")
+    if isinstance(values, Mapping):
+        raise TypeError(f"{name}: expected {expected}, got a dict: give its values() as a list")
+    if isinstance(values, (set, frozenset)):
+        raise TypeError(f"{name}: expected {expected}, got a set, which has no order")
+    if getattr(getattr(values, "dtype", None), "names", None):
+        raise TypeError(f"{name}: expected {expected}, got a structured array: name one field")
+    shape = getattr(values, "shape", None)
     if isinstance(shape, tuple) and len(shape) != 1:
         raise TypeError(
-            f"{name}: expected a list of texts, got {type(texts).__name__} with "
+            f"{name}: expected {expected}, got {type(values).__name__} with "
             f"{len(shape)} dimensions: name one column"
         )
+    if not hasattr(values, "__iter__") and not hasattr(values, "__getitem__"):
+        raise TypeError(f"{name}: expected {expected}, got {type(values).__name__}")
+
+
+def columns_by_name(columns: object, name: str = "columns") -> Any:
+    """Return what gives a column by its name, and knows which there are: a dict, a data frame.
+
+    The fields of a structured array are its columns. Raises TypeError for rows and for other lists.
+    """
+    fields = getattr(getattr(columns, "dtype", None), "names", None)
+    if fields:
+        return {field: columns[field] for field in fields}  # type: ignore[index]
+    names = getattr(columns, "column_names", None)
+    if isinstance(names, list):  # pyarrow
+        return {each: columns[each] for each in names}  # type: ignore[index]
+    lists = (str, bytes, bytearray, list, tuple, set, frozenset)
+    table = hasattr(columns, "__getitem__") and hasattr(columns, "__contains__")
+    if isinstance(columns, lists) or not table or hasattr(columns, "__array_interface__"):
+        raise TypeError(
+            f"{name}: expected a dict with a list for each column, or a data frame, got "
+            f"{type(columns).__name__}"
+        )
+    return columns
+
+
+def rows_of_vectors(vectors: object, width: int, name: str) -> npt.NDArray[np.float32]:
+    """Return vectors as an array (n, width) float32.
+
+    Raises TypeError for what holds no numbers, and ValueError for another shape.
+    """
+    try:
+        rows = np.asarray(vectors, np.float32)
+    except (TypeError, ValueError) as error:
+        kind = type(vectors).__name__
+        raise TypeError(f"{name}: expected an array (n, {width}) of numbers, got {kind}") from error
+    if rows.ndim != 2 or rows.shape[1] != width:
+        raise ValueError(f"{name}: expected an array (n, {width}), got one of shape {rows.shape}")
+    return rows
+
+
+def _items(texts: Any, name: str) -> list[Any]:
+    """Return the items of what is no plain list."""
+    check_ordered(texts, name, "a list of texts")
     for method in ("tolist", "to_list", "to_pylist"):  # numpy and pandas, polars, pyarrow
         if callable(getattr(texts, method, None)):
             return [*getattr(texts, method)()]
-    try:
-        return [*texts]
-    except TypeError:
-        if hasattr(texts, "__iter__"):
-            raise
-        kind = type(texts).__name__
-        raise TypeError(f"{name}: expected a list of texts, got {kind}") from None
+    return [*texts]
 
 
 def _as_told(value: object) -> str:

@@ -33,7 +33,8 @@ def plain_id(text: str) -> str:
 def id_of(value: Any) -> str:
     """Return the id that a Python value is: 17, 17.0, numpy's 17 and "17" are one.
 
-    Raises TypeError for what is none (None, nan), and for a float that may stand for several ids.
+    Raises TypeError for what is none (None, nan, bytes, a list), and for a float that may stand for
+    several ids.
     """
     if isinstance(value, str):
         text = value
@@ -46,6 +47,9 @@ def id_of(value: Any) -> str:
                 "digits as floats: read them as texts"
             )
         text = str(int(value))
+    elif isinstance(value, (bytes, bytearray, list, tuple, dict, set, frozenset, np.ndarray)):
+        kind = type(value).__name__
+        raise TypeError(f"an id is of type {kind}, expected a text or a whole number")
     else:
         text = str(value)
     plain = plain_id(text)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.arguments import check_ordered
 from dssmcli.data.ids import find_ids, id_of
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.moments import Ints
@@ -43,15 +44,22 @@ class Users(NamedTuple):
 def users_of(histories: Iterable[Iterable[str]], columns: WatchColumns) -> Users:
     """Return nameless users, given the ids of the items that each watched, the oldest first.
 
-    Ids are texts or whole numbers. Raises TypeError for a history that is one str, which would be
-    read letter by letter, and for what is no id, with its place.
+    Ids are texts or whole numbers. Raises TypeError, with the place, for a history that is one str,
+    which would be read letter by letter, or has no order, such as a set, and for what is no id.
     """
+    _check(histories, "histories", "a list of histories")
     return _joined([_nameless(items, place) for place, items in enumerate(histories)], columns)
 
 
+def _check(values: object, name: str, expected: str) -> None:
+    """Raise TypeError unless these are histories or ids in an order."""
+    shape = getattr(values, "shape", (0,))
+    if len(shape) != 2 or hasattr(values, "columns"):  # an array (N, L) is N histories
+        check_ordered(values, name, expected)
+
+
 def _nameless(items: Iterable[Any], place: int) -> _User:
-    if isinstance(items, str):
-        raise TypeError(f"a history is a list of ids, got one str: {shown(items)}")
+    check_ordered(items, f"histories[{place}]", "a list of ids, the oldest first")
     ids = []
     try:
         for item in items:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.arguments import whole_count
+from dssmcli.data.arguments import rows_of_vectors, whole_count
 from dssmcli.data.catalogue import Catalogue, catalogue_from_json
 from dssmcli.data.features import Reader, Schema, schema_from_json
 from dssmcli.data.ids import with_plain
@@ -227,9 +227,10 @@ class Candidates(OfRun):
         """Return the `count` items with the highest scores for users (n, D).
 
         Of many items only some lists are looked into, unless `whole`. Raises ValueError for a count
-        below 1.
+        below 1 and for an array of another shape.
         """
         count = whole_count(count)
+        users = rows_of_vectors(users, self.vectors.shape[1], "users")
         if self.lists is None or whole:
             return exact(self.vectors, users, count)
         return approximate(self.vectors, self.lists, users, count)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.arguments import check_ordered, columns_by_name
 from dssmcli.data.features import Reader, Rows, Schema, schema_from_json
 from dssmcli.data.tasks import Target, target_from_dict
 from dssmcli.data.values import text_of
@@ -70,12 +71,14 @@ class Predictor(OfRun):
     def predict(self, columns: Mapping[str, Iterable[object]]) -> Values:
         """Return the probability of each binary task and the number of each other, (n, K) float64.
 
-        columns: the values (n,) of each of the run's columns, a data frame will do: texts as they
-        would stand in a table, or numbers; None and nan are missing. Raises DataError when a column
-        is not there or longer than another, TypeError when one is no list. Warns, once a call, of
-        values that the run cannot read: categories that it does not know, texts where a number
-        belongs.
+        columns: the values (n,) of each of the run's columns, in a dict, a data frame or a
+        structured array: texts as they would stand in a table, or numbers; None and nan are
+        missing. Raises DataError when a column is not there or longer than another, TypeError when
+        one is no list of values in an order: one text, a set, a dict (of `df.to_dict()`; give
+        `df.to_dict('list')` or `df` itself), an array (n, D). Warns, once a call, of values that
+        the run cannot read: categories that it does not know, texts where a number belongs.
         """
+        columns = columns_by_name(columns)
         missing = [name for name in self.columns if name not in columns]
         if missing:
             raise DataError(
@@ -122,12 +125,20 @@ class Predictor(OfRun):
 def _texts(values: Iterable[object], name: str) -> list[str]:
     """Return values as they would stand in a table, moments that are all midnights as dates.
 
-    TypeError for one value instead of a list.
+    TypeError for what is no list of values.
     """
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        kind = type(values).__name__
-        raise TypeError(f"{name}: expected a list of values, a row each, got one {kind}")
+    expected = "a list of values, a row each"
+    if isinstance(values, Mapping):
+        raise TypeError(
+            f"{name}: expected {expected}, got a dict: give its values() as a list; of a data "
+            "frame df, df itself or df.to_dict('list')"
+        )
+    check_ordered(values, name, expected)
     plain = [_moment(value) for value in values]
+    for place, value in enumerate(plain):
+        if isinstance(value, (set, frozenset, Mapping)):
+            kind = type(value).__name__
+            raise TypeError(f"{name}[{place}] is a {kind}, expected one value: a text or a number")
     moments = [value for value in plain if _is_moment(value)]
     if moments and all(f"{value:%H%M%S%f}" == _MIDNIGHT for value in moments):
         plain = [f"{value:%Y-%m-%d}" if _is_moment(value) else value for value in plain]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.arguments import list_of_texts, whole_count
+from dssmcli.data.arguments import list_of_texts, rows_of_vectors, whole_count
 from dssmcli.errors import DataError, RunError
 from dssmcli.neighbours import Found, approximate, exact, recall
 from dssmcli.run import WEIGHTS
@@ -82,9 +82,10 @@ class Index:
 
         Found.scores (n, K) float32 are cosines, the best first, -inf where there is none;
         Found.places (n, K) int64 are places in the index, which `hits` reads. Raises RunError when
-        the index is damaged, ValueError for a count below 1.
+        the index is damaged, ValueError for a count below 1 and for an array of another shape.
         """
         count = whole_count(count)
+        queries = rows_of_vectors(queries, self._file.settings.dim, "queries")
         if self._lists is None or whole:
             found = exact(self._vectors, queries, count)
         else:
