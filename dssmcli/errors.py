@@ -118,6 +118,21 @@ def shown(text: str, limit: int = 60) -> str:
     return f'"{escaped}"'
 
 
+def in_shell(text: str) -> str:
+    """Return a text as one word of a shell, in quotes: for what a message says to type.
+
+    What does not print, such as a line end, is left to `printf`, as a message has one line.
+    """
+    if text.isprintable():
+        return "'" + text.replace("'", "'\"'\"'") + "'"
+    plain = (c if c.isprintable() and c not in "'%\\" else _octal(c) for c in text)
+    return f"\"$(printf '{''.join(plain)}')\""
+
+
+def _octal(char: str) -> str:
+    return "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", "replace"))
+
+
 def nearest(name: str, names: Sequence[str]) -> str | None:
     """Return the one of several names that a misspelt name looks most like, None if none does."""
     import difflib  # here, because it is seldom needed and every command starts here

@@ -264,7 +264,7 @@ NOT_FOLLOWED = {
     "Figures with it mean nothing: --ignore": "as other --ignore",
     "and --ignore columns that number the rows.": "as other --ignore",
     "If it is: --outcome": "as other --outcome",
-    "If it is known only afterwards: --ignore '{}'.": "as other --ignore",
+    "If it is known only afterwards: --ignore {}.": "as other --ignore",
     "those of --lexical come to it": "help of an option",
     "(then --softmax and --logistic are 0)": "help of an option",
     "Without it: --ignore": "as other --ignore",

@@ -205,19 +205,17 @@ OF_LOGS = (
         )
         for then in ("--dates month-first",)
     ),
-    Hint("Say --timestamp '{}'", NEXT, "--timestamp 'datum'", _watches(datum=_day)),
-    Hint(
-        "{} looks like moments: --timestamp '{}'.", RANK, "--timestamp 'datum'", _shows(datum=_day)
-    ),
+    Hint("Say --timestamp {}", NEXT, "--timestamp 'datum'", _watches(datum=_day)),
+    Hint("{} looks like moments: --timestamp {}.", RANK, "--timestamp 'datum'", _shows(datum=_day)),
     *(
-        Hint("like moments, too: --timestamp '{}' to go by", line, "--timestamp 'datum'", text)
+        Hint("like moments, too: --timestamp {} to go by", line, "--timestamp 'datum'", text)
         for line, text in (
             (NEXT, _watches(timestamp=str, datum=_day)),
             (RANK, _shows(timestamp=str, datum=_day)),
         )
     ),
     Hint(
-        "--timestamp '{}', if it says when.",
+        "--timestamp {}, if it says when.",
         f"{ASK} watches",
         "--timestamp 'datum'",
         _watches(datum=_day),
@@ -284,13 +282,13 @@ OF_LOGS = (
         _shows(timestamp=str, none=lambda _: 0),
     ),
     Hint(
-        "If it is known only afterwards: --outcome '{}', or --ignore '{}'.",
+        "If it is known only afterwards: --outcome {}, or --ignore {}.",
         f"{ASK} impressions",
         "--outcome 'liked'",
         _shows(timestamp=str, liked=lambda i: i * 7 % 5 % 2),
     ),
     Hint(
-        "If it is known only afterwards: --outcome '{}', or --ignore '{}'.",
+        "If it is known only afterwards: --outcome {}, or --ignore {}.",
         f"{ASK} impressions",
         "--ignore 'liked'",
         _shows(timestamp=str, liked=lambda i: i * 7 % 5 % 2),

@@ -12,7 +12,7 @@ from dssmcli.data.notation import listed, read_numbers
 from dssmcli.data.table import Column, Table
 from dssmcli.data.tasks import Labels, Task, labels_of
 from dssmcli.data.values import category_of, integer_in, is_missing
-from dssmcli.errors import shown
+from dssmcli.errors import in_shell, shown
 
 _NOT_KNOWN = frozenset(
     (
@@ -118,7 +118,7 @@ class LabelTexts:
                 spec = "|".join((*task.positive, text))
                 yield (
                     f"the task {shown(task.name)} takes {shown(text)} ({rows}) for a 0. "
-                    f"If it is a 1: --task '{task.column}={spec}'."
+                    f"If it is a 1: --task {in_shell(f'{task.column}={spec}')}."
                 )
             elif text.strip().lower() in _NOT_KNOWN:
                 yield (

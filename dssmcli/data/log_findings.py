@@ -17,7 +17,7 @@ from dssmcli.data.log_figures import DAY, LogFigures, date_of
 from dssmcli.data.roles import likely_moments
 from dssmcli.data.times import moments_among
 from dssmcli.data.values import is_missing
-from dssmcli.errors import shown
+from dssmcli.errors import in_shell, shown
 
 Floats = npt.NDArray[np.float64]
 
@@ -166,7 +166,7 @@ def _no_times(log: Log, read: Sequence[str]) -> Iterator[Finding]:
         what = (
             f"No timestamp is read, the rows are taken in their order, though there is {names[0]}."
         )
-        todo = f"--timestamp '{names[0]}', if it says when."
+        todo = f"--timestamp {in_shell(names[0])}, if it says when."
         yield Finding(WARNING, "unread_time", 1, what, todo, log.name)
     else:
         what = "No timestamp: the rows are taken in their order."

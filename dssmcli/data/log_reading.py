@@ -10,7 +10,7 @@ from dssmcli.data.dates import DAY_FIRST
 from dssmcli.data.exact_times import Floats
 from dssmcli.data.time_lines import newest_first, time_unit
 from dssmcli.data.times import LATEST, Clock
-from dssmcli.errors import ConfigError, shown
+from dssmcli.errors import ConfigError, in_shell, shown
 
 _WRITE = " Write them with the year first, as 2024-04-03"
 
@@ -50,7 +50,9 @@ class LogReading(NamedTuple):
         texts: of the first of them.
         """
         name, *others = likely
-        todo = f"Say --timestamp '{name}'" if self.asked else "Call it timestamp in the header"
+        todo = "Call it timestamp in the header"
+        if self.asked:
+            todo = f"Say --timestamp {in_shell(name)}"
         clock = Clock(DAY_FIRST)
         good = [text for text in texts if not clock.wrong([text])]
         clock.take(good)

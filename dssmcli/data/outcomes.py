@@ -17,6 +17,7 @@ from dssmcli.data.notation import read_numbers
 from dssmcli.data.suspects import powers
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Task
+from dssmcli.errors import in_shell
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -66,10 +67,11 @@ def findings_of_outcomes(
     yield from _by_name(log, ties, clicked, set(seen))
     yield from _moments(log, ties, set(seen))
     for name, what in seen.items():
+        word = in_shell(name)
         if name in ties and (ties[name] > 0).any():
-            todo = f"If it is known only afterwards: --outcome '{name}', or --ignore '{name}'."
+            todo = f"If it is known only afterwards: --outcome {word}, or --ignore {word}."
         else:
-            todo = f"If it is known only afterwards: --ignore '{name}'."
+            todo = f"If it is known only afterwards: --ignore {word}."
         yield Finding(WARNING, "outcome", len(clicked), what, todo, log.name)
 
 
@@ -85,7 +87,7 @@ def _by_name(
         chance = np.sqrt(clicked.mean() * (1 - clicked.mean()) / above.sum())
         if one - other > _SIGMAS * chance:
             what = f"{name} is called as what is known only afterwards, and goes with clicks."
-            todo = f"If it is: --outcome '{name}', or --ignore '{name}'."
+            todo = f"If it is: --outcome {in_shell(name)}, or --ignore {in_shell(name)}."
             yield Finding(WARNING, "outcome", len(clicked), what, todo, log.name)
 
 
@@ -100,7 +102,7 @@ def _moments(log: Log, numbers: dict[str, Floats], seen: set[str]) -> Iterator[F
             continue
         if np.corrcoef(_ranks(column[known]), _ranks(time[known]))[0, 1] >= _SAME_ORDER:
             what = f"{name} rises with time: later ones are unlike all that was learned."
-            todo = f"Without it: --ignore '{name}'."
+            todo = f"Without it: --ignore {in_shell(name)}."
             yield Finding(NOTE, "rises_with_time", len(column), what, todo, log.name)
 
 

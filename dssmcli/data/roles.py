@@ -9,7 +9,7 @@ from typing import Any
 
 from dssmcli.data.table import lacks
 from dssmcli.data.times import NUMBERS
-from dssmcli.errors import ConfigError, DataError, shown
+from dssmcli.errors import ConfigError, DataError, in_shell, shown
 
 _USUAL = {
     "user": ("user", "user_id"),
@@ -117,7 +117,7 @@ def with_usual_names(
             likely = likely_moments(moments or {}, found.values())
             hint = ""
             if role == "timestamp" and likely:
-                hint = f" {shown(likely[0])} looks like moments: --timestamp '{likely[0]}'."
+                hint = f" {shown(likely[0])} looks like moments: --timestamp {in_shell(likely[0])}."
             said = hint or f" Name it: --{flag} COLUMN."
             raise DataError(f"{where}: {lacks([role], [role], names)}{said}")
     return found
@@ -163,7 +163,7 @@ def other_moments(taken: str, likely: Sequence[str]) -> str:
     looks = "looks" if len(likely) == 1 else "look"
     return (
         f"Moments are taken from {taken}; {names} {looks} like moments, too: --timestamp "
-        f"'{likely[0]}' to go by {'it' if len(likely) == 1 else 'that'}."
+        f"{in_shell(likely[0])} to go by {'it' if len(likely) == 1 else 'that'}."
     )
 
 

@@ -12,6 +12,7 @@ from dssmcli import metrics
 from dssmcli.data.examples import Examples
 from dssmcli.data.features import Floats, Ints, Reader
 from dssmcli.data.tasks import Task
+from dssmcli.errors import in_shell
 
 _NEAR_PERFECT = 0.99
 """Of an AUC or an R², from which a feature is suspect."""
@@ -29,7 +30,7 @@ def suspects(reader: Reader, train: Examples, tasks: Sequence[Task]) -> Iterator
             yield (
                 f"{power.name} alone predicts {power.task.name} ({power.measure} "
                 f"{power.score:.3f}): if it is not known before the label is, leave it out with "
-                f"--ignore '{power.name}'."
+                f"--ignore {in_shell(power.name)}."
             )
 
 

@@ -27,7 +27,7 @@ from dssmcli.data.located_table import FileRows, LocatedTable
 from dssmcli.data.suspects import powers
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Task
-from dssmcli.errors import shown
+from dssmcli.errors import in_shell, shown
 
 Floats = npt.NDArray[np.float64]
 
@@ -131,7 +131,7 @@ def findings_of_column(
     """Yield what is odd about a feature: missing values, and categories that are rare."""
     if column.missing > _MOSTLY_MISSING * rows:
         what = f"{column.name}: rows without a value ({column.missing / rows:.1%})."
-        todo = f"It says little; without it: --ignore '{column.name}'."
+        todo = f"It says little; without it: --ignore {in_shell(column.name)}."
         yield Finding(NOTE, "mostly_missing", column.missing, what, todo, file)
     if len(column.spellings) > 1:
         said = listed([f"{shown(text)} {count:,}" for text, count in column.spellings.items()])
@@ -247,14 +247,14 @@ def findings_of_leaks(beside: Beside, reader: Reader, train: Examples) -> Iterat
                 what = (
                     f"{feature} says what the task {task.name} is, or its opposite, in every row."
                 )
-                todo = f"Figures with it mean nothing: --ignore '{feature}'."
+                todo = f"Figures with it mean nothing: --ignore {in_shell(feature)}."
                 yield Finding(ERROR, "label_copy", table.rows, what, todo, name)
                 continue
             power = suspect.get((feature, task.name))
             if power is not None and power.score >= _SUSPECT:
                 seen.add(feature)
                 what = f"{feature} alone predicts {task.name} ({power.measure} {power.score:.3f})."
-                todo = f"If it is not known before the label is: --ignore '{feature}'."
+                todo = f"If it is not known before the label is: --ignore {in_shell(feature)}."
                 yield Finding(WARNING, "leak", table.rows, what, todo, name)
         others = [feature for feature in features if feature not in seen]
         if binary:
@@ -268,7 +268,7 @@ def _gaps(beside: Beside, task: Task, labels: Floats, features: list[str]) -> It
         has = "a value" if gap.present else "no value"
         label = f"{gap.share:.1%} have {task.name} = {gap.label}"
         what = f"{gap.column}: rows with {has}, of which {label}."
-        todo = f"If it is filled in when the label is known: --ignore '{gap.column}'."
+        todo = f"If it is filled in when the label is known: --ignore {in_shell(gap.column)}."
         place = train.place(gap.row)
         yield Finding(WARNING, "missing_tells", gap.rows, what, todo, train.name, place)
 

@@ -15,7 +15,7 @@ from dssmcli.data.plain import signed_number_in
 from dssmcli.data.positives import Positives
 from dssmcli.data.table import Table
 from dssmcli.data.values import bare, boolean_in, is_missing
-from dssmcli.errors import ConfigError, DataError, RunError, nearest, shown
+from dssmcli.errors import ConfigError, DataError, RunError, in_shell, nearest, shown
 
 KINDS = ("binary", "regression")
 MISSING = (
@@ -171,15 +171,16 @@ def _expected(task: Task, texts: Sequence[str]) -> str:
     """Return what a task's column, which has these texts, should have, and how else to name it."""
     known = [text for text in texts if not is_missing(text)]
     yes = bare(next((text for text in known if boolean_in(text) or _says_yes(text)), known[-1]))
-    said = f"Say which values are a 1, as in --task '{task.column}={yes}'."
+    said = f"Say which values are a 1, as in --task {in_shell(f'{task.column}={yes}')}."
     numbers = not any(math.isnan(signed_number_in(text)) for text in known)
     if task.kind == "regression":
         few = not numbers and len(known) <= _FEW
         return f"expected {_NUMBERS}, all in one unit." + (f" {said}" if few else "")
     if len(known) > 2 and numbers:
+        number, some = (in_shell(task.column + kind) for kind in (":regression", "=VALUE|VALUE"))
         return (
-            f"expected 0 and 1. If it is a number to predict: --task '{task.column}:regression'; "
-            f"if some of its values are a 1: --task '{task.column}=VALUE|VALUE'."
+            f"expected 0 and 1. If it is a number to predict: --task {number}; "
+            f"if some of its values are a 1: --task {some}."
         )
     return f"expected 0 and 1. {said}"
 

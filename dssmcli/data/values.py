@@ -50,7 +50,9 @@ INFINITE = frozenset(sign + word for sign in ("", "+", "-") for word in ("inf", 
 
 _TRUE = ("true", "t", "yes", "y", "on", "是", "有", "对", "真", "✓", "✔", "√", "☑", "✅")
 _FALSE = ("false", "f", "no", "n", "off", "否", "无", "错", "假", "✗", "✘", "×", "☐", "❌")
-_BOOLEANS = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}
+_BITS = {r"b'\x00'": False, r"b'\x01'": True}
+"""How Python writes a BIT(1) of MySQL."""
+_BOOLEANS = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False), **_BITS}
 
 _LONGEST = 4000
 """Digits of a whole number at most: Python refuses to read longer ones."""
@@ -140,6 +142,8 @@ def text_of(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bytes):
+        if value in (b"\x00", b"\x01"):
+            return repr(value)  # a BIT of MySQL, as pandas would write it
         return value.decode("utf-8", "replace")
     # The texts of nan, of pandas' NA and of its NaT are such that say that a value is missing.
     return str(value)
