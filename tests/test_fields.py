@@ -134,7 +134,7 @@ def test_more_distinct_numbers_than_are_kept_make_no_difference(more: int) -> No
         rows = reader.rows([column_of(texts)])
         np.testing.assert_array_equal(rows.numbers, numbers.forms(features.numbers_in(texts)))
         assert rows.codes[:, 0].tolist() == [ids.get(t, 0) for t in texts]
-    assert reader.met.tolist() == [[0], [1]]
+    assert reader.met[:2].tolist() == [[0], [1]]
 
 
 @given(st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=8), st.booleans(), st.booleans())

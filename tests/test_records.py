@@ -333,3 +333,37 @@ def test_a_line_of_excel_says_what_stands_between_the_fields(tmp_path: Path, sai
     assert read(file) == (("x", "y, z"), [["1", "2"]])
     file.write_text("sep=|\nx|y\n1|2\n", "utf-8")
     assert read(file) == (("x", "y"), [["1", "2"]])
+
+
+SWALLOWED = (
+    ('a\tb\tc\n1\t2\t"Great\n3\t4\tok\n5\t6\t"\n7\t8\tend\n', 4),
+    # The last quote is never closed; one in the middle is closed within its line.
+    ('a\tb\n1\t"x\n2\ty\n3\t"z"\n4\t"w\n', 4),
+    ('a,b,c,d\n1,2,3,"x\n1,2,3,4\n"5,6,7,8\n', 3),
+    # What would be joined has too many fields.
+    ('a\tb\tc\n"1\t2\t3\n4\t5\t"6\n7\t8\t9\n', 3),
+)
+
+
+@pytest.mark.parametrize(("content", "rows"), SWALLOWED)
+@pytest.mark.parametrize("piece", [7, 1 << 20])
+def test_a_quote_that_would_join_whole_rows_is_a_character(
+    tmp_path: Path, content: str, rows: int, piece: int
+) -> None:
+    path, bad = tmp_path / "t.tsv", BadRows()
+    path.write_text(content, "utf-8")
+    _, found = read(path, bad, piece)
+    delimiter = "\t" if "\t" in content else ","
+    expected = [line.split(delimiter) for line in content.splitlines()[1:]]
+    expected = [[each[1:-1] if each == '"z"' else each for each in row] for row in expected]
+    assert found == expected and len(found) == rows
+    assert "are taken as characters: " in bad.summary and f"({path}:2" in bad.summary
+
+
+def test_fields_of_several_lines_stay_fields(tmp_path: Path) -> None:
+    for content, row in (
+        ('a\tb\n1\t"two\nlines"\n', ["1", "two\nlines"]),
+        ('a,b\n1,"one, two\nthree, four"\n', ["1", "one, two\nthree, four"]),
+        ('a,b,c,d\n1,2,3,"x\ny,z"\n', ["1", "2", "3", "x\ny,z"]),
+    ):
+        assert read_bytes(tmp_path, content.encode()) == [row]

@@ -45,6 +45,34 @@ def numeric(found: Understood) -> Numeric:
     return feature
 
 
+@pytest.mark.parametrize(
+    ("text", "todo"),
+    [
+        (lambda n: f"0:{n // 60:02}:{n % 60:02}", "give durations as seconds"),
+        (lambda n: f"{n // 60}m{n % 60}s", "give durations as seconds"),
+        (lambda n: f"{n}/10", "what the fraction comes to"),
+        (hex, "hexadecimal"),
+        (lambda n: f"约{n}元", "without what says how exact"),
+        (lambda n: f"~{n}", "without what says how exact"),
+        (lambda n: f"{n // 1000}_{n % 1000:03}", "without underscores"),
+    ],
+)
+def test_numbers_that_are_not_read_are_told_with_what_to_do(
+    text: Callable[[int], str], todo: str
+) -> None:
+    texts = [text(number % 700) for number in WHOLE]
+    (warning,) = understood(texts).warnings
+    assert "and the like are taken as words" in warning and todo in warning
+    assert "--categorical 'x'" in warning
+    assert not understood(texts, FeatureInput(categorical=("x",))).warnings
+
+
+def test_percentages_beside_plain_numbers_are_warned_of() -> None:
+    texts = [f"{n / 100}%" if i % 2 else f"{n / 1e4}" for i, n in enumerate(WHOLE)]
+    (warning,) = understood(texts).warnings
+    assert "some numbers have a percent sign and others have none" in warning
+
+
 MISSING = [r"\N", "-", "(null)", ".", "#DIV/0!", "#N/A", "NULL", "nan", "None", "n/a", "--", "?"]
 
 
@@ -180,10 +208,10 @@ def test_runs_of_before_read_texts_as_they_did() -> None:
     reader = Reader(old)
     rows = reader.rows([["1", "1.0", " 1", "True"], ["1", "￥1", r"\N", "NA"]])
     assert rows.codes[:, 0].tolist() == [2, 0, 0, 0]
-    assert reader.met.tolist() == [[3, 0], [0, 2]]
+    assert reader.met[:2].tolist() == [[3, 0], [0, 2]]
     reader = Reader(new)
     rows = reader.rows([["1", "1.0", " 1", "True"], ["1", "￥1", r"\N", "NA"]])
-    assert rows.codes[:, 0].tolist() == [2] * 4 and not reader.met.any()
+    assert rows.codes[:, 0].tolist() == [2] * 4 and not reader.met[:2].any()
     assert (rows.numbers[0] == rows.numbers[1]).all()
 
 
@@ -328,3 +356,32 @@ def test_info_says_what_columns_are(dssm: Dssm, run: Path) -> None:
     lines = dict(line.split("\t", 1) for line in dssm("info", "-m", run).out.splitlines())
     assert lines["columns.flag"] == "2 categories"
     assert lines["columns.price"].startswith("numbers from 0.00")
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (lambda n: n / 1000, "low"),
+        (lambda n: n * 1000, "high"),
+        (lambda n: n + 5, None),
+        (lambda n: n if n % 5 else n / 1000, None),
+    ],
+)
+def test_numbers_in_another_unit_than_in_training_are_warned_of(
+    other: Callable[[float], float], said: str | None
+) -> None:
+    reader = Reader(understood([n / 7 for n in WHOLE]).schema)
+    known = {each.name for each in reader.schema.numeric}
+    texts = [str(other(n / 7)) for n in WHOLE]
+    reader.rows([texts if name in known else ["0"] * ROWS for name in reader.schema.names])
+    lines = [line for line in reader.lines(reader.met) if line.startswith("Warning: x: ")]
+    assert len(lines) == (said is not None)
+    if said:
+        assert "another unit" in lines[0] and ("or less" in lines[0]) == (said == "low")
+    # A few rows prove nothing, and older runs do not know how it was.
+    few = reader.met.copy()
+    few[2:] //= 10
+    assert not [line for line in reader.lines(few) if line.startswith("Warning")]
+    old = [each.__class__(**{**vars(each), "ends": ()}) for each in reader.schema.numeric]
+    silent = Reader(reader.schema._replace(numeric=tuple(old)))
+    assert not [line for line in silent.lines(reader.met) if line.startswith("Warning")]

@@ -121,6 +121,38 @@ def test_the_notation_of_a_column_is_that_of_its_rows(
     assert column.notation == notation and not column.clash
 
 
+def test_points_between_thousands_are_known_by_the_numbers_beside_them() -> None:
+    whole = [*range(3, 900, 40), *range(1000, 60_000, 1117)]
+    german = [f"{number:,}".replace(",", ".") for number in whole]
+    column = read_numbers(german)
+    assert column.numbers.tolist() == whole and column.notation.decimal == ","
+    assert column.examples == (("1.000", 1000),)
+    assert column.notation.number("2.117") == 2117
+    # Anything else behind a point, a number of four digits or a first 0 says otherwise.
+    for other in ("1.5", "1.25", "0.125", "1000", "1.2345"):
+        assert read_numbers([*german, other]).notation == Notation(), other
+    assert read_numbers(["1.738", "12"]).notation == Notation()
+    assert read_numbers(["1.234.567", "12", "1.738"]).numbers.tolist() == [1234567, 12, 1738]
+    weights = [f"{i}.{i % 900 + 99:03}" for i in range(1, 90)]
+    assert read_numbers(weights).notation == Notation()  # all with three digits: as formatted
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (["126%", "0.9", "35%", "1.4", "80%", "0.5"], [1.26, 0.9, 0.35, 1.4, 0.8, 0.5]),
+        (["8%", "12", "15 %", "9"], [8, 12, 15, 9]),
+    ],
+)
+def test_percentages_beside_plain_numbers_are_of_their_size(
+    texts: list[str], numbers: list[float]
+) -> None:
+    column = read_numbers(texts)
+    np.testing.assert_allclose(column.numbers, numbers)
+    assert column.mixed == (texts[0], texts[1])
+    assert read_numbers(["8%", "-"]).mixed == ()
+
+
 def test_two_units_in_a_column_are_told_with_an_example_of_each() -> None:
     assert read_numbers(["5kg", "3lb", "x"]).clash == ("5kg", "3lb")
     assert read_numbers(["$5", "€5"], [3, 4]).clash == ("€5", "$5")

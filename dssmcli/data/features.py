@@ -20,8 +20,9 @@ from dssmcli.data.notation import AS_BEFORE, PLAIN, Notation
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import MISSING
+from dssmcli.data.unread import shifted_lines, unknown_line, unreadable_line
 from dssmcli.data.values import is_missing
-from dssmcli.errors import ConfigError, RunError, counted, shown
+from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import parse_object
 
 Floats = npt.NDArray[np.float64]
@@ -51,7 +52,8 @@ class Numeric:
     encoding, Gorishniy et al., NeurIPS 2022, section 3.2), the sum of which is x's place in the
     distribution, CDF(x) (Covington et al., RecSys 2016, section 4.1). zero, missing: whether it has
     an indicator of 0, of being missing; all else of a missing number is 0. notation: how
-    its numbers are written.
+    its numbers are written. ends: which share of the numbers in training lay in the lowest and in
+    the highest bin; empty where that is not known.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Numeric:
     zero: bool
     missing: bool
     notation: Notation = PLAIN
+    ends: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         edges = np.array(self.edges)
@@ -72,6 +75,19 @@ class Numeric:
             between(f"{self.name}: {name}", getattr(self, name), -LARGEST, LARGEST)
         for name in ("scale", "log_scale"):
             between(f"{self.name}: {name}", getattr(self, name), 1e-300, LARGEST)
+        if len(self.ends) not in (0, 2):
+            raise ConfigError(f"{self.name}: ends, expected two shares.")
+        for share in self.ends:
+            between(f"{self.name}: ends", share, 0, 1)
+
+    def bins(self, numbers: Floats) -> Ints:
+        """Return where numbers (n,) lie: 0 missing, 1 between, 2 in the lowest bin or below, 3 in
+        the highest or above."""
+        found = np.ones(len(numbers), np.int64)
+        found[numbers <= self.edges[1]] = 2
+        found[numbers >= self.edges[-2]] = 3 if len(self.edges) > _FEWEST_EDGES else 1
+        found[np.isnan(numbers)] = 0
+        return found
 
     def numbers(self, texts: Sequence[str]) -> Floats:
         """Return the numbers (n,) that fields hold, nan for what is missing or is none."""
@@ -101,6 +117,8 @@ class Numeric:
         return table
 
 
+_FEWEST_EDGES = 4
+"""Of fewer bins the lowest and the highest are most of them."""
 _FAR = 8.0
 """A z-score beyond this says no more than that the number is far out."""
 LARGEST = 1e150
@@ -213,7 +231,7 @@ def _numeric_from(plain: object, values: int, where: str) -> Numeric:
     if not isinstance(plain, dict):
         return from_dict(Numeric, plain, where)
     notation = AS_BEFORE if values == 1 else from_dict(Notation, plain.get("notation"), where)
-    return from_dict(Numeric, {**plain, "notation": notation}, where)
+    return from_dict(Numeric, {"ends": [], **plain, "notation": notation}, where)
 
 
 class Rows(NamedTuple):
@@ -232,29 +250,16 @@ def numbers_in(texts: Sequence[str]) -> Floats:
     return np.fromiter(map(signed_number_in, texts), np.float64, len(texts))
 
 
-def unknown_line(name: str, count: int, example: str | None) -> str:
-    """Say how many fields of a column were no known category."""
-    return f"{name}: {counted(count, 'field')} with a category not known{_such_as(example)}."
-
-
-def unreadable_line(name: str, count: int, example: str | None) -> str:
-    """Say how many fields of a column were no number where one belongs."""
-    return f"{name}: {counted(count, 'field')} without a number{_such_as(example)}: missing."
-
-
-def _such_as(example: str | None) -> str:
-    return "" if example is None else f" ({shown(example, 30) if example else 'empty'})"
-
-
 _NONE: Mapping[str, Notation] = MappingProxyType({})
 
 
 class Reader:
     """Reads the texts of columns as a schema says.
 
-    met: (2, columns) int64, of each column how many texts so far were no known category, and how
-    many were no number where one belongs. examples: the first of these, by (0 or 1, column).
-    written: how categories are written that are numbers, besides those of the numeric features.
+    met: (6, columns) int64, of each column how many texts so far were no known category, how many
+    were no number where one belongs, and how many lay where `Numeric.bins` says. examples: the
+    first of the first two, by (0 or 1, column). written: how categories are written that are
+    numbers, besides those of the numeric features.
     """
 
     def __init__(self, schema: Schema, written: Mapping[str, Notation] = _NONE) -> None:
@@ -274,7 +279,7 @@ class Reader:
             for feature in schema.numeric
         ]
         self._categorical = [(columns[name], i) for name, i in places.items()]
-        self.met = np.zeros((2, len(columns)), np.int64)
+        self.met = np.zeros((6, len(columns)), np.int64)
         self.examples: dict[tuple[int, int], str] = {}
 
     def _categories(
@@ -305,10 +310,14 @@ class Reader:
         return "\n".join(self.lines(self.met))
 
     def lines(self, met: Ints) -> list[str]:
-        """Return a line for each column with such texts, given how many (2, columns)."""
-        lines = []
+        """Return a line for each column with such texts, given how many (6, columns), and a warning
+        for one whose numbers nearly all lie at an end of those in training."""
+        lines: list[str] = []
+        features = {feature.name: feature for feature in self.schema.numeric}
         for place, name in enumerate(self.schema.names):
-            unknown, unreadable = met[:, place].tolist()
+            unknown, unreadable, _, *bins = met[:, place].tolist()
+            if name in features:
+                lines += shifted_lines(name, features[name].edges, features[name].ends, bins)
             if unreadable:
                 lines.append(unreadable_line(name, unreadable, self.examples.get((1, place))))
             if unknown:
@@ -330,6 +339,7 @@ class Reader:
             numbers[:, begin:end] = known.table[slots]
             begin = end
             self._count(1, column, known.unreadable[slots], columns[column])
+            self.met[2:, column] += np.bincount(known.bins[slots], minlength=4)
             if category is not None:
                 codes[:, category] = known.codes[slots]
         return Rows(codes, numbers)

@@ -28,9 +28,9 @@ class Forms:
     """The forms of the numbers of a column, each worked out when its text is first met.
 
     By slot: table (V, W) float32; codes (V,) int64, the number as a category; unreadable (V,),
-    whether the text is no number. Once many are kept, those of others are good for one call.
-    Texts that are kept are found by an index, but for the last ones: building it anew takes longer
-    than to look some up.
+    whether the text is no number; bins (V,) int64, where it lies, as the feature says. Once many
+    are kept, those of others are good for one call. Texts that are kept are found by an index, but
+    for the last ones: building it anew takes longer than to look some up.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Forms:
         self.table = np.zeros((0, feature.width), np.float32)
         self.codes = np.zeros(0, np.int64)
         self.unreadable = np.zeros(0, np.bool_)
+        self.bins = np.zeros(0, np.int64)
 
     def slots(self, texts: Sequence[str]) -> Ints:
         """Return where the forms of texts (n,) stand; valid until the next call."""
@@ -74,6 +75,7 @@ class Forms:
         fresh = dict(zip(texts, count(kept), strict=False))
         numbers = self._feature.numbers(texts)
         self.table = np.concatenate([self.table[:kept], self._feature.forms(numbers)])
+        self.bins = np.append(self.bins[:kept], self._feature.bins(numbers))
         unreadable = np.isnan(numbers) & ~np.array([*map(self._missing, texts)], np.bool_)
         ids = np.zeros(len(texts), np.int64)
         if self._categories is not None:

@@ -7,10 +7,11 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.features import Floats, Reader, unknown_line, unreadable_line
+from dssmcli.data.features import Floats, Reader
 from dssmcli.data.impressions import Impressions, numbers_of
 from dssmcli.data.places import RankingFeatures
 from dssmcli.data.table import Column
+from dssmcli.data.unread import unknown_line, unreadable_line
 from dssmcli.data.values import is_missing
 
 Codes = npt.NDArray[np.int32]

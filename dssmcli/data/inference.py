@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -179,6 +180,13 @@ def _doubt(name: str, seen: ColumnTexts, rows: int, given: FeatureInput) -> str 
             f"{name}: nearly every row has a whole number of its own, as an id has. Unless it "
             f"measures something: --ignore '{name}'."
         )
+    if seen.numeric and seen.read.mixed:
+        one, other = seen.read.mixed
+        number = seen.read.notation.number(one)
+        return (
+            f"{name}: some numbers have a percent sign and others have none: {shown(one)} is read "
+            f"as {number:.6g} beside {shown(other)}. If that is wrong, write all in one way."
+        )
     if seen.long_ids and given.min_count < 2:
         single = sum(count == 1 for count in seen.category_counts.values())
         if 2 * single > len(seen.category_counts):
@@ -219,9 +227,37 @@ def _unread(name: str, seen: ColumnTexts) -> str | None:
         found = [text for text in strange if form.fullmatch(text.strip())]
         if len(found) > NEARLY_ALL * len(seen.texts):
             return f"{name}: {shown(found[0])} and the like are taken as words: {said}"
+    for form, said in _UNREAD_NUMBERS:
+        found = [text for text in strange if form.fullmatch(text.strip())]
+        if len(found) >= _MANY and len(found) > _HALF * len(seen.texts):
+            return (
+                f"{name}: {shown(found[0])} and the like are taken as words: {said} If they are "
+                f"words: --categorical '{name}'."
+            )
     return None
 
 
+_MANY = 30
+_UNREAD_NUMBERS = (
+    (
+        re.compile(
+            r"\d+:\d\d(:\d\d)?([.,]\d+)?|(\d+\s*([dhms]|min|sec|天|小时|时|分钟|分|秒)\s*){2,}",
+            re.I,
+        ),
+        "give durations as seconds.",
+    ),
+    (re.compile(r"[+-]?\d+([.,]\d+)?\s*/\s*\d+([.,]\d+)?"), "give what the fraction comes to."),
+    (re.compile(r"0x[0-9a-f]+", re.I), "give hexadecimal numbers as decimal ones."),
+    (
+        re.compile(
+            r"([~≈<>≤≥约]|about|approx\.?|ca\.?|circa)\s*[$￥¥€£]?\s*\d.*|\d.*(左右|以上|以下)",
+            re.I,
+        ),
+        "give numbers alone, without what says how exact they are.",
+    ),
+    (re.compile(r"\d+(_\d+)+"), "give numbers without underscores."),
+)
+"""Forms of numbers that are not read, and what to do about them."""
 _UNREAD = (
     (
         re.compile(r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4})\b.*"),
@@ -263,7 +299,7 @@ def _numeric(name: str, seen: ColumnTexts) -> Numeric:
     mean, scale = _spread(numbers, counts)
     log_mean, log_scale = _spread(signed_log(numbers), counts)
     zeros = counts[numbers == 0].sum() / counts.sum()
-    return Numeric(
+    feature = Numeric(
         name,
         mean,
         scale,
@@ -274,6 +310,8 @@ def _numeric(name: str, seen: ColumnTexts) -> Numeric:
         missing=bool((~known).any()),
         notation=seen.read.notation,
     )
+    shares = np.bincount(feature.bins(numbers), weights=counts, minlength=4) / counts.sum()
+    return replace(feature, ends=(float(shares[2]), float(shares[3])))
 
 
 def _spread(numbers: Floats, counts: Floats) -> tuple[float, float]:

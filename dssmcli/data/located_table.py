@@ -25,8 +25,9 @@ class FileRows:
     """What was read of a file: its rows are begin:end of the table's.
 
     delimiter: what stands between its fields. extra: columns that the first file does not have.
-    bad: how many rows cannot be used, and faults: what is wrong with the first of them. broken:
-    what kept the file from being read to its end, or None.
+    bad: how many rows cannot be used, and faults: what is wrong with the first of them. headers,
+    quotes: where the header stands again, and where quotes are taken as characters. broken: what
+    kept the file from being read to its end, or None.
     """
 
     file: str
@@ -37,6 +38,7 @@ class FileRows:
     bad: int
     faults: tuple[str, ...]
     headers: tuple[str, ...]
+    quotes: tuple[str, ...]
     broken: str | None
 
     def __len__(self) -> int:
@@ -125,6 +127,7 @@ class _Reader:
             faults.count,
             tuple(faults.messages),
             tuple(faults.headers),
+            tuple(faults.quotes),
             broken,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,13 +106,15 @@ class NumberColumn(NamedTuple):
     """The distinct texts (V,) of a column as numbers, nan for none.
 
     examples: a text for each way of writing beyond plain numbers, and the number read. clash: texts
-    with different units, if none of these is nearly everywhere: the commonest is read.
+    with different units, if none of these is nearly everywhere: the commonest is read. mixed: a
+    text with a percent sign and one without, where a column has both.
     """
 
     notation: Notation
     numbers: Floats
     examples: tuple[tuple[str, float], ...]
     clash: tuple[str, ...]
+    mixed: tuple[str, ...] = ()
 
 
 def read_numbers(texts: Sequence[str], counts: Sequence[int] | None = None) -> NumberColumn:
@@ -126,26 +129,80 @@ def read_numbers(texts: Sequence[str], counts: Sequence[int] | None = None) -> N
         parts = None if is_missing(texts[place]) else parts_of(texts[place])
         if parts is not None:
             odd[place] = parts
-    if not odd:
+    grouped = _grouped(texts, numbers, odd)
+    if not odd and not grouped:
         return NumberColumn(PLAIN, numbers, (), ())
-    decimal = _decimal(texts, weights, numbers, odd)
+    decimal = "," if grouped else _decimal(texts, weights, numbers, odd)
+    odd |= grouped
     units = _units(weights, odd)
     plain = np.flatnonzero(~np.isnan(numbers)).tolist()
     millions = _millions(units, odd, bool(plain))
     unit, clash = ("", ()) if millions else _one_unit(units, texts, odd)
-    others = [abs(numbers[place]) for place in plain]
-    others += [abs(each.value(decimal)) for each in odd.values() if not each.percent]
-    percent = ""
-    if any(each.percent for each in odd.values()):
-        # nan compares as False: texts that are no number in the end decide nothing.
-        percent = "sign" if any(other > 1 for other in others) else "hundredth"
+    percent, mixed = _percent(texts, numbers, odd, decimal)
     notation = Notation(decimal, unit, percent, millions)
     if notation != PLAIN:
         numbers = notation.numbers(texts)
     else:
         for place in odd:
             numbers[place] = notation.number(texts[place])
-    return NumberColumn(notation, numbers, _examples(texts, numbers, odd, decimal), clash)
+    return NumberColumn(notation, numbers, _examples(texts, numbers, odd, decimal), clash, mixed)
+
+
+def _grouped(texts: Sequence[str], numbers: Floats, odd: Mapping[int, Parts]) -> dict[int, Parts]:
+    """Return numbers with points between groups of three digits, none if points are decimal signs.
+
+    Alone, 1.738 may be either. But where no number has any other count of digits behind its point
+    or begins with 0, and those without a point all are whole and below 1000, many such are 1738.
+    """
+    grouped: dict[int, Parts] = {}
+    whole = False
+    for place in np.flatnonzero(~np.isnan(numbers)).tolist():
+        text = texts[place].strip()
+        if "." in text:
+            parts = parts_of(text) if _GROUPED.fullmatch(text) else None
+            if parts is None:
+                return {}
+            grouped[place] = parts
+        elif abs(numbers[place]) < 1000 and "e" not in text.lower():
+            whole = True
+        else:
+            return {}
+    millions = any(_GROUPED.fullmatch(texts[place].strip()) for place in odd)
+    return grouped if grouped and (millions or (whole and len(grouped) >= _PROOF)) else {}
+
+
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+_PROOF = 30
+"""Of numbers rounded to three digits one in ten ends with 0, which is mostly not written: so many
+that all have three are hardly chance."""
+
+
+def _percent(
+    texts: Sequence[str], numbers: Floats, odd: Mapping[int, Parts], decimal: str
+) -> tuple[str, tuple[str, ...]]:
+    """Return what % means, and a text with it and one without if there are both.
+
+    It is a sign alone where the numbers without it are about as large as those with it.
+    """
+    marked = {p: each.value(decimal) for p, each in odd.items() if each.percent}
+    marked = {p: abs(number) for p, number in marked.items() if not math.isnan(number)}
+    if not marked:
+        return "", ()
+    others = {p: abs(numbers[p]) for p in np.flatnonzero(~np.isnan(numbers)).tolist()}
+    values = {p: each.value(decimal) for p, each in odd.items() if not each.percent}
+    others |= {p: abs(number) for p, number in values.items() if not math.isnan(number)}
+    others = {p: number for p, number in others.items() if number}
+    if not others:
+        return "hundredth", ()
+    mixed = (texts[next(iter(marked))].strip(), texts[next(iter(others))].strip())
+    far = max(others.values()) <= 1 or (
+        np.median([*marked.values()]) > _FAR * np.median([*others.values()])
+    )
+    return "hundredth" if far else "sign", mixed
+
+
+_FAR = 10
+"""Between the same size and a hundredth of it."""
 
 
 def _decimal(

@@ -222,6 +222,8 @@ class TableFile:
         except (UnicodeDecodeError, csv.Error):
             return None
         sheet = self.sheet
+        if reader.line_num > len(rows) and self._has_swallowed(text):
+            return None
         if any(
             len(row) != len(sheet.names) or sheet.is_header(row) or sheet.is_reordered(row)
             for row in rows
@@ -233,6 +235,30 @@ class TableFile:
         else:
             lines = self._begun_on(text, piece.first)
         return Block(None, _picked(rows, picked), lines=lines, origin=piece)
+
+    def _has_swallowed(self, text: io.StringIO) -> bool:
+        """Tell whether a quote joins lines that are rows by themselves."""
+        lines = text.getvalue().split("\n")
+        text.seek(0)
+        reader, before = self._reader(text), 0
+        for _ in reader:
+            if reader.line_num > before + 1 and self.sheet.are_rows(
+                lines[before : reader.line_num]
+            ):
+                return True
+            before = reader.line_num
+        return False
+
+    def _unquoted(self) -> list[str] | None:
+        """Return the first of the lines taken, cut into fields with its quotes as characters, and
+        queue the others again; None unless all the lines are rows by themselves."""
+        lines = [line.raw.decode("utf-8", "replace") for line in self._taken]
+        if not self.sheet.are_rows(lines):
+            return None
+        self._queue.extendleft(reversed(self._taken[1:]))
+        del self._taken[1:]
+        self._bad_rows.quotes.append(self._place)
+        return self._taken[0].decode().removesuffix("\r").split(self.sheet.delimiter)
 
     def _begun_on(self, text: io.StringIO, first: int) -> list[int]:
         """Return the numbers of the lines on which rows begin: fields have lines, or some are
@@ -259,8 +285,16 @@ class TableFile:
             self._taken_bytes = 0
             try:
                 row = next(reader)
+                plain = self._unquoted() if len(self._taken) > 1 else None
+                if plain is not None:
+                    row, reader = plain, self._reader(self._texts(borrow))
                 self._check(row)
             except csv.Error as error:
+                plain = self._unquoted()
+                if plain is not None:
+                    yield plain
+                    reader = self._reader(self._texts(borrow))
+                    continue
                 found = DataError(f"{self._place}: {self._told(error)}")
                 # A quote may stand there by mistake: the lines after it are rows of their own.
                 self._queue.extendleft(reversed(self._taken[1:]))

@@ -13,6 +13,8 @@ DELIMITERS = ("\t", ",", ";")
 SAID = re.compile(rb'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
 """The first line of a table that Excel is to read: what stands between its fields."""
 
+_WIDE = 4
+"""Columns between commas from which on no line of a text has as many fields by chance."""
 
 Columns = Sequence[Sequence[str]]
 """The fields of n rows, a list of n for each column."""
@@ -67,6 +69,16 @@ class Sheet(NamedTuple):
         field, between = re.escape(name.encode()), re.escape(self.delimiter.encode())
         begin, end = rb"(?:^|\n|%b)(?:%b)?" % (between, UTF8_MARK), rb"(?:\r?$|\r?\n|%b)" % between
         return re.search(begin + field + end, content) is not None
+
+    def are_rows(self, lines: Sequence[str]) -> bool:
+        """Tell whether lines that a quote joins are rows by themselves, each with all columns.
+
+        Of few columns between commas that may be chance.
+        """
+        width, delimiter = len(self.names), self.delimiter
+        if width < (2 if delimiter == "\t" else _WIDE):
+            return False
+        return all(line.count(delimiter) == width - 1 for line in lines)
 
     def plain(self, content: bytes, picked: Sequence[int]) -> Columns | None:
         """Return the picked columns of whole lines without a quote.

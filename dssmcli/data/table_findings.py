@@ -95,6 +95,12 @@ def findings_of_files(located: LocatedTable, skip: bool) -> Iterator[Finding]:
             todo = "They are left out, here and in all commands."
             count, place = len(file.headers), file.headers[0]
             yield Finding(WARNING, "headers", count, what, todo, file.file, place)
+        if file.quotes:
+            what = "Rows with a quote that opens a field and does not close it."
+            todo = "Their lines have all columns without, so the quotes are taken as characters."
+            yield Finding(
+                WARNING, "quotes", len(file.quotes), what, todo, file.file, file.quotes[0]
+            )
         if file.extra:
             what = f"columns that {located.files[0].file} does not have: {listed(file.extra)}."
             todo = "They are not read."

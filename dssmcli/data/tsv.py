@@ -209,6 +209,8 @@ class BadRows:
         self.first: DataError | None = None
         #: Where a table's header stands again.
         self.headers: list[str] = []
+        #: Where a quote encloses no field, or would join lines that are rows by themselves.
+        self.quotes: list[str] = []
 
     def take(self, raw: bytes, error: DataError) -> None:
         """Raise the error with what to do, or count the row and keep it for the rejects file."""
@@ -231,6 +233,13 @@ class BadRows:
             said.append(
                 "The header stands again further down, which is no row: "
                 f"{counted(len(self.headers), 'line')} ({self.headers[0]}{more})."
+            )
+        if self.quotes:
+            more = ", …" if len(self.quotes) > 1 else ""
+            said.append(
+                "Quotes that do not enclose a field, on lines that have all columns without them, "
+                "are taken as characters: "
+                f"{counted(len(self.quotes), 'row')} ({self.quotes[0]}{more})."
             )
         if self.count:
             said.append(f"Skipped {counted(self.count, 'bad row')}, the first: {self.first}")
