@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import SMALL, TOWER, Dssm, write_pairs
 
+from dssmcli.config import LossConfig, TrainConfig
 from dssmcli.data.batching import Batch
 from dssmcli.training.diagnosis import (
     Advice,
@@ -22,6 +23,7 @@ from dssmcli.training.diagnosis import (
     untrained_kept,
 )
 
+TRAINING = TrainConfig(epochs=4, batch_size=512)
 START = {"step": 0, "loss": None, "auc": 0.7, "random_cosine": 0.99, "best": True}
 
 
@@ -44,7 +46,7 @@ def lines(count: int = 3, **series: Any) -> list[dict[str, Any]]:
 
 
 def names(history: list[dict[str, Any]]) -> list[str]:
-    return [hint.name for hint in hints(history)]
+    return [hint.name for hint in hints(history, LossConfig(), TRAINING)]
 
 
 def test_a_healthy_training_gets_no_hint() -> None:
@@ -69,7 +71,7 @@ def test_each_trouble_gets_its_hint_and_no_other(
     series: dict[str, Any], name: str, said: str
 ) -> None:
     history = [{k: v for k, v in line.items() if v is not None} for line in lines(**series)]
-    found = hints(history)
+    found = hints(history, LossConfig(), TRAINING)
     assert [hint.name for hint in found] == [name]
     assert said in found[0].text and "\n" not in found[0].text
 
@@ -93,6 +95,60 @@ def test_a_loss_that_has_come_down_may_be_flat_in_the_end() -> None:
     assert names(lines(5, loss=[2.0, 1.2, 1.0, 1.0, 1.0])) == []
 
 
+IN_FORCE: list[tuple[dict[str, Any], LossConfig, TrainConfig, str, str]] = [
+    # a trouble, settings, what is suggested then and what is not
+    ({"random_cosine": 0.95}, LossConfig(), TRAINING, "--random-negatives 256", "--softmax"),
+    (
+        {"random_cosine": 0.95},
+        LossConfig(softmax=0, logistic=1),
+        TRAINING,
+        "--softmax 1",
+        "--random-negatives",
+    ),
+    (
+        {"random_cosine": 0.95},
+        LossConfig(random_negatives=0),
+        TRAINING,
+        "--random-negatives 128",
+        "--softmax",
+    ),
+    ({"loss": [2.0, 2.0, 2.0]}, LossConfig(gamma=12), TRAINING, "--gamma than 12,", "--softmax"),
+    (
+        {"loss": [2.0, 2.0, 2.0]},
+        LossConfig(softmax=0, regression=10),
+        TRAINING,
+        "--learning-rate",
+        "--gamma",
+    ),
+    ({"solved": 0.99}, LossConfig(), TRAINING, "--random-negatives 256", "--softmax"),
+    ({"masked": 0.5}, LossConfig(query_cap=1), TRAINING, "--batch-size below 512", "--query-cap"),
+    ({"masked": 0.5}, LossConfig(query_cap=4), TRAINING, "--query-cap below 4 ", "--softmax"),
+    (
+        {"masked": 0.5},
+        LossConfig(),
+        TrainConfig(epochs=4, batch_size=32),
+        "--query-cap fewer",
+        "--batch-size",
+    ),
+    ({"auc": [0.8, 0.79, 0.7]}, LossConfig(), TRAINING, "--unit-dropout above 0.1.", "dropout 0.1"),
+    (
+        {"auc": [0.8, 0.79, 0.7]},
+        LossConfig(),
+        TrainConfig(epochs=1, batch_size=512),
+        "--unit-dropout",
+        "--epochs",
+    ),
+]
+
+
+@pytest.mark.parametrize(("series", "loss", "config", "said", "unsaid"), IN_FORCE)
+def test_no_hint_suggests_what_is_in_force_or_has_no_effect(
+    series: dict[str, Any], loss: LossConfig, config: TrainConfig, said: str, unsaid: str
+) -> None:
+    [hint] = hints(lines(**series), loss, config)
+    assert said in hint.text and unsaid not in hint.text, hint
+
+
 def test_matches_are_not_masked_where_there_is_no_softmax() -> None:
     history = [{k: v for k, v in x.items() if k != "solved"} for x in lines(masked=0.9)]
     assert names(history) == []
@@ -100,11 +156,11 @@ def test_matches_are_not_masked_where_there_is_no_softmax() -> None:
 
 def test_a_hint_is_given_once_and_not_again_after_resuming() -> None:
     history = lines(5, masked=0.5)
-    advice = Advice([])
+    advice = Advice([], LossConfig(), TRAINING)
     given = [advice.new(history[: count + 1]) for count in range(5)]
     assert [len(texts) for texts in given] == [1, 0, 0, 0, 0]
-    assert Advice(history[:1]).new(history[:2]) == []
-    assert len(Advice(lines(1)).new([*lines(1), *history[1:]])) == 1
+    assert Advice(history[:1], LossConfig(), TRAINING).new(history[:2]) == []
+    assert len(Advice(lines(1), LossConfig(), TRAINING).new([*lines(1), *history[1:]])) == 1
 
 
 def test_an_untrained_start_that_was_kept_is_told() -> None:

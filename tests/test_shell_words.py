@@ -59,7 +59,10 @@ def _formatted(path: Path) -> Iterator[str]:
     """Yield the texts of a file in which values stand, as `{}`."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.JoinedStr):
-            yield "".join(v.value if isinstance(v, ast.Constant) else "{}" for v in node.values)
+            yield "".join(
+                str(getattr(each, "value", "")) if isinstance(each, ast.Constant) else "{}"
+                for each in node.values
+            )
 
 
 def test_hints_about_columns_with_signs_of_the_shell_lead_on(

@@ -139,7 +139,7 @@ def _train_run(
     from dssmcli.training.finish import checkpoint
     from dssmcli.training.text import steps_in_all, train_text
 
-    advice = Advice(state.history)
+    advice = Advice(state.history, task.loss, task.config)
     display.start(state.step, steps_in_all(task))
     for _ in shown(train_text(task, state, processes), display):
         for hint in advice.new(state.history):

@@ -164,7 +164,7 @@ class _Examination:
         """Look at events to learn from, and at later ones beside them; return the columns."""
         used = self.used
         assert used is not None
-        self.findings += findings_of_users(train)
+        self.findings += findings_of_users(train, self._request.features.min_count)
         self.findings += findings_of_time(train, used.names, self._request.now)
         self.findings += self._unlearnable(train)
         schema = Schema((), ())

@@ -60,8 +60,8 @@ class Log(NamedTuple):
         return self.located.place(int(self.events.row[event]))
 
 
-def findings_of_users(log: Log) -> Iterator[Finding]:
-    """Yield what is odd about users and items."""
+def findings_of_users(log: Log, min_count: int) -> Iterator[Finding]:
+    """Yield what is odd about users and items; min_count: what --min-count is."""
     figures, name = log.figures, log.name
     users, items = figures.users, figures.items
     if figures.events < _FEW_EVENTS:
@@ -82,7 +82,7 @@ def findings_of_users(log: Log) -> Iterator[Finding]:
     if items.once > _MANY_ONCE * items.count:
         what = f"Items of one event ({items.once / items.count:.1%} of the items)."
         todo = "Little is learned of them."
-        if log.watches:
+        if log.watches and min_count < _USUAL_MIN_COUNT:
             counts = np.bincount(log.events.item)
             left = int(counts[counts >= _USUAL_MIN_COUNT].sum())
             todo += (

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dssmcli.config import PLAIN, SIDES
+from dssmcli.config import PLAIN, SIDES, LossConfig, TrainConfig
 from dssmcli.data.batching import Batch
 from dssmcli.models.dssm import Dssm
 from dssmcli.models.layers import to_torch
@@ -117,17 +117,18 @@ class Hint(NamedTuple):
 
 
 class Advice:
-    """Remembers which hints were given already."""
+    """Remembers which hints were given already to a training with some settings."""
 
-    def __init__(self, history: Sequence[Line]) -> None:
+    def __init__(self, history: Sequence[Line], loss: LossConfig, config: TrainConfig) -> None:
         """Take those as given that the lines of evaluations so far gave rise to."""
+        self._loss, self._config = loss, config
         self._given: set[str] = set()
         for count in range(1, len(history) + 1):
             self.new(history[:count])
 
     def new(self, history: Sequence[Line]) -> list[str]:
         """Return what is to be said after the last of these evaluations."""
-        found = [h for h in hints(history) if h.name not in self._given]
+        found = [h for h in hints(history, self._loss, self._config) if h.name not in self._given]
         self._given.update(hint.name for hint in found)
         return [hint.text for hint in found]
 
@@ -139,85 +140,108 @@ _FLAT = 0.01
 _HARDLY_FALLEN = 0.1
 _SOLVED = 0.95
 _MASKED = 0.2
+_FEW_NEGATIVES, _SMALL_BATCH = 128, 32
 _LOOKS = 3
 """So many evaluations show where things go."""
 
 
-def hints(history: Sequence[Line]) -> list[Hint]:
-    """Return what the evaluations so far, as metrics.jsonl has them, suggest to do."""
+def hints(history: Sequence[Line], loss: LossConfig, config: TrainConfig) -> list[Hint]:
+    """Return what the evaluations so far, as metrics.jsonl has them, suggest to do.
+
+    loss, config: the settings of the training. None that is in force already is suggested, and none
+    that would change nothing.
+    """
     trained = [line for line in history if line["step"]]
     if not trained:
         return []
     found = (
-        _collapse(trained[-1]),
-        _flat_loss(trained),
-        _too_easy(trained),
-        _much_masked(trained[-1]),
-        _falling(trained),
+        _collapse(trained[-1], loss),
+        _flat_loss(trained, loss),
+        _too_easy(trained, loss),
+        _much_masked(trained[-1], loss, config),
+        _falling(trained, config),
     )
     return [hint for hint in found if hint is not None]
 
 
-def _collapse(line: Line) -> Hint | None:
+def _collapse(line: Line, loss: LossConfig) -> Hint | None:
     whole = line.get("random_cosine", 0.0)
     mean = max(whole, line.get("random_cosine_semantic", whole))
     if mean <= _COLLAPSED:
         return None
+    more = "negatives, which the softmax has: --softmax 1"
+    if loss.softmax:
+        more = (
+            f"more negatives: --random-negatives {max(_FEW_NEGATIVES, 2 * loss.random_negatives)}"
+        )
     return Hint(
         "collapse",
         f"Warning: the vectors have collapsed: two random texts have a cosine of {mean:.2f} on "
-        "average. Try a lower --learning-rate, or more negatives: --softmax 1, --random-negatives.",
+        f"average. Try a lower --learning-rate, or {more}.",
     )
 
 
-def _flat_loss(trained: Sequence[Line]) -> Hint | None:
+def _flat_loss(trained: Sequence[Line], loss: LossConfig) -> Hint | None:
     losses = [line["loss"] for line in trained[-_LOOKS:]]
     if len(losses) < _LOOKS or None in losses or trained[-1].get("solved", 0.0) >= _SOLVED:
         return None
     flat = min(losses[1:]) > (1 - _FLAT) * losses[0]
     if not flat or losses[-1] < (1 - _HARDLY_FALLEN) * trained[0]["loss"]:
         return None
-    told = ", ".join(f"{loss:.4f}" for loss in losses)
+    told = ", ".join(f"{each:.4f}" for each in losses)
     if losses[-1] > (1 + _FLAT) * losses[0]:
         return Hint("flat", f"Hint: the loss rises ({told}): try a lower --learning-rate.")
+    # Only these two losses are taken of cosines times gamma.
+    gamma = f"; or another --gamma than {loss.gamma:g}, from 10 to 25"
+    if not (loss.softmax or loss.cosent):
+        gamma = ""
     return Hint(
         "flat",
         f"Hint: the loss does not fall ({told}): try a higher --learning-rate, or a lower one if "
-        "steps are uneven; or another --gamma, from 10 to 25.",
+        f"steps are uneven{gamma}.",
     )
 
 
-def _too_easy(trained: Sequence[Line]) -> Hint | None:
+def _too_easy(trained: Sequence[Line], loss: LossConfig) -> Hint | None:
     solved = trained[0].get("solved", 0.0)
     if solved < _SOLVED:
         return None
     return Hint(
         "easy",
         f"Hint: {solved:.0%} of the rows were solved from the start, so there is little to learn "
-        "from: find hard negatives with `dssm mine`, or draw more with --random-negatives.",
+        "from: find hard negatives with `dssm mine`, or draw more, with --random-negatives "
+        f"{max(_FEW_NEGATIVES, 2 * loss.random_negatives)}.",
     )
 
 
-def _much_masked(line: Line) -> Hint | None:
+def _much_masked(line: Line, loss: LossConfig, config: TrainConfig) -> Hint | None:
     # Without a softmax there are no candidates that anything is learned from.
     if "solved" not in line or line["masked"] <= _MASKED:
         return None
+    fewer = []
+    if config.batch_size > _SMALL_BATCH:
+        fewer.append(f"a --batch-size below {config.batch_size} has fewer of them")
+    if loss.query_cap != 1:
+        cap = f" below {loss.query_cap}" if loss.query_cap else ""
+        fewer.append(f"a --query-cap{cap} fewer rows of a query")
+    what = " and ".join(fewer) or "these rows have few other titles to learn from"
     return Hint(
         "masked",
-        f"Hint: {line['masked']:.0%} of the candidates are known matches, so masked: "
-        "a smaller --batch-size has fewer of them, --query-cap fewer rows of a query.",
+        f"Hint: {line['masked']:.0%} of the candidates are known matches, so masked: {what}.",
     )
 
 
-def _falling(trained: Sequence[Line]) -> Hint | None:
+def _falling(trained: Sequence[Line], config: TrainConfig) -> Hint | None:
     scores = [score for line in trained[:_LOOKS] if (score := score_of(line)) is not None]
     if len(scores) < _LOOKS or not scores[0] > scores[1] > scores[2]:
         return None
     first, second, third = scores
+    epochs = f"fewer --epochs than {config.epochs}, or " if config.epochs > 1 else ""
     return Hint(
         "falling",
         f"Hint: validation falls from the first evaluation on ({first:.4f}, {second:.4f}, "
-        f"{third:.4f}), so it is over-fitting: try fewer --epochs, or --unit-dropout 0.1.",
+        f"{third:.4f}), so it is over-fitting: try {epochs}a --unit-dropout above "
+        f"{config.unit_dropout:g}.",
     )
 
 
