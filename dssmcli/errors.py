@@ -101,6 +101,13 @@ def worth_saying(lines: Iterable[str], quiet: bool) -> Iterator[str]:
             yield line
 
 
+def about(where: str, line: str) -> str:
+    """Return a line with the file that it is about; a warning still begins as one."""
+    if line.startswith(WARNING):
+        return f"{WARNING}{where}: {line.removeprefix(WARNING)}"
+    return f"{where}: {line}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return `1 row`, `2 rows` and so on."""
     return f"{number:,} {noun if number == 1 else plural(noun)}"

@@ -246,7 +246,6 @@ NOT_FOLLOWED = {
     "fewer --epochs than {}, or ": "test_diagnosis.py has when it comes",
     "the loss does not fall": "advice for a long training, followed nowhere",
     "were solved from the start": "advice for a long training, followed nowhere",
-    "are known matches, so masked": "advice for a long training, followed nowhere",
     "so it is over-fitting": "advice for a long training, followed nowhere",
     "no epoch was better than": "advice for a long training, followed nowhere",
     "Try a lower --learning-rate.": "advice for a training: test_diagnosis.py has when it comes",

@@ -234,6 +234,34 @@ def test_nothing_to_find_is_one_line(made: dict[str, Path], dssm: Dssm, tmp_path
     assert done.code == 3 and "--history FILE" in done.err and done.err.count("\n") == 1
 
 
+def test_each_line_is_about_the_file_that_it_names(
+    dssm: Dssm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, month in (("h.tsv", 1), ("l.tsv", 2)):
+        rows = [
+            (f"u{i % 9}", f"i{i * 7 % 5}", f"2024-0{month}-{1 + i // 3:02} 10:00:00")
+            for i in range(60)
+        ]
+        write_log(tmp_path / name, NAMES, rows)
+    train = ("train-rec", "youtube-candidates", "h.tsv", *SMALL_WATCHES, "--epochs", "1")
+    made = dssm(*(word for word in train if word != "-q"), "-o", "run", "--valid", "l.tsv")
+    assert "\nMoments: from 2024-01-01 10:00:00 to 2024-01-20" in "\n" + made.err, made
+    assert "\nl.tsv: Moments: from 2024-02-01 10:00:00 to 2024-02-20" in made.err, made
+    plot = ("plot", "run", "-o", "p.svg", "--kind", "recall", "--data", "l.tsv")
+    for words in (
+        ("eval", "-m", "run", "l.tsv", "--history", "h.tsv", "--bootstrap", "0"),
+        (*plot, "--history", "h.tsv"),
+        ("report", "run", "-o", "r.html", "--data", "l.tsv", "--history", "h.tsv"),
+    ):
+        done = dssm(*words)
+        assert done.code == 0, done
+        said = done.err + (Path("r.html").read_text() if words[0] == "report" else "")
+        assert "h.tsv: Moments: from 2024-01-01" in said, done
+        assert "l.tsv: Moments: from 2024-02-01" in said, done
+        assert "l.tsv: Moments: from 2024-01-01" not in said, done
+
+
 def test_two_runs_are_compared_and_a_run_is_no_better_than_itself(
     made: dict[str, Path], dssm: Dssm
 ) -> None:

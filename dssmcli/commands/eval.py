@@ -274,7 +274,7 @@ def _on_watches(asked: _Asked, history: Sequence[str]) -> tuple[list[Evaluated],
     runs = [load_candidates(run) for run in asked.runs]
     found, names = [], list(asked.runs)
     for file in asked.files:
-        targets = read_next(runs, file, history, asked.bad_rows)
+        targets = read_next(runs, file, history, asked.bad_rows, asked.say)
         reports, baselines = evaluate_next(runs, targets, asked.plan(), asked.say(file))
         found.append(Evaluated(name_of(file), reports))
         names = [*asked.runs, *baselines]

@@ -22,6 +22,7 @@ from dssmcli.commands.options import (
     threads_option,
     together,
 )
+from dssmcli.errors import about
 
 if TYPE_CHECKING:
     from dssmcli.bootstrap import Plan
@@ -271,8 +272,12 @@ def _of_watches(what: Asked) -> Shown:
     from dssmcli.serving.next_evaluation import evaluate_next, read_next
 
     runs = [load_candidates(run) for run in what.runs]
-    targets = read_next(runs, what.data[0], what.history, what.bad_rows)
     notes: list[str] = []
+
+    def say_of(name: str) -> Callable[[str], None]:
+        return lambda line: notes.append(about(name, line) if what.history else line)
+
+    targets = read_next(runs, what.data[0], what.history, what.bad_rows, say_of)
     reports, baselines = evaluate_next(
         runs, targets, what.plan(), notes.append, youtube_charts.RANKS
     )

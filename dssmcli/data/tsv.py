@@ -7,13 +7,13 @@ import io
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from dssmcli.atomic import write_atomically
-from dssmcli.errors import DataError, HeaderError, counted
+from dssmcli.errors import DataError, HeaderError, about, counted
 from dssmcli.file_kinds import FileKind, kind_in_gzip, kind_of
 from dssmcli.text_encodings import conversion, likely_encoding, wide_encoding
 
@@ -97,6 +97,16 @@ def read_lines(sources: Sequence[str]) -> Iterator[Line]:
 def name_of(source: str) -> str:
     """Return a source's name as messages show it."""
     return "<stdin>" if source == STDIN else source
+
+
+def names_of(sources: Sequence[str]) -> str:
+    """Return the names of sources as messages show them."""
+    return ", ".join(map(name_of, sources))
+
+
+def saying_of(sources: Sequence[str], say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what says a line with the names of the files that it is about."""
+    return lambda line: say(about(names_of(sources), line))
 
 
 def read_pieces(name: str, stream: BinaryIO, size: int, eager: bool = False) -> Iterator[Piece]:

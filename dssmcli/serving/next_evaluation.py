@@ -18,7 +18,7 @@ from dssmcli.data.event_hashes import event_hashes, moments_behind, seen_events
 from dssmcli.data.features import Rows
 from dssmcli.data.moments import Ints, Moments, histories, no_context, tokens_before
 from dssmcli.data.seen import Seen
-from dssmcli.data.tsv import BadRows
+from dssmcli.data.tsv import BadRows, names_of
 from dssmcli.data.watches import Watches, followed, read_watches
 from dssmcli.errors import ConfigError, DataError, counted
 from dssmcli.serving.baselines import DECAYS, Neighbours, item_neighbours, knn_scores
@@ -45,7 +45,6 @@ class Next(NamedTuple):
 
     known: (N,), the watches that are no targets, from which the baselines learn. digest: of the
     file with the targets. strangers: watches of users who had watched nothing before, left out.
-    lines: what was understood, for a person.
     """
 
     watches: Watches
@@ -53,26 +52,30 @@ class Next(NamedTuple):
     known: Bools
     digest: str
     strangers: int
-    lines: Sequence[str]
 
 
 def read_next(
-    runs: Sequence[Candidates], source: str, history: Sequence[str], bad_rows: BadRows
+    runs: Sequence[Candidates],
+    source: str,
+    history: Sequence[str],
+    bad_rows: BadRows,
+    say_of: Callable[[str], Say],
 ) -> Next:
     """Read what followed: all watches of a file that follow a history, else each user's last.
 
-    Each target is to be found from all that its user watched before, targets included. Raises
-    DataError when there is none, and ConfigError when runs read different columns.
+    Each target is to be found from all that its user watched before, targets included. say_of:
+    returns what tells a person of what was understood of the files of a name. Raises DataError when
+    there is none, and ConfigError when runs read different columns.
     """
     columns = runs[0].columns
     for run in runs[1:]:
         if run.columns != columns:
             raise ConfigError("the runs read different columns: evaluate them one by one.")
-    way, lines = runs[0].reading, list[str]()
+    way, lines, before_lines = runs[0].reading, list[str](), list[str]()
     watches, columns = read_watches([source], columns, bad_rows, way, lines.append)
     digest = watches.digest
     if history:
-        before, _ = read_watches(history, columns, bad_rows, way, lines.append)
+        before, _ = read_watches(history, columns, bad_rows, way, before_lines.append)
         watches, known = followed(before, watches)
         candidates = ~known
     else:
@@ -86,7 +89,10 @@ def read_next(
             f"{source}: no watch has one before it, of the same user, to be found from. Give the "
             "watches before with --history FILE."
         )
-    return Next(watches, places, known, digest, int(candidates.sum()) - len(places), lines)
+    for name, said in ((names_of([source]), lines), (names_of(history), before_lines)):
+        for line in said:
+            say_of(name)(line)
+    return Next(watches, places, known, digest, int(candidates.sum()) - len(places))
 
 
 def evaluate_next(
@@ -101,8 +107,6 @@ def evaluate_next(
     Items are those of the first run's catalogue; a target that is not there is a miss. ranks: the k
     of hr@k and ndcg@k, 10 among them.
     """
-    for line in found.lines:
-        say(line)
     users = found.watches.user[found.places]
     rows = Drawn(KIND, np.unique(users, return_inverse=True)[1])
     say(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dssmcli.data.ids import find_ids
 from dssmcli.data.texts import TextReader
-from dssmcli.data.tsv import BadRows
+from dssmcli.data.tsv import BadRows, saying_of
 from dssmcli.data.users import open_users
 from dssmcli.errors import counted, shown
 from dssmcli.serving.candidates import Candidates
@@ -58,7 +58,8 @@ def user_blocks(
     """
     recommender = Recommender(candidates)
     for source in sources:
-        with open_users(source, candidates.columns, bad_rows, candidates.reading, say) as blocks:
+        tell = say if len(sources) == 1 else saying_of([source], say)
+        with open_users(source, candidates.columns, bad_rows, candidates.reading, tell) as blocks:
             for users in blocks:
                 yield users.names, recommender.vectors(users)
     for line in recommender.strangers.lines("their vectors are those of no history"):

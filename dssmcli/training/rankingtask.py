@@ -30,7 +30,7 @@ from dssmcli.data.places import Floats, Floats32, RankingFeatures, place_of
 from dssmcli.data.seen import Seen
 from dssmcli.data.suspects import suspects
 from dssmcli.data.tasks import Task
-from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.tsv import BadRows, name_of, saying_of
 from dssmcli.errors import ConfigError, DataError, counted, shown
 from dssmcli.text.hashing import Hashes
 from dssmcli.youtube_config import (
@@ -120,7 +120,9 @@ def build_ranking_task(
     later = None
     if given.valid_sources:
         way = given.way.learned(log.dates, log.origin, log.time)
-        later, _ = read_impressions(given.valid_sources, columns, bad_rows, way, say)
+        later, _ = read_impressions(
+            given.valid_sources, columns, bad_rows, way, saying_of(given.valid_sources, say)
+        )
     cut = _cut(log, config, held_apart=later is not None)
     _check(log, cut, where)
     _tell(log, columns, say)

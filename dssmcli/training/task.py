@@ -23,7 +23,7 @@ from dssmcli.data.pairs import (
 )
 from dssmcli.data.rows import USUAL, RowOptions
 from dssmcli.data.seen import Seen
-from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.tsv import BadRows, name_of, saying_of
 from dssmcli.errors import DataError, counted
 from dssmcli.presets import Settings
 from dssmcli.text.blocks import TextIndex
@@ -155,8 +155,9 @@ def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, s
     others = PairSketch()
     if given.valid_sources:
         valid = read_pairs(given.valid_sources, *how, others.take)
-        for line in (f"Validating on {interpretation(valid)}.", *valid.notes):
-            say(line)
+        say(f"Validating on {interpretation(valid)}.")
+        for note in valid.notes:
+            saying_of(given.valid_sources, say)(note)
         split = Split(replace(pairs, texts=valid.texts), valid)
     else:
         del texts, how  # much memory, where rows are many

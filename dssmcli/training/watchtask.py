@@ -19,7 +19,7 @@ from dssmcli.data.log_reading import LogReading
 from dssmcli.data.moments import Ints, Moments, ages, histories, no_context, tokens_before
 from dssmcli.data.seen import Seen
 from dssmcli.data.table import Table
-from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.tsv import BadRows, name_of, saying_of
 from dssmcli.data.watches import WatchColumns, Watches, counted_watches, followed, read_watches
 from dssmcli.errors import ConfigError, DataError, counted
 from dssmcli.youtube_config import (
@@ -113,7 +113,9 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
     later = None
     if given.valid_sources:
         way = given.way.learned(log.dates, log.origin, log.time)
-        later, _ = read_watches(given.valid_sources, columns, bad_rows, way, say)
+        later, _ = read_watches(
+            given.valid_sources, columns, bad_rows, way, saying_of(given.valid_sources, say)
+        )
     cut = _cut(log, later, config)
     hashes, held = event_hashes(cut.watches), _places(cut)
     events = (hashes, cut.trained, held, cut.watches.time, cut.watches.origin)
