@@ -79,6 +79,32 @@ def conversion(source: str, encoding: Encoding) -> str:
     return f"{line} {shlex.quote(source)} > {shlex.quote(f'{stem}.utf8{ending}')}"
 
 
+_OLD_END = re.compile(rb"[^\r\n]\r+[^\r\n]")
+
+
+def has_old_ends(head: bytes) -> bool:
+    """Tell whether the beginning of a text has no line ends but carriage returns."""
+    return b"\r" in head and b"\n" not in head and _OLD_END.search(head) is not None
+
+
+def old_ends(source: str) -> str:
+    """Say that lines end with carriage returns, and how to convert a source."""
+    change = "tr '\\r' '\\n'"
+    if source == "<stdin>":
+        way = f"… | {change} | dssm …"
+    else:
+        stem, ending = os.path.splitext(source)
+        unpacked = f"gzip -dc {shlex.quote(source)} | {change}"
+        line = f"{change} < {shlex.quote(source)}"
+        if ending == ".gz":
+            line, (stem, ending) = unpacked, os.path.splitext(stem)
+        way = f"{line} > {shlex.quote(f'{stem}.lf{ending}')}"
+    return (
+        f"{source}: its lines end with carriage returns only, as on old Macs, expected line feeds. "
+        f"Convert it: {way}"
+    )
+
+
 @lru_cache(maxsize=4)
 def likely_encoding(content: bytes) -> Encoding | None:
     """Return what some lines are probably in; None if that cannot be told, or most are UTF-8."""

@@ -267,6 +267,9 @@ def test_score_prob_goes_with_match_pairs_and_json(dssm: Dssm, run: Path) -> Non
     assert lines[0] == ["query", "title", "score", "match", "prob"]
     assert [line[3] for line in lines[1:]] == ["yes", "no"]
     assert float(lines[1][4]) > 0.5 > float(lines[2][4])
+    again = ("--columns", "query,title,score,-,-", "--match", "--prob")
+    scored = dssm("score", "-m", run, *again, "--pairs", "-", stdin=result.out.encode())
+    assert scored.out.split("\n")[0].split("\t")[5:] == ["score_2", "match_2", "prob_2"], scored
     said = objects(dssm("score", "-m", run, "--prob", "--json", "couch", "sofa bed").out)[0]
     assert list(said) == ["query", "title", "score", "prob"]
     assert f"{said['prob']:.4f}" == lines[1][4]

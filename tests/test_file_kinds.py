@@ -257,3 +257,29 @@ def test_gzipped_text_of_another_encoding_is_converted_on_the_way(
 )
 def test_text_that_begins_like_another_kind_is_text(text: str, run: Path, dssm: Dssm) -> None:
     assert dssm("encode", "-m", run, "-", stdin=text.encode()).code == 0
+
+
+def test_lines_that_end_with_carriage_returns_only_are_refused_with_what_converts_them(
+    run: Path, tmp_path: Path, dssm: Dssm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old = PAIRS.replace(b"\n", b"\r")
+    Path("given.tsv").write_bytes(old)
+    for which, words in commands(run, Path("given.tsv"), tmp_path).items():
+        done = dssm(*words)
+        told = done.out if which.startswith("checked") else done.err
+        assert done.code == 3 and "end with carriage returns only" in told, (which, done)
+    piped = dssm("encode", "-m", run, "-", stdin=old).err
+    assert "… | tr '\\r' '\\n' | dssm …" in piped, piped
+    own = ("train", "given.tsv", "--tokenizer", "jieba", "--dictionary", "given.tsv", "-o", "new")
+    assert "carriage returns" in dssm(*own).err
+    _shell(
+        re.findall(r"tr .*", dssm(*commands(run, Path("given.tsv"), tmp_path)["texts"]).err)[-1],
+        tmp_path,
+    )
+    assert Path("given.lf.tsv").read_bytes() == PAIRS
+    Path("given.tsv.gz").write_bytes(gzip.compress(old))
+    _shell(re.findall(r"gzip -dc .*", dssm("encode", "-m", run, "given.tsv.gz").err)[-1], tmp_path)
+    assert Path("given.lf.tsv").read_bytes() == PAIRS
+    for content in (b"red\rshoe\nhat\n", b"red shoe\r", b"\r", b"red shoe\r\nhat"):
+        assert dssm("encode", "-m", run, "-", stdin=content).code == 0, content

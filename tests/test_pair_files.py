@@ -254,13 +254,61 @@ def test_encode_warns_of_lines_that_are_no_texts(
 
 def test_what_programs_did_to_texts_is_found_by_lines() -> None:
     lines = ["fine\tplain & simple\t1", "1.2E+18\t#NAME?\t1", "caf\xc3\xa9\tna\xefve\t0"]
-    lines += ["it\xe2\u20ac\u2122s\t\ufffd\t1", "a &amp; b\t<em>c</em>\t1", '"q"\tt\t1']
+    lines += [
+        "it\xe2\u20ac\u2122s\t\ufffd\t1",
+        "a &amp; b\t<em>c</em>\t1",
+        '"q"\tt\t1',
+        "%e5%B0\t\t",
+    ]
     found = damage_in("\n".join(lines).encode(), 1)
     assert {*found} == {*FORMS}
     assert (found["spreadsheet"].line, found["spreadsheet"].lines) == (2, 1)
     assert (found["encoding"].line, found["encoding"].lines) == (3, 2)
     assert found["html"].line == 5 and found["quotes"].line == 6
+    assert (found["escapes"].line, found["escapes"].lines) == (7, 1)
     assert not damage_in("S\xe3o Paulo\tM\xe4rz \xa9 2E5\t1".encode(), 1)
+
+
+ESCAPED = "%E5%B0%8F%E7%B1%B3", "red%20shoe", "\\u5c0f\\u7c73", "%u5c0f", "\\xe5\\xb0", "=E5=B0=8F"
+NOT_ESCAPED = (
+    "50% off",
+    "100%",
+    "20%30",
+    "10%-20%",
+    "c:\\users",
+    "a=b",
+    "\\n",
+    "5%de",
+    "x%y",
+    "50%25",
+)
+
+
+@pytest.mark.parametrize("text", ESCAPED)
+def test_texts_of_escapes_are_found_and_warned_of_once(
+    text: str, tmp_path: Path, dssm: Dssm, run: Path
+) -> None:
+    assert "escapes" in damage_in(f"a\t{text}".encode(), 1)
+    content = "".join(f"red {i}\t{text if i % 8 == 0 else 'shoe'} {i}\n" for i in range(40))
+    notes = [note for note in read(tmp_path, content).notes if "as escapes" in note]
+    assert len(notes) == 1 and "5 of the first 40 lines" in notes[0] and notes[0][:9] == "Warning: "
+    clean = content.replace(text, "hat", 3)
+    assert not [note for note in read(tmp_path, clean).notes if "escapes" in note]  # too few
+    encoded = dssm("encode", "-q", "-m", run, "--format", "tsv", stdin=f"{text}\n".encode() * 3)
+    assert encoded.err.count("as escapes") == 1, encoded
+    if "Decode them: " not in notes[0]:
+        return
+    (tmp_path / "FILE").write_text(content, "utf-8")
+    command = notes[0].partition("Decode them: ")[2]
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    mended = (tmp_path / "NEW").read_text("utf-8")
+    assert mended.count("小米") + mended.count("小") + mended.count("red shoe") >= 5
+    assert read(tmp_path, mended).notes == ()
+
+
+@pytest.mark.parametrize("text", NOT_ESCAPED)
+def test_signs_in_plain_texts_are_no_escapes(text: str) -> None:
+    assert "escapes" not in damage_in(f"a\t{text} b\t1".encode(), 1)
 
 
 def test_grades_below_0_rank_as_those_that_are_shifted_do(dssm: Dssm, tmp_path: Path) -> None:

@@ -72,6 +72,11 @@ HEART, SUN, PLANE, THUMB, FAMILY = "❤", "☀", "✈", "👍", "👨\u200d👩\
         ("臺灣", "台湾"),
         ("繁體中文 iPhone", "繁体中文 iphone"),
         ("電腦螢幕", "电脑萤幕"),
+        # The dotted capital I of Turkish, whose lower case has a dot too many.
+        ("İstanbul", "istanbul"),
+        ("I\u0307stanbul", "istanbul"),
+        ("İSTANBUL", "ISTANBUL"),
+        ("i\u0307\u0301", "í"),
     ],
 )
 def test_what_means_the_same_has_the_same_units(text: str, other: str) -> None:
@@ -109,6 +114,10 @@ def test_what_means_another_thing_has_other_units(text: str, other: str) -> None
     assert AUTO.cut(text).units != AUTO.cut(other).units
 
 
+def test_the_first_normalisation_keeps_the_dot_of_a_turkish_i() -> None:
+    assert Normalizer(1)("İ") == "i\u0307" and Normalizer(2)("İ") == "i" == Normalizer(2)("i\u0307")
+
+
 @pytest.mark.parametrize(
     ("text", "units"),
     [
@@ -124,7 +133,7 @@ def test_units_are_these(text: str, units: list[str]) -> None:
     assert AUTO.cut(text).units == units
 
 
-ALPHABET = "5110,,..--++##xxaNeTnet ''×½:好臺$%🇩🇪\ufe0f°é("
+ALPHABET = "5110,,..--++##xxaNeTnet ''×½:好臺$%🇩🇪\ufe0f°é(İi\u0307\u0301"
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,7 +79,7 @@ def command(
     compare texts of one kind are those of plain `dssm encode`.
 
     With --pairs, print every row of FILE with its score as a further column (a header line stays,
-    with a name for the new column).
+    with a name for the new column: score, or score_2 where FILE has a score already).
     """
     checked_rejects(bad_rows, rejects, pairs)
     if not texts and pairs is None:
@@ -175,9 +176,19 @@ def _score_file(source: str, reader: RowReader, scorer: _Scorer) -> None:
     header_due = not scorer.as_json
     for rows, scores in _scored(reader.read([source]), scorer.encoder):
         if header_due and reader.header:
-            click.echo("\t".join([*reader.header, *scorer.columns]))
+            click.echo("\t".join([*reader.header, *_new_names(reader.header, scorer.columns)]))
         header_due = False
         _print_rows(rows, scores, scorer)
+
+
+def _new_names(header: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return names for further columns that no column of a header has, as score_2 for score."""
+    taken = {name.strip().lower() for name in header}
+    free = []
+    for name in names:
+        forms = chain([name], (f"{name}_{number}" for number in count(2)))
+        free.append(next(form for form in forms if form not in taken))
+    return free
 
 
 def _scored(rows: Iterator[Row], encoder: Encoder) -> Iterator[tuple[list[Row], list[float]]]:

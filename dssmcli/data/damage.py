@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from dssmcli.errors import shown
@@ -23,6 +24,14 @@ _FORMS = {
         r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,6}|#x[0-9a-fA-F]{2,5});"
         r"|</?(?:em|b|i|br|strong|span|font|p|div|mark)\b[^<>\t\n]*>"
     ),
+    # What addresses of web pages, JSON, Python and mails make of other characters.
+    "escapes": re.compile(
+        # Every way begins with a plain character: so to search is ten times as quick.
+        r"%(?:[89A-Fa-f][0-9A-Fa-f]%[89A-Fa-f][0-9A-Fa-f]|u[0-9A-Fa-f]{4}"
+        r"|(?<=[A-Za-z]%)(?:2[0-9A-Ca-cFf]|3[A-Fa-f])(?=[A-Za-z0-9%]))"
+        r"|\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[23][0-7]{2}\\[23][0-7]{2})"
+        r"|=(?:[89A-F][0-9A-F]=){2}[89A-F][0-9A-F]"
+    ),
     "quotes": re.compile(r'(?:^|(?<=[\t\n]))"[^\t\n]*"(?=$|[\t\n])'),
 }
 FORMS = tuple(_FORMS)
@@ -36,16 +45,61 @@ class Damage(NamedTuple):
     example: str
 
 
-def damage_in(content: bytes, first: int) -> dict[str, Damage]:
+def damage_in(content: bytes, first: int, forms: Iterable[str] = FORMS) -> dict[str, Damage]:
     """Return what is damaged in the text of lines, whose first has that number, by its form."""
     text = content.decode("utf-8", "replace")
     found = {}
-    for name, form in _FORMS.items():
+    for name in forms:
+        form = _FORMS[name]
         match = form.search(text)
         if match is not None:
-            lines = {text.count("\n", 0, each.start()) for each in form.finditer(text)}
+            lines, line, end = set(), 0, 0
+            for each in form.finditer(text):
+                line, end = line + text.count("\n", end, each.start()), each.start()
+                lines.add(line)
             found[name] = Damage(len(lines), first + min(lines), match[0].strip())
     return found
+
+
+_MANY, _FEWEST = 0.02, 3
+_LOOKED_AT = 1 << 16
+"""So many bytes of a source tell whether its texts are damaged; `dssm check` reads all."""
+_SAID = {
+    "encoding": "characters of a wrong encoding ({example}). Export the texts anew as UTF-8: such "
+    "texts match nothing.",
+    "html": "entities or tags of HTML ({example}), which count as characters. Take them out, or "
+    'decode them: python3 -c "import sys,html;[sys.stdout.write(html.unescape(t)) for t in '
+    'sys.stdin]" < FILE > NEW',
+    "escapes": "characters written as escapes ({example}), which match no plain text. {todo}",
+}
+
+
+def decoding(example: str) -> str:
+    """Return a sentence that says how to decode escapes such as an example."""
+    if example.startswith("%") and example[1:2] != "u":
+        return (
+            'Decode them: python3 -c "import sys,urllib.parse as u;[sys.stdout.write(u.unquote(t)) '
+            'for t in sys.stdin]" < FILE > NEW'
+        )
+    if example.startswith(("\\u", "%u")):
+        return (
+            'Decode them: python3 -c "import re,sys;[sys.stdout.write('
+            r"re.sub(r'[\\\\%]u([0-9a-fA-F]{4})',lambda m:chr(int(m[1],16)),t)"
+            ".encode('utf-16','surrogatepass').decode('utf-16'))"
+            ' for t in sys.stdin]" < FILE > NEW'
+        )
+    return "Export the texts anew, as plain UTF-8."
+
+
+def doubts_about(source: str, content: bytes) -> Iterator[str]:
+    """Yield warnings about the first lines of a source, many of which are damaged."""
+    whole, _, _ = content[:_LOOKED_AT].rpartition(b"\n")
+    content = content if len(content) <= _LOOKED_AT else whole
+    lines = content.count(b"\n") + 1
+    for name, found in damage_in(content, 1, _SAID).items():
+        if found.lines >= max(_FEWEST, _MANY * lines):
+            said_so = _SAID[name].format(example=said(found), todo=decoding(found.example))
+            yield f"{source}: {found.lines:,} of the first {lines:,} lines have {said_so}"
 
 
 def added(damage: dict[str, Damage], more: dict[str, Damage]) -> dict[str, Damage]:

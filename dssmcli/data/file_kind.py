@@ -15,7 +15,7 @@ from dssmcli.data.sheets import DELIMITERS
 from dssmcli.data.tsv import STDIN, UTF8_MARK
 from dssmcli.errors import ConfigError, shown
 from dssmcli.file_kinds import kind_of
-from dssmcli.text_encodings import wide_encoding
+from dssmcli.text_encodings import has_old_ends, wide_encoding
 
 PAIRS, TABLE, WATCHES, IMPRESSIONS = "pairs", "table", "watches", "impressions"
 FILE_KINDS = (PAIRS, TABLE, WATCHES, IMPRESSIONS)
@@ -138,7 +138,7 @@ def first_line(source: str) -> str | None:
             head = zlib.decompressobj(31).decompress(head, _HEAD_BYTES)
         except zlib.error:
             return None
-    if kind_of(head) is not None or wide_encoding(head) is not None:
+    if kind_of(head) is not None or wide_encoding(head) is not None or has_old_ends(head):
         return None  # who reads it says what it is
     text = head.removeprefix(UTF8_MARK).decode("utf-8", "replace")
     return next((line.rstrip("\r") for line in text.split("\n") if line.strip()), None)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from dssmcli.data.damage import said
+from dssmcli.data.damage import decoding, said
 from dssmcli.data.doctor import Checkup, Examined, Figures, Group
 from dssmcli.data.located import Located
 from dssmcli.data.overlap import Overlap
@@ -58,6 +58,10 @@ _WORDS = {
     "html": (
         "Lines with entities or tags of HTML: {example}.",
         "They count as characters like others: take them out.",
+    ),
+    "escapes": (
+        "Lines with characters written as escapes: {example}.",
+        "They match no plain text. {decoding}",
     ),
     "quotes": (
         "Lines with quotes around a whole field: {example}.",
@@ -270,8 +274,9 @@ def _of_reading(rows: Located) -> Iterator[Finding]:
     listed = ", ".join(f"{shown(text)} ({n:,})" for text, n in reading.missing.most_common(5))
     yield _found(WARNING, "missing_texts", reading.missing.total(), told=listed)
     for name, found in damage.items():
-        level = WARNING if name in ("spreadsheet", "encoding") else NOTE
-        yield _found(level, name, found.lines, example=said(found))
+        level = WARNING if name in ("spreadsheet", "encoding", "escapes") else NOTE
+        details = {"example": said(found), "decoding": decoding(found.example)}
+        yield _found(level, name, found.lines, **details)
 
 
 def _of_repeats(file: Examined, figures: Figures) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.column_names import role_of
+from dssmcli.data.damage import doubts_about
 from dssmcli.data.headers import (
     layout_of_header,
     names_columns,
@@ -131,6 +132,7 @@ class RowReader:
                 yield piece
                 continue
             self._ahead = rest
+            self.reading.warnings += doubts_about(piece.source, piece.content)
             yield piece._replace(content=line, size=len(line) + 1)
             yield piece._replace(first=2, content=rest, size=piece.size - len(line) - 1)
 

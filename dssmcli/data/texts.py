@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dssmcli.data.column_names import is_header_word
+from dssmcli.data.damage import doubts_about
 from dssmcli.data.missing_texts import missing_among, missing_said
 from dssmcli.data.other_formats import doubt_of
 from dssmcli.data.tsv import (
@@ -94,6 +95,8 @@ class TextReader:
         texts = _texts(kept.source, kept.first, content, self._bad_lines)
         if not self._looked:
             self._look(kept, texts)
+        if kept.first == 1:
+            self.doubts += doubts_about(kept.source, content)
         for first in range(0, len(texts), _BLOCK_LINES):
             block = texts[first : first + _BLOCK_LINES]
             self._missing += missing_among(block)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dssmcli.data.column_names import is_header_word, is_id_name, is_title_name, titles_named
+from dssmcli.data.damage import doubts_about
 from dssmcli.data.headers import rows_ahead, seem_names, stands_again
 from dssmcli.data.missing_texts import is_missing_text
 from dssmcli.data.other_formats import doubt_of
@@ -83,6 +84,7 @@ class TitleReader:
     def _begin(self, piece: Piece) -> None:
         """Look at the first line of a file: does it name columns, is it of another format?"""
         self._header = b""
+        self.reading.warnings += doubts_about(piece.source, piece.content)
         first = next(piece.lines())
         try:
             fields = first.decode().split("\t")

@@ -15,7 +15,13 @@ from typing import BinaryIO, NamedTuple, cast
 from dssmcli.atomic import write_atomically
 from dssmcli.errors import DataError, HeaderError, about, counted
 from dssmcli.file_kinds import FileKind, kind_in_gzip, kind_of
-from dssmcli.text_encodings import conversion, likely_encoding, wide_encoding
+from dssmcli.text_encodings import (
+    conversion,
+    has_old_ends,
+    likely_encoding,
+    old_ends,
+    wide_encoding,
+)
 
 STDIN = "-"
 _BUFFER_BYTES = 1 << 17
@@ -201,6 +207,8 @@ def _refuse(name: str, head: bytes, kind: FileKind | None) -> None:
     if encoding is not None:
         way = conversion(name, encoding)
         raise DataError(f"{name}:1: looks like {encoding.name}, expected UTF-8. Convert it: {way}")
+    if has_old_ends(head):
+        raise DataError(old_ends(name))
 
 
 class BadRows:

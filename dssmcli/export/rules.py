@@ -67,7 +67,8 @@ _STEPS = {
     2: """1. Delete characters of category Cc, Cf and Me, save those Cc that are white space, and
    those within `dropped` (settings.json). Put a space between a digit and ¼ to ¾, ⅐ to ⅟ or ↉
    behind it.
-2. Normalise to NFKC, take the lower case, normalise to NFKC again.
+2. Normalise to NFKC, take the lower case, normalise to NFKC again. Delete every U+0307 right
+   behind an `i`, and normalise to NFKC once more.
 3. Replace U+2010, U+2012, U+2013 and U+2212 by `-`, U+2044 and U+2215 by `/`{chinese}. Make every
    run of white space one space, without any at the ends.
 4. Write the class of each character, one letter:

@@ -4,7 +4,8 @@ A run keeps the normalisation it was trained with, by number:
 
 1   NFKC, lower case, without control characters, single-spaced
 2   without the characters that change only the look of others (variation selectors, enclosing
-    marks, skin tones), too; dashes and slashes of all kinds are `-` and `/`
+    marks, skin tones), too; dashes and slashes of all kinds are `-` and `/`; a dot above an `i`,
+    which the lower case of `İ` has twice, goes away
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _DASHES = dict.fromkeys((0x2010, 0x2012, 0x2013, 0x2212), ord("-"))
 _SLASHES = dict.fromkeys((0x2044, 0x2215), ord("/"))
 _FRACTION = re.compile("(?<=[0-9０-９])(?=[¼-¾⅐-⅟↉])")
 """Where NFKC would make 31/2 of 3½."""
+_DOT, _DOTTED = "\u0307", re.compile("i\u0307+")
+"""What lower-casing leaves above the i of İ, which has a dot already."""
 
 
 class _Cleaner(dict[int, "int | str | None"]):
@@ -88,6 +91,8 @@ class Normalizer:
         # Lower-casing can leave a decomposed form (İ), and NFKC can bring upper case (™ -> TM).
         composed = unicodedata.normalize("NFKC", text).lower()
         composed = unicodedata.normalize("NFKC", composed)
+        if self.version > 1 and _DOT in composed:
+            composed = unicodedata.normalize("NFKC", _DOTTED.sub("i", composed))
         return composed.translate(self._folded) if self._folded else composed
 
     def is_dropped(self, char: str) -> bool:

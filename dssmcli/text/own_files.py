@@ -8,7 +8,13 @@ from pathlib import Path
 
 from dssmcli.errors import DataError
 from dssmcli.file_kinds import kind_in_gzip, kind_of
-from dssmcli.text_encodings import conversion, likely_encoding, wide_encoding
+from dssmcli.text_encodings import (
+    conversion,
+    has_old_ends,
+    likely_encoding,
+    old_ends,
+    wide_encoding,
+)
 
 
 def read_own_text(path: Path) -> str:
@@ -32,6 +38,8 @@ def read_own_text(path: Path) -> str:
     if kind is not None:
         raise DataError(kind.refusal(str(path)))
     encoding = wide_encoding(content)
+    if has_old_ends(content):
+        raise DataError(old_ends(str(path)))
     if encoding is None:
         try:
             return content.decode("utf-8-sig")

@@ -85,7 +85,9 @@ export class Tokenizer {
       return /\p{Me}/u.test(char) || this.settings.dropped.some(([first, last]) => first <= code && code <= last);
     };
     const clean = [...text].filter((char) => !dropped(char)).join("");
-    return [...normalized(clean.replace(/[\p{Cc}\p{Cf}]/gu, control).replace(/(?<=[0-9０-９])(?=[¼-¾⅐-⅟↉])/g, " "))]
+    const spaced = clean.replace(/[\p{Cc}\p{Cf}]/gu, control).replace(/(?<=[0-9０-９])(?=[¼-¾⅐-⅟↉])/g, " ");
+    // The lower case of İ has a dot above its i, which has one already.
+    return [...normalized(spaced).replace(/i\u0307+/g, "i").normalize("NFKC")]
       .map((char) => ("‐‒–−".includes(char) ? "-" : "⁄∕".includes(char) ? "/" : (this.chinese.get(char) ?? char)))
       .join("")
       .replace(/[\t-\r\x1c-\x1f\x85\p{Z}]+/gu, " ")
