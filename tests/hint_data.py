@@ -122,6 +122,12 @@ OF_PAIRS = (
         MANY.replace("{}", "") + "NULL\tshoes\n",
     ),
     Hint(
+        "To learn from them: --null-texts keep.",
+        "check given.tsv --null-texts skip",
+        "--null-texts keep",
+        MANY.replace("{}", "") + "NULL\tshoes\n",
+    ),
+    Hint(
         "If it is one, say --header; if not, --no-header.",
         "check given.tsv",
         "--no-header",

@@ -45,10 +45,10 @@ _PAIRS, _TABLE, _WATCHES, _IMPRESSIONS = "pairs", "table", "watches", "impressio
 _KINDS = (_PAIRS, _TABLE, _WATCHES, _IMPRESSIONS)
 _LOGS, _FEATURES = (_WATCHES, _IMPRESSIONS), (_TABLE, _IMPRESSIONS)
 _GOES_WITH = {
-    **dict.fromkeys(("--columns", "--value", "--header", "--null-texts"), (_PAIRS,)),
-    **dict.fromkeys(("--tokenizer", "--max-units", "--model"), (_PAIRS,)),
+    **dict.fromkeys(("--columns", "--value", "--header", "--no-header"), (_PAIRS,)),
+    **dict.fromkeys(("--null-texts", "--tokenizer", "--max-units", "--model"), (_PAIRS,)),
     "--task": (_TABLE,),
-    **dict.fromkeys(("--user", "--item", "--timestamp"), _LOGS),
+    **dict.fromkeys(("--user", "--item", "--timestamp", "--dates"), _LOGS),
     **dict.fromkeys(("--context", "--search"), (_WATCHES,)),
     **dict.fromkeys(("--clicked", "--watch-time", "--unit", "--outcome"), (_IMPRESSIONS,)),
     **dict.fromkeys(("--ignore", "--categorical", "--numeric"), _FEATURES),
@@ -152,6 +152,8 @@ def _kind(context: click.Context, options: dict[str, Any]) -> FileKind:
         source = context.get_parameter_source(parameter.name or "")
         if source is not None and source.name == "COMMANDLINE":
             name = max(parameter.opts, key=len)
+            if parameter.secondary_opts and options[parameter.name or ""] is False:
+                name = parameter.secondary_opts[0]
             given[name] = (options["said"],) if name == "--as" else _GOES_WITH.get(name)
     goes = {name: kinds for name, kinds in given.items() if kinds is not None}
     roles = ("user", "item", "timestamp", "clicked", "watch_time")

@@ -47,6 +47,10 @@ _WORDS = {
         "texts that may mean that there is none: {told}.",
         "They are texts like any other; train with --null-texts skip to leave the rows out.",
     ),
+    "missing_left_out": (
+        "rows with texts that may mean that there is none are left out: {told}.",
+        "To learn from them: --null-texts keep.",
+    ),
     "spreadsheet": (
         "Lines with what a spreadsheet makes of long numbers or formulas: {example}.",
         "Export the texts anew, as text.",
@@ -272,7 +276,10 @@ def _of_reading(rows: Located) -> Iterator[Finding]:
     for told in reading.spellings.lines():
         yield _found(NOTE, "values_spelled", 1, told=told)
     listed = ", ".join(f"{shown(text)} ({n:,})" for text, n in reading.missing.most_common(5))
-    yield _found(WARNING, "missing_texts", reading.missing.total(), told=listed)
+    if reading.skipped_missing:
+        yield _found(NOTE, "missing_left_out", reading.skipped_missing, told=listed)
+    else:
+        yield _found(WARNING, "missing_texts", reading.missing.total(), told=listed)
     for name, found in damage.items():
         level = WARNING if name in ("spreadsheet", "encoding", "escapes") else NOTE
         details = {"example": said(found), "decoding": decoding(found.example)}
