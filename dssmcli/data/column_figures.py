@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.categories import one_spelling
 from dssmcli.data.features import Schema
 from dssmcli.data.notation import read_numbers
 from dssmcli.data.table import Column, Table
@@ -15,6 +17,7 @@ from dssmcli.data.values import category_of, is_missing
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 
 _FACTOR, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
@@ -75,18 +78,31 @@ def column_figures(column: Column, role: str, kind: str, min_count: int) -> Colu
         column.values[place]: int(counts[place])
         for place in np.flatnonzero(missing & (counts > 0)).tolist()
     }
+    apart = _categories(column, known, counts) if kind == "category" else counts[known]
     return ColumnFigures(
         name=column.name,
         role=role,
         kind=kind,
-        values=int(known.sum()),
-        once=int((counts[known] == 1).sum()),
-        rare=int(counts[known & (counts < min_count)].sum()),
+        values=len(apart),
+        once=int((apart == 1).sum()),
+        rare=int(apart[apart < min_count].sum()),
         missing=sum(spellings.values()),
         spellings=spellings,
         alike=_alike(column, known) if kind == "category" else {},
         numbers=None if kind == "category" else _numbers(column, counts),
     )
+
+
+def _categories(column: Column, used: Bools, counts: Ints) -> Ints:
+    """Return how many rows each category has, whose texts may be written in several ways."""
+    places = np.flatnonzero(used).tolist()
+    own = counts[used].tolist()
+    totals: Counter[str] = Counter()
+    for category, count in zip(
+        one_spelling([column.values[place] for place in places], own), own, strict=True
+    ):
+        totals[category] += count
+    return np.fromiter(totals.values(), np.int64, len(totals))
 
 
 def _alike(column: Column, used: Bools) -> dict[str, str]:

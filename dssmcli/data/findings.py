@@ -18,6 +18,7 @@ from dssmcli.text.units import MAX_UNIT_CHARS
 ERROR, WARNING, NOTE = "error", "warning", "note"
 LEVELS = (ERROR, WARNING, NOTE)
 
+_FEW_MATCHES = 20
 _FEW_ROWS = 100
 _MANY_REPEATED = 0.05
 _MANY_UNKNOWN, _SOME_UNKNOWN = 0.1, 0.01
@@ -90,6 +91,10 @@ _WORDS = {
         "Give texts that have some.",
     ),
     "few_rows": ("Few rows to learn from.", "Expect little of the model."),
+    "few_matches": (
+        "Few rows are matches.",
+        "Expect little of the model and of its threshold.",
+    ),
     "long_words": (
         "texts with a word of more than {most} characters.",
         "Of such a word only the beginning is read.",
@@ -239,6 +244,8 @@ def _of_variety(group: Group) -> Iterator[Finding]:
         yield _found(ERROR, "no_units", size)
     elif group.role == "train" and size < _FEW_ROWS:
         yield _found(WARNING, "few_rows", size)
+    elif group.role == "train" and 0 < group.matches < _FEW_MATCHES:
+        yield _found(WARNING, "few_matches", group.matches)
 
 
 def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:

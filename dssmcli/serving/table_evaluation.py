@@ -157,12 +157,19 @@ def _there(tasks: Sequence[Task], file: TableFile, say: Say) -> list[Task]:
         expected = ", ".join(dict.fromkeys(shown(task.column) for task in tasks))
         raise DataError(
             f"{file.sheet.source}:1: the header has no task's column, expected {expected}: "
-            "there is nothing to compare predictions with."
+            f"there is nothing to compare predictions with.{_in_bars(names)}"
         )
     for task in tasks:
         if task not in there:
             say(f"no column {shown(task.column)}, so no figures of the task {shown(task.name)}.")
     return there
+
+
+def _in_bars(names: Sequence[str]) -> str:
+    """Say what stands between the names of a header that was taken for one, if it is plain."""
+    if len(names) > 1 or "|" not in names[0]:
+        return ""
+    return " It has bars between its names: write tabs or commas."
 
 
 class _Judged:

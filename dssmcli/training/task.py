@@ -233,4 +233,12 @@ def check_learnable(name: str, train: Pairs, match_grade: float, index: TextInde
         warnings.append(
             f"Only {counted(len(train), 'row')} to learn from: expect little of the model."
         )
+    elif positive.sum() < _FEW_MATCHES:
+        warnings.append(
+            f"Only {counted(int(positive.sum()), 'match')} among {len(train):,} rows to learn "
+            "from: expect little of the model and of its threshold."
+        )
     return warnings
+
+
+_FEW_MATCHES = 20
