@@ -33,6 +33,13 @@ OF_TABLES = (
         for line in (TRAIN, CHECK)
         for says, then, name, make, stays in (
             (
+                "If they are words: --categorical",
+                "--categorical extra",
+                "extra",
+                lambda i: f"0:{i // 60:02}:{i % 60:02}",
+                False,
+            ),
+            (
                 "numbers the rows, so it is left out. To keep it: --numeric",
                 "--numeric 'Unnamed: 0'",
                 "Unnamed: 0",
