@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,14 @@ def to_come(rows: Rows) -> Rows:
     return [[*row[:2], row[2] + 2_000_000_000, *row[3:]] for row in rows]
 
 
+def on_twelve_hours(rows: Rows) -> Rows:
+    dates = [datetime.fromtimestamp(START + 5000 * k, UTC) for k in range(len(rows))]
+    return [
+        [*row[:2], f"{each:%Y-%m-%d %I:%M:%S}", *row[3:]]
+        for row, each in zip(rows, dates, strict=True)
+    ]
+
+
 def counters(rows: Rows) -> Rows:
     return [[*row[:2], k, *row[3:]] for k, row in enumerate(rows)]
 
@@ -125,6 +134,7 @@ def few(rows: Rows) -> Rows:
         (in_1970, "far_moments", "warning"),
         (in_millis_too, "mixed_units", "error"),
         (to_come, "future", "warning"),
+        (on_twelve_hours, "half_a_day", "warning"),
         (counters, "no_dates", "note"),
         (dates_as_numbers, "dates_as_numbers", "warning"),
         (alone, "no_history", "error"),

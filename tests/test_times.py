@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -292,3 +292,69 @@ def test_bad_impressions_of_several_files_are_told_by_their_lines(tmp_path: Path
     assert (tmp_path / "bad").read_text() == "u\tb\tx\t0\t0\nu\tb\t1\t7\t0\n"
     with pytest.raises(DataError, match=r"b.tsv:2: clicked"):
         read_impressions(sources[::-1], ImpressionColumns(), BadRows())
+
+
+NOW = 1_735_689_600.0  # 2025-01-01
+FUTURE = "Warning: {} of {} {} in the future, such as {} (it is 2025-01-01 00:00:00 UTC): "
+
+
+def doubts(*texts: str, now: float = NOW) -> str:
+    clock = Clock("day-first")
+    return "\n".join(clock.doubts(taken(clock, [*texts]), now))
+
+
+@pytest.mark.parametrize(
+    ("texts", "count", "example"),
+    [
+        (["2024-05-01 10:00", "2100-05-01 10:00", "2099-01-01 00:00"], 2, "2100-05-01 10:00:00"),
+        (["2024-05-01T10:00Z", "2025-01-02T01:00Z"], 1, "2025-01-02 01:00:00"),
+        (["1714557600", "4112301600", "1714557601"], 1, "2100-04-25 02:00:00"),
+        (["1714557600000", "4112301600000", "1714557601000"], 1, "2100-04-25 02:00:00"),
+        (["4112301600", "4112301700"], 2, "2100-04-25 02:01:40"),
+        (["01/05/2024", "31/12/2044"], 1, "2044-12-31 00:00:00"),
+    ],
+)
+def test_moments_that_are_still_to_come_are_told(
+    texts: list[str], count: int, example: str
+) -> None:
+    said, verb = doubts(*texts), "lies" if count == 1 else "lie"
+    assert said.startswith(FUTURE.format(count, f"{len(texts)} moments", verb, example)), said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["2024-05-01", "2025-01-01 23:59"],  # within a day of now: another time zone
+        ["1714557600", "1735700000"],
+        ["1", "2", "99999999999999"],  # numbers of a unit of their own
+        ["1714557600", "1714557601000", "1714557602"],  # several units: told otherwise
+        ["20300101", "20240101"],
+    ],
+)
+def test_other_moments_are_not_told_to_be_still_to_come(texts: list[str]) -> None:
+    assert doubts(*texts) == ""
+
+
+def times_of_day(form: str, count: int = 150, step: int = 5000) -> list[str]:
+    first = datetime(2024, 3, 1, 0, 10, tzinfo=UTC)
+    return [f"{first + timedelta(seconds=step * k):{form}}" for k in range(count)]
+
+
+def test_a_clock_of_twelve_hours_without_am_and_pm_is_told() -> None:
+    said = doubts(*times_of_day("%Y-%m-%d %I:%M:%S"))
+    assert said.startswith("Warning: all times of day lie between 1:00 and 12:59"), said
+    assert said.endswith("Write them as 18:30, or as 6:30 PM.")
+    # What the warning says to do is followed: with AM and PM, or on 24 hours, it is gone.
+    assert doubts(*times_of_day("%Y-%m-%d %I:%M:%S %p")) == ""
+    assert doubts(*times_of_day("%Y-%m-%d %H:%M:%S")) == ""
+
+
+def test_other_times_of_day_are_no_clock_of_twelve_hours() -> None:
+    twelve = times_of_day("%Y-%m-%d %I:%M:%S")
+    assert doubts(*twelve[:90]) == "", "too few to tell"
+    assert doubts(*[each for each in twelve if " 07:" not in each]) == "", "an hour is missing"
+    assert doubts(*twelve, "2024-03-02 13:00:00") == "" == doubts(*twelve, "2024-03-02 00:20:00")
+    assert doubts(*(f"{each}+00:00" for each in twelve)) == "", "an offset says which hour it is"
+    assert "12:59" in doubts(*twelve, *["2024-03-05"] * 9), "a day without a time says nothing"
+    assert doubts(*[f"2024-03-{1 + k % 28:02}" for k in range(200)]) == "", "days alone"

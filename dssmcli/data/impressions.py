@@ -239,7 +239,10 @@ def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str)
         wrong,
         clock.dates,
         answers,
-        [*clock.lines(times), *order_lines(times), *unit_lines(times, way.unit)],
+        [
+            *(*clock.lines(times), *order_lines(times), *unit_lines(times, way.unit)),
+            *clock.doubts(times, way.now),
+        ],
     )
 
 

@@ -165,7 +165,7 @@ class _Examination:
         used = self.used
         assert used is not None
         self.findings += findings_of_users(train, self._request.features.min_count)
-        self.findings += findings_of_time(train, used.names, self._request.now)
+        self.findings += findings_of_time(train, used.names, used.timestamp, self._request.now)
         self.findings += self._unlearnable(train)
         schema = Schema((), ())
         if isinstance(used, ImpressionColumns):

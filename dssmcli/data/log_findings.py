@@ -15,13 +15,14 @@ from dssmcli.data.located_table import LocatedTable
 from dssmcli.data.log_events import UNITS, Events, keys, plausible
 from dssmcli.data.log_figures import DAY, LogFigures, date_of
 from dssmcli.data.roles import likely_moments
+from dssmcli.data.time_doubts import HALF_A_DAY, WRITE_WHOLE, is_to_come, naive_dates, on_half_a_day
 from dssmcli.data.times import moments_among
 from dssmcli.data.values import is_missing
 from dssmcli.errors import in_shell, shown
 
 Floats = npt.NDArray[np.float64]
 
-_FEW_EVENTS = 100
+_FEW_EVENTS, _SAMPLE = 100, 1000
 _MANY_ONCE = 0.3
 _SHORT, _HEAVY, _HEAVY_SHARE = 3, 50, 0.01
 _MANY_SAME, _MANY_TIED, _TIED_ALL = 0.01, 0.3, 0.9
@@ -125,8 +126,13 @@ def _nameless(
                       log.place(first))  # fmt: skip
 
 
-def findings_of_time(log: Log, read: Sequence[str], now: float) -> Iterator[Finding]:
-    """Yield what is odd about moments. read: the columns that have a role. now: in seconds."""
+def findings_of_time(
+    log: Log, read: Sequence[str], timestamp: str | None, now: float
+) -> Iterator[Finding]:
+    """Yield what is odd about moments.
+
+    read: the columns that have a role. timestamp: the one of moments. now: in seconds.
+    """
     times, name = log.figures.times, log.name
     if times is None:
         yield from _no_times(log, read)
@@ -147,6 +153,10 @@ def findings_of_time(log: Log, read: Sequence[str], now: float) -> Iterator[Find
         yield mixed
         return
     yield from _outliers(log, seconds[1], now)
+    stamps = log.located.table.columns[str(timestamp)].values[:_SAMPLE]
+    if naive_dates(stamps) and on_half_a_day(seconds[1]):
+        what = f"{HALF_A_DAY[0].upper()}{HALF_A_DAY[1:]}"
+        yield Finding(WARNING, "half_a_day", log.figures.events, what, WRITE_WHOLE, name)
     if (
         times.gap > _LONG_GAP
         and times.gap > _GAP_SHARE * times.days
@@ -233,7 +243,7 @@ def _outliers(log: Log, seconds: Floats, now: float) -> Iterator[Finding]:
         todo = "Mend or drop the rows: they stretch the time that the model learns from."
         count = int(far.sum())
         yield Finding(WARNING, "far_moments", count, what, todo, log.name, log.place(first))
-    late = seconds > now + DAY
+    late = is_to_come(seconds, now)
     if late.any() and not (late & far).all():
         first = int(np.flatnonzero(late)[0])
         what = f"Moments that are still to come, such as {date_of(float(seconds[first]))}."

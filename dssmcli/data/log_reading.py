@@ -25,7 +25,7 @@ class LogReading(NamedTuple):
     are as they stand. dates: how 03/04/2024 is meant, one of config.DATE_ORDERS, None where a log
     has to prove it. origin: what moments that the run keeps are behind. asked: whether the
     command has --dates. unit: the `time_lines.time_unit` of the moments that the run learned
-    from, None where nobody knows.
+    from, None where nobody knows. now: in seconds since 1970, None for the computer's clock.
     """
 
     plain_ids: bool = True
@@ -33,6 +33,7 @@ class LogReading(NamedTuple):
     origin: int = 0
     asked: bool = False
     unit: str | None = None
+    now: float | None = None
 
     @property
     def advice(self) -> str:

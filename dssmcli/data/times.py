@@ -15,6 +15,7 @@ import numpy as np
 
 from dssmcli.data.dates import DAY_FIRST, FORMS, MONTH_FIRST, NO_DATE, date_text, readings_in
 from dssmcli.data.exact_times import Floats, Ticks, Times, joined, seconds_of, times_of
+from dssmcli.data.time_doubts import doubts_of_times
 from dssmcli.data.time_lines import ends_of, looks_like_epoch, number_lines
 from dssmcli.data.values import is_missing
 from dssmcli.errors import DataError, counted, shown
@@ -156,6 +157,10 @@ class Clock:
                 "lost the last digits, as in a spreadsheet: moments that differ are one. Write "
                 "them out in full."
             )
+
+    def doubts(self, times: Times, now: float | None) -> Iterator[str]:
+        """Yield warnings about moments that are hardly meant; now: see `doubts_of_times`."""
+        yield from doubts_of_times(times, bool(self._dates), bool(self._zones[0]), now)
 
     def _told_dates(self) -> Iterator[str]:
         zoned, naive = self._zones

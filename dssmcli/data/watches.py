@@ -272,6 +272,7 @@ class WatchReader:
         if times is not None:
             self.lines += [*self._clock.lines(times), *order_lines(times)]
             self.lines += unit_lines(times, self._way.unit)
+            self.lines += self._clock.doubts(times, self._way.now)
         user = users.codes[order]
         words, tokens = self._searched(order)
         whole = hashlib.sha256(b"".join(each.digest() for each in self._hashes.values()))
