@@ -34,7 +34,7 @@ OF_TABLES = (
         for says, then, name, make, stays in (
             (
                 "If they are words: --categorical",
-                "--categorical extra",
+                "--categorical 'extra'",
                 "extra",
                 lambda i: f"0:{i // 60:02}:{i % 60:02}",
                 False,

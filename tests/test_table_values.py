@@ -62,7 +62,7 @@ def test_numbers_that_are_not_read_are_told_with_what_to_do(
 ) -> None:
     texts = [text(number % 700) for number in WHOLE]
     (warning,) = understood(texts).warnings
-    assert "and the like are taken as words" in warning and todo in warning
+    assert "and the like are not read as numbers" in warning and todo in warning
     assert "--categorical 'x'" in warning
     assert not understood(texts, FeatureInput(categorical=("x",))).warnings
 

@@ -24,7 +24,7 @@ from dssmcli.data.features import (
 from dssmcli.data.notation import listed
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Task
-from dssmcli.errors import ConfigError, DataError, counted, nearest, shown
+from dssmcli.errors import ConfigError, DataError, counted, in_shell, nearest, shown
 
 _CODES = 256
 """Of so many distinct numbers at most, each is a category besides."""
@@ -157,16 +157,19 @@ def _useless(name: str, seen: ColumnTexts, rows: int, asked: bool) -> str | None
     if asked:
         return None
     if _is_row_number(name, seen, rows):
-        return f"{name}: numbers the rows, so it is left out. To keep it: --numeric '{name}'."
+        return (
+            f"{name}: numbers the rows, so it is left out. To keep it: --numeric {in_shell(name)}."
+        )
     if _is_id(seen, rows):
         some = (
-            f", --numeric '{name}' for its numbers"
+            f", --numeric {in_shell(name)} for its numbers"
             if seen.share > 0 and not seen.read.clash and not seen.codes
             else ""
         )
         return (
             f"{name}: nearly every row has a value of its own ({len(seen.texts):,} in {rows:,} "
-            f"rows), as an id has, so it is left out. To keep it: --categorical '{name}'{some}."
+            f"rows), as an id has, so it is left out. To keep it: --categorical "
+            f"{in_shell(name)}{some}."
         )
     return None
 
@@ -178,7 +181,7 @@ def _doubt(name: str, seen: ColumnTexts, rows: int, given: FeatureInput) -> str 
     if whole and many and not seen.read.examples:  # no id has a unit, or thousands apart
         return (
             f"{name}: nearly every row has a whole number of its own, as an id has. Unless it "
-            f"measures something: --ignore '{name}'."
+            f"measures something: --ignore {in_shell(name)}."
         )
     if seen.numeric and seen.read.mixed:
         one, other = seen.read.mixed
@@ -203,7 +206,9 @@ def _strange(name: str, seen: ColumnTexts, asked: bool, coded: bool) -> Iterator
         return
     count = sum(count for _, count in seen.strange)
     rows = int(seen.counts.sum())
-    options = "" if asked else f" To take all its texts as categories: --categorical '{name}'."
+    options = (
+        "" if asked else f" To take all its texts as categories: --categorical {in_shell(name)}."
+    )
     kept = ", each a category besides" if coded else ""
     others, count_as = ("rows have other texts", "their numbers count")
     if count == 1:
@@ -220,7 +225,7 @@ def _unread(name: str, seen: ColumnTexts) -> str | None:
         one, other = map(shown, seen.read.clash)
         return (
             f"{name}: {one} and {other} have different units, so they are taken as words: write "
-            f"numbers of one unit, or leave it out with --ignore '{name}'."
+            f"numbers of one unit, or leave it out with --ignore {in_shell(name)}."
         )
     strange = [text for text, _ in seen.strange]
     for form, said in _UNREAD:
@@ -231,8 +236,8 @@ def _unread(name: str, seen: ColumnTexts) -> str | None:
         found = [text for text in strange if form.fullmatch(text.strip())]
         if len(found) >= _MANY and len(found) > _HALF * len(seen.texts):
             return (
-                f"{name}: {shown(found[0])} and the like are taken as words: {said} If they are "
-                f"words: --categorical '{name}'."
+                f"{name}: {shown(found[0])} and the like are not read as numbers: {said} If they "
+                f"are words: --categorical {in_shell(name)}."
             )
     return None
 
@@ -293,7 +298,9 @@ def _coded(name: str, seen: ColumnTexts, min_count: int) -> list[Categorical]:
 def _numeric(name: str, seen: ColumnTexts) -> Numeric:
     known = ~np.isnan(seen.numbers)
     if not known.any():
-        raise DataError(f"{name}: no row has a number. Leave it out with --ignore '{name}'.")
+        raise DataError(
+            f"{name}: no row has a number. Leave it out with --ignore {in_shell(name)}."
+        )
     numbers, place = np.unique(seen.numbers[known], return_inverse=True)
     counts = np.bincount(place, weights=seen.counts[known]).astype(np.float64)
     mean, scale = _spread(numbers, counts)
