@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from dssmcli.data.table import Column, Table
 
 EXPERTS = ("--expert-units", "16", "--experts", "4")
 UNITS = {
@@ -59,3 +62,13 @@ def read_predicted(text: str) -> dict[str, npt.NDArray[np.float64]]:
     head, *lines = text.splitlines()
     numbers = np.array([line.split("\t") for line in lines], float)
     return dict(zip(head.split("\t"), numbers.T, strict=True))
+
+
+def table_of(**columns: Sequence[object]) -> Table:
+    """Return a table of columns, each value as its text."""
+    made = {}
+    for name, values in columns.items():
+        texts = [str(value) for value in values]
+        known = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+        made[name] = Column(name, [*known], np.array([known[t] for t in texts], np.int32))
+    return Table(made, len(texts), "")

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Dssm
+from tables import table_of
 
 from dssmcli.data.features import Categorical, Numeric, Reader, Schema, schema_from_json
 from dssmcli.data.inference import FeatureInput, Understood, understand
 from dssmcli.data.label_texts import LabelTexts, label_lines, settled
-from dssmcli.data.table import Column, Table
 from dssmcli.data.tasks import Task, check_positive, labels_in, labels_of, parse_tasks
 from dssmcli.errors import DataError
 
@@ -24,15 +24,6 @@ ROWS = 300
 RANDOM = random.Random(3)
 NUMBERS = [round(RANDOM.gauss(0, 1), 4) for _ in range(ROWS)]
 WHOLE = [RANDOM.randrange(1, 2000) for _ in range(ROWS)]
-
-
-def table_of(**columns: Sequence[object]) -> Table:
-    made = {}
-    for name, values in columns.items():
-        texts = [str(value) for value in values]
-        known = {text: code for code, text in enumerate(dict.fromkeys(texts))}
-        made[name] = Column(name, [*known], np.array([known[t] for t in texts], np.int32))
-    return Table(made, len(texts), "")
 
 
 def understood(texts: Sequence[object], given: FeatureInput | None = None) -> Understood:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import table_of
 
 from dssmcli.data.examples import Examples, examples_of
 from dssmcli.data.features import Categorical, Numeric, Reader, Schema, schema_from_json
 from dssmcli.data.inference import FeatureInput, Understood, understand
 from dssmcli.data.suspects import suspects
-from dssmcli.data.table import Column, Table
 from dssmcli.data.tasks import (
     Task,
     check_positive,
@@ -30,15 +30,6 @@ from dssmcli.errors import ConfigError, DataError, RunError
 NOTHING = FeatureInput()
 NAMES = ["income", "price", "a=b", "a", "x:regression", "x", "plan"]
 RANDOM = np.random.default_rng(5)
-
-
-def table_of(**columns: Sequence[object]) -> Table:
-    made = {}
-    for name, values in columns.items():
-        texts = [str(value) for value in values]
-        known = {text: code for code, text in enumerate(dict.fromkeys(texts))}
-        made[name] = Column(name, [*known], np.array([known[t] for t in texts], np.int32))
-    return Table(made, len(texts), "")
 
 
 def labels(task: Task, *values: object) -> list[float]:
