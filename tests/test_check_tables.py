@@ -13,6 +13,8 @@ import pytest
 from conftest import Dssm, Result
 from tables import write_table
 
+from dssmcli.data.sentinels import sentinels_in
+
 ROOT = Path(__file__).parent.parent
 VISITS = ROOT / "examples" / "multitask" / "visits.csv"
 HELDOUT = ROOT / "examples" / "multitask" / "heldout.csv"
@@ -97,6 +99,14 @@ def again(columns: Columns) -> None:
         values[7] = values[3]
 
 
+def no_age(columns: Columns) -> None:
+    columns["age"][::10] = ["-999.000"] * len(columns["age"][::10])
+
+
+def no_minutes(columns: Columns) -> None:
+    columns["minutes"][::10] = ["99999"] * len(columns["minutes"][::10])
+
+
 def opposed(columns: Columns) -> None:
     for values in columns.values():
         values[7] = values[3]
@@ -136,6 +146,8 @@ Change = Callable[[Columns], None]
     ("change", "code", "level"),
     [
         (copied, "label_copy", "error"),
+        (no_age, "sentinel", "warning"),
+        (no_minutes, "sentinel", "warning"),
         (seconds, "label_copy", "error"),
         (nearly_copied, "leak", "warning"),
         (paid_with, "missing_tells", "warning"),
@@ -330,3 +342,49 @@ def test_the_classes_of_a_small_table_with_few_columns_may_be_equal_by_chance(
     path = write_table(tmp_path / "t.csv", columns)
     result = dssm("check", path, "--task", "bought", "--json")
     assert codes(result) == {"repeated_rows": "note", "contradictions": "note"}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "rows", "told"),
+    [
+        ({18: 30, 30: 40, 61: 20, -999: 10}, 100, [-999]),
+        ({18: 30, 30: 40, 61: 20, -999: 9, 99999: 1}, 100, [-999, 99999]),
+        ({0.2: 50, 0.4: 40, -1: 10}, 100, [-1]),  # farther from all than these lie apart
+        ({1: 30, 2: 40, 3: 20, 9: 10}, 100, [9]),
+        ({1: 30, 2: 40, 3: 20, 8: 10, 99: 5}, 105, [99]),
+        ({18: 500, 30: 400, 61: 90, 999: 10}, 1000, [999]),
+        ({18: 500, 30: 400, 61: 91, 999: 9}, 1000, []),  # too few rows
+        ({18: 30, 30: 40, 61: 20, 99: 10}, 100, []),  # not far enough
+        ({18: 30, 30: 40, 61: 20, -998: 10}, 100, []),  # no such number
+        ({-1: 30, 0: 40, 1: 20}, 90, []),
+        ({-1: 30, 1: 40}, 70, []),
+        (dict.fromkeys(range(1, 10), 10), 90, []),
+        ({-1: 10, 1000: 5, 5000: 5}, 20, []),  # near to the others, beside their range
+        ({9: 10, 99: 10, 999: 10}, 30, []),
+        ({-999: 100} | dict.fromkeys(range(30_000), 1), 10_000, [-999]),
+        ({-1: 100, 0: 400} | dict.fromkeys(range(1, 500), 2), 10_000, [-1]),
+        ({-1: 100} | dict.fromkeys(range(500), 50), 10_000, []),  # as frequent as its neighbours
+        ({-99: 100, -100: 1} | dict.fromkeys(range(500), 2), 1100, []),  # not the lowest
+        ({-99: 100, -5: 1} | dict.fromkeys(range(500), 2), 1100, []),  # others are below 0, too
+        ({5: 10}, 10, []),
+        ({}, 10, []),
+    ],
+)
+def test_numbers_that_stand_for_no_value_are_found(
+    numbers: dict[float, int], rows: int, told: list[float]
+) -> None:
+    values = np.array([*numbers, np.nan], np.float64)
+    found = sentinels_in(values, np.array([*numbers.values(), 7], np.int64), rows)
+    assert [each.number for each in found] == told
+    assert [each.rows for each in found] == [numbers[each] for each in told]
+
+
+def test_following_what_is_said_of_such_numbers_leads_on(dssm: Dssm, tmp_path: Path) -> None:
+    columns = table()
+    no_age(columns)
+    result = dssm("check", write_table(tmp_path / "t.csv", columns), *TASKS)
+    assert "40 × age: rows with -999, apart from all others (" in result.out, result
+    assert "leave the field empty" in result.out
+    columns["age"] = ["" if each == "-999.000" else each for each in columns["age"]]
+    result = dssm("check", write_table(tmp_path / "t.csv", columns), *TASKS)
+    assert "apart from all others" not in result.out, result

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from dssmcli.data.categories import one_spelling
 from dssmcli.data.features import Schema
 from dssmcli.data.notation import read_numbers
+from dssmcli.data.sentinels import Sentinel, sentinels_in
 from dssmcli.data.table import Column, Table
 from dssmcli.data.values import category_of, is_missing
 
@@ -40,7 +41,8 @@ class ColumnFigures:
     number, both, or empty for what is no feature. values: how many different texts, once: those
     that stand in one row. rare: rows whose text stands less often than --min-count asks. missing:
     rows without a value, and the texts that say so. alike: categories that differ from another in
-    spaces or capitals only, each with that. numbers: None for a column of texts.
+    spaces or capitals only, each with that. numbers: None for a column of texts. sentinels: numbers
+    that may say that there is no value.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ColumnFigures:
     spellings: dict[str, int]
     alike: dict[str, str]
     numbers: NumberFigures | None
+    sentinels: tuple[Sentinel, ...]
 
 
 def kinds_in(schema: Schema) -> dict[str, str]:
@@ -78,6 +81,7 @@ def column_figures(column: Column, role: str, kind: str, min_count: int) -> Colu
         column.values[place]: int(counts[place])
         for place in np.flatnonzero(missing & (counts > 0)).tolist()
     }
+    numbers = np.zeros(0) if kind == "category" else _numbers(column, counts)
     apart = _categories(column, known, counts) if kind == "category" else counts[known]
     return ColumnFigures(
         name=column.name,
@@ -89,7 +93,8 @@ def column_figures(column: Column, role: str, kind: str, min_count: int) -> Colu
         missing=sum(spellings.values()),
         spellings=spellings,
         alike=_alike(column, known) if kind == "category" else {},
-        numbers=None if kind == "category" else _numbers(column, counts),
+        numbers=_figures(numbers, counts) if len(numbers) else None,
+        sentinels=sentinels_in(numbers, counts, int(counts.sum())) if len(numbers) else (),
     )
 
 
@@ -127,8 +132,12 @@ def missing_rows(column: Column) -> Bools:
     return missing_values(column)[column.codes]
 
 
-def _numbers(column: Column, counts: npt.NDArray[np.int64]) -> NumberFigures | None:
-    numbers = read_numbers(column.values, counts.tolist()).numbers
+def _numbers(column: Column, counts: Ints) -> Floats:
+    """Return the numbers of a column's different texts, (V,), nan where one has none."""
+    return np.asarray(read_numbers(column.values, counts.tolist()).numbers, np.float64)
+
+
+def _figures(numbers: Floats, counts: Ints) -> NumberFigures | None:
     used = np.flatnonzero((counts > 0) & ~np.isnan(numbers))
     if not len(used):
         return None

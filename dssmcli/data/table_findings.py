@@ -129,6 +129,8 @@ def findings_of_columns(
     for column in columns:
         if column.role == "feature":
             yield from findings_of_column(column, rows, name, beside.given.min_count)
+        elif column.role == "task":
+            yield from _sentinels(column, name)
 
 
 def findings_of_column(
@@ -139,6 +141,7 @@ def findings_of_column(
         what = f"{column.name}: rows without a value ({column.missing / rows:.1%})."
         todo = f"It says little; without it: --ignore {in_shell(column.name)}."
         yield Finding(NOTE, "mostly_missing", column.missing, what, todo, file)
+    yield from _sentinels(column, file)
     if len(column.spellings) > 1:
         said = listed([f"{shown(text)} {count:,}" for text, count in column.spellings.items()])
         what = f"{column.name}: spellings of a missing value: {said}."
@@ -161,6 +164,17 @@ def findings_of_column(
         if min_count > 1:
             todo = f"--min-count {min_count} takes {column.rare:,} rows as unknown."
         yield Finding(NOTE, "long_tail", column.once, what, todo, file)
+
+
+def _sentinels(column: ColumnFigures, file: str) -> Iterator[Finding]:
+    """Yield the numbers of a column that may say that there is no value."""
+    for found in column.sentinels:
+        others = f"{found.low:g} to {found.high:g}"
+        what = f"{column.name}: rows with {found.number:.12g}, apart from all others ({others})."
+        todo = (
+            "If it says that there is no value, leave the field empty: else it counts as a number."
+        )
+        yield Finding(WARNING, "sentinel", found.rows, what, todo, file)
 
 
 def findings_of_repeats(beside: Beside) -> Iterator[Finding]:
