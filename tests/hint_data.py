@@ -26,7 +26,48 @@ def _read(says: str, then: str, given: str, names: list[str], stays: bool = Fals
 GRADES = "".join(f"red {i}\tshoes {i}\t{i % 5}\n" for i in range(30))
 BELOW = "".join(f"red {i}\tshoes {i}\t{i % 5 - 2}\n" for i in range(30))
 STAMPS = "".join(f"red {i}\tshoes {i}\t{1700000000 + i}\n" for i in range(30))
+NUMBERED = "".join(f"{i}\tred {i}\tshoes {i}\t{i % 2}\n" for i in range(30))
+LABELLED = "".join(f"red {i}\t{i % 2}\n" for i in range(30))
+ONE_MORE = "query\ttitle\tlabel\n" + NUMBERED
+PRICED = "".join(f"red hat {i}\t{3 + i % 4}.99\n" for i in range(30))
+CODED = "".join(f"red hat {i}\tu{1000 + i}\n" for i in range(30))
 OF_PAIRS = (
+    *_read(
+        "- for one to leave out: --columns ", "--columns -,query,title,label", NUMBERED, [*READERS]
+    ),
+    *_read(
+        " as R writes them. Say --columns -,", "--columns -,query,title,label", ONE_MORE, [*READERS]
+    ),
+    *_read(
+        "; if these are texts, say --columns ",
+        "--columns query,title",
+        LABELLED,
+        ["score", "vocab"],
+    ),
+    Hint(
+        "every row has {} columns, and --columns names {}: ",
+        f"train given.tsv {WORDS} -o r --columns query,title",
+        "--columns query,title,-",
+        "".join(f"red {i}\tshoes {i}\t7\n" for i in range(30)),
+    ),
+    Hint(
+        "say --columns {}, or bring",
+        "vocab --pairs given.tsv --columns query,title",
+        "--columns query,title,-",
+        "".join(f"red {i}\tshoes {i}\t7\n" for i in range(30)),
+    ),
+    Hint(
+        " Say --columns {} (- leaves one out).",
+        "index -m d/t given.tsv -o new",
+        "--columns title,-",
+        PRICED,
+    ),
+    Hint(
+        " Say --columns {} (or {} to number titles by line).",
+        "index -m d/t given.tsv -o new",
+        "--columns title,id",
+        CODED,
+    ),
     *_read(
         "Or say what they hold: --columns ", "--columns query,title,value,-,-", FIVE, [*READERS]
     ),

@@ -61,6 +61,7 @@ _USUAL = {
     ),
     IGNORED: (
         *("id", "ids", "idx", "index", "no", "row", "row_id", "uid", "user_id", "session_id"),
+        "unnamed_0",
         *("pid", "qid", "did", "query_id", "title_id", "doc_id", "docid", "product_id"),
         *("item_id", "sku", "asin", "pair_id", "pairid", "date", "datetime", "day", "time"),
         *("timestamp", "ts", "rank", "position", "pos", "split"),
@@ -154,6 +155,9 @@ _HEADER_WORDS = frozenset(
 
 def titles_named(names: Sequence[str]) -> tuple[str, ...] | None:
     """Return id, title or - for each name of a header of titles, None if it is none."""
+    if len(names) > 1 and not names[0].strip():
+        rest = titles_named(names[1:])  # behind row numbers, as pandas writes them
+        return rest and ("-" if "id" in rest else "id", *rest)
     if len(names) == 1:
         return ("title",) if is_header_word(names[0]) else None
     ids = [i for i, name in enumerate(names) if is_id_name(name)]

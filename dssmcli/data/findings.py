@@ -32,6 +32,7 @@ _WORDS = {
         "Rows that cannot be used.",
         "Mend them, or train with --bad-rows skip; --rejects FILE keeps them.",
     ),
+    "columns_unclear": ("Line {problem}", "Nothing can be learned from such rows."),
     "other_format": ("No row of columns. {problem}", "Then check what comes out."),
     "impressions_unclear": ("{problem}", "Say what the column is, as above."),
     "header_like": (
@@ -250,7 +251,13 @@ def _of_variety(group: Group) -> Iterator[Finding]:
 
 def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
     rows = file.rows
-    yield _found(ERROR, "unreadable", int(rows.broken is not None), problem=rows.broken)
+    problem = rows.reading.columns_problem
+    if problem is not None:
+        problem = problem.removeprefix(f"{rows.file}:")
+        level = ERROR if rows.broken else WARNING
+        yield _found(level, "columns_unclear", 1, problem=problem)
+    else:
+        yield _found(ERROR, "unreadable", int(rows.broken is not None), problem=rows.broken)
     yield _found(WARNING if checkup.request.skip else ERROR, "bad_rows", rows.bad)
     yield from _of_reading(rows)
     if file.figures is None:

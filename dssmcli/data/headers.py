@@ -11,7 +11,7 @@ from dssmcli.data.column_names import (
     plain_name,
     role_of,
 )
-from dssmcli.data.layout import HEADERLESS, VALUE_KINDS, Layout, layout_of
+from dssmcli.data.layout import HEADERLESS, VALUE_KINDS, Layout, layout_of, without_index
 from dssmcli.data.values import boolean_in, is_missing, number_in
 from dssmcli.errors import ConfigError, DataError, shown
 
@@ -40,6 +40,7 @@ def names_columns(fields: Sequence[str], ahead: Rows) -> bool:
 
     Names that a text may well have (question, answer) are texts where another row has one of them.
     """
+    fields = without_index(fields)
     roles = [role_of(field) for field in fields]
     if "query" not in roles or "title" not in roles:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dssmcli.data.column_names import is_canonical, named_role, role_of
+from dssmcli.data.column_names import IGNORED, is_canonical, named_role, role_of
 from dssmcli.data.pair_values import RELEVANCE
 from dssmcli.errors import ConfigError
 
@@ -46,7 +46,15 @@ def layout_of(names: Sequence[str]) -> Layout:
     return Layout(roles.index("query"), roles.index("title"), value, impressions, kind, len(names))
 
 
+def without_index(fields: Sequence[str]) -> list[str]:
+    """Return the names of a header with - for first ones that are empty: pandas leaves those of its
+    row numbers so."""
+    named = next((place for place, field in enumerate(fields) if field.strip()), 0)
+    return [IGNORED] * named + [*fields[named:]]
+
+
 def is_header(fields: Sequence[str]) -> bool:
     """Tell whether a row names columns, and can hardly be anything else."""
+    fields = without_index(fields)
     roles = [role_of(field) if is_canonical(field) else None for field in fields]
     return None not in roles and "query" in roles and "title" in roles

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -35,6 +36,23 @@ class Value(NamedTuple):
     form: str
 
 
+_PAUSE = re.compile(r"[-_\s]+")
+_MATCHING = (
+    *("match", "matches", "matched", "matching", "similar", "relevant", "related", "positive"),
+    *("pos", "duplicate", "paraphrase", "same", "equivalent", "clicked"),
+)
+_JUDGEMENTS = {
+    **{f"{no}{word}": False for word in _MATCHING for no in ("no ", "not ", "non ", "un", "non")},
+    **dict.fromkeys(("mismatch", "mismatched", "dissimilar", "irrelevant", "different"), False),
+    **dict.fromkeys(("not a match", "not a duplicate", "negative", "neg", "nomatch"), False),
+    **dict.fromkeys(_MATCHING, True),
+    **dict.fromkeys(("相似", "匹配", "相关", "相同", "一致", "正", "正例", "正样本"), True),
+    **dict.fromkeys(("不相似", "不匹配", "不相关", "无关", "不同", "不一致"), False),
+    **dict.fromkeys(("负", "负例", "负样本"), False),
+}
+"""Words by which people judge pairs, in lower case with spaces, and whether they mean a match."""
+
+
 @lru_cache(_CACHED)
 def value_in(text: str) -> Value:
     """Return the value that a field holds."""
@@ -45,6 +63,8 @@ def value_in(text: str) -> Value:
     if not math.isnan(number):
         return Value(number, "number")
     word = boolean_in(text)
+    if word is None:
+        word = _JUDGEMENTS.get(_PAUSE.sub(" ", bare(text).lower()))
     return Value(math.nan, "") if word is None else Value(float(word), "word")
 
 

@@ -23,7 +23,8 @@ class Reading:
     often a header stands further down, and repeated_places the first few. suspects: places of first
     lines that look like headers and were read as rows. missing: how often each text stands that
     says that there is none. other_format: what a first line looks like that is no row of columns.
-    warnings: all else that may be wrong.
+    warnings: all else that may be wrong. columns_problem: why the columns cannot hold what their
+    places or names say.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class Reading:
         self.skipped_missing = 0
         self.other_format: str | None = None
         self.warnings: list[str] = []
+        self.columns_problem: str | None = None
 
     def repeat(self, line: Line) -> None:
         """Take note of a header further down, which is no row."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.column_names import role_of
+from dssmcli.data.column_order import Known, columns_problem
 from dssmcli.data.damage import doubts_about
 from dssmcli.data.headers import (
     layout_of_header,
@@ -19,7 +20,7 @@ from dssmcli.data.headers import (
     said_of,
     seems_header,
 )
-from dssmcli.data.layout import HEADERLESS, Layout, is_header, layout_of
+from dssmcli.data.layout import HEADERLESS, Layout, is_header, layout_of, without_index
 from dssmcli.data.missing_texts import MISSING_TEXTS
 from dssmcli.data.one_row import Row, check_width, parsed_row
 from dssmcli.data.other_formats import other_format
@@ -79,6 +80,8 @@ class RowReader:
         self._begun = False  # whether a file was read
         self._later = False  # whether this is not the first file
         self._folder = Folder(self._normalizer)
+        self._first = ""  # the name of the first file
+        self._examined = False  # whether the columns of this file were looked at
         self._blank: list[Line] = []  # lines of this file after its last row so far
         self._ahead = b""  # what follows the first line of this file
         self._headers: set[bytes] = set()  # first lines that named columns
@@ -113,7 +116,8 @@ class RowReader:
     def _pieces(self, sources: Sequence[str]) -> Iterator[tuple[Piece, Columns | None]]:
         """Yield all pieces in order, with their rows where these could be read at once."""
         for source in sources:
-            self._later, self._begun = self._begun, True
+            self._later, self._begun, self._examined = self._begun, True, False
+            self._first = self._first or name_of(source)
             self._blank = []  # what stood at the end of the file before
             with opened(source) as stream:
                 pieces = read_pieces(name_of(source), stream, _PIECE_BYTES)
@@ -177,7 +181,10 @@ class RowReader:
                 self._blank.append(line)
                 continue
             self._report_blanks()
-            if self._takes_header(line):
+            takes_header = self._takes_header(line)
+            if not self._examined:
+                self._examine(line, takes_header)
+            if takes_header:
                 continue
             try:
                 row = self._row(line)
@@ -211,9 +218,38 @@ class RowReader:
             if seems_header(fields, ahead) and not self._named:
                 self.reading.suspect(line, fields)
             return False
-        self._use_header(line, fields, ahead)
+        names = without_index(fields)
+        if names != fields:
+            self.reading.headers.append(
+                f"A header ({line.place}) with a column without a name, which is not read: row "
+                "numbers, as pandas writes them."
+            )
+        first = self.header or fields
+        self._use_header(line, names, ahead)
+        self.header = first
         self._headers.add(line.raw)
         return True
+
+    def _examine(self, line: Line, header: bool) -> None:
+        """Look at the columns of a file, whose first line this is: do they hold what is expected?
+
+        HeaderError when they cannot, as no row below can be read then; a warning where the user
+        says that they do.
+        """
+        self._examined = True
+        try:
+            fields = line.decode().split("\t")
+        except DataError:
+            return
+        first = self._first if self._later else ""
+        known = Known(self.layout, self._named, header, first, line.source)
+        problem = columns_problem(fields, rows_ahead(self._ahead), known)
+        if problem is None:
+            return
+        self.reading.columns_problem = f"{line.place}: {problem.told}"
+        if problem.certain:
+            raise HeaderError(self.reading.columns_problem)
+        self.reading.warnings.append(self.reading.columns_problem)
 
     def _is_named(self, fields: list[str], ahead: list[list[str]]) -> bool:
         """Tell whether a first line names columns, where it is not plain at once."""

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dssmcli.data.column_names import is_header_word, is_id_name, is_title_name, titles_named
+from dssmcli.data.column_order import titles_problem
 from dssmcli.data.damage import doubts_about
 from dssmcli.data.headers import rows_ahead, seem_names, stands_again
 from dssmcli.data.missing_texts import is_missing_text
 from dssmcli.data.other_formats import doubt_of
 from dssmcli.data.reading import Reading
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
-from dssmcli.errors import ConfigError, DataError, counted, shown
+from dssmcli.errors import ConfigError, DataError, HeaderError, counted, shown
 
 _PIECE_BYTES = 1 << 18
 _NAMES = ("id", "title")
@@ -96,6 +97,7 @@ class TitleReader:
             if layout is not None:
                 self._layout, self._header = layout, first.raw
         self._refuse_other_formats(first, fields, ahead)
+        self._refuse_other_columns(first, fields, ahead)
 
     def _header_of(self, line: Line, fields: list[str], ahead: list[list[str]]) -> _Layout | None:
         """Return where ids and titles stand if a first line names columns, None if it does not."""
@@ -119,6 +121,13 @@ class TitleReader:
                 f"{','.join(names)}. If it is a title: --no-header."
             )
         return _layout_of(_checked(line, fields, names))
+
+    def _refuse_other_columns(self, line: Line, fields: list[str], ahead: list[list[str]]) -> None:
+        """Raise HeaderError where nobody names the columns, and they are no ids and titles."""
+        if self._layout is None:
+            problem = titles_problem(fields, ahead)
+            if problem is not None:
+                raise HeaderError(f"{line.place}: {problem}")
 
     def _refuse_other_formats(self, line: Line, fields: list[str], ahead: list[list[str]]) -> None:
         """Raise DataError for JSON and CSV, or warn of it where the user says what columns hold."""
@@ -202,7 +211,7 @@ def _as_texts(fields: Sequence[str], names: Sequence[str], ahead: Sequence[Seque
 
 def _checked(line: Line, fields: Sequence[str], names: Sequence[str]) -> Sequence[str]:
     """Return the names of a header; DataError unless it has one or two columns."""
-    if len(fields) > len(_NAMES):
+    if len([field for field in fields if field.strip()]) > len(_NAMES):
         raise DataError(
             f"{line.place}: {len(fields)} columns, expected a title, or an id and a title. Say "
             f"which is which: --columns {','.join(names)}."
