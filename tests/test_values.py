@@ -133,6 +133,7 @@ def test_points_between_thousands_are_known_by_the_numbers_beside_them() -> None
         assert read_numbers([*german, other]).notation == Notation(), other
     assert read_numbers(["1.738", "12"]).notation == Notation()
     assert read_numbers(["1.234.567", "12", "1.738"]).numbers.tolist() == [1234567, 12, 1738]
+    assert read_numbers([*german[-35:], "-999", "0"]).notation == Notation()
     weights = [f"{i}.{i % 900 + 99:03}" for i in range(1, 90)]
     assert read_numbers(weights).notation == Notation()  # all with three digits: as formatted
 

@@ -155,7 +155,7 @@ def _grouped(texts: Sequence[str], numbers: Floats, odd: Mapping[int, Parts]) ->
     or begins with 0, and those without a point all are whole and below 1000, many such are 1738.
     """
     grouped: dict[int, Parts] = {}
-    whole = False
+    whole = 0
     for place in np.flatnonzero(~np.isnan(numbers)).tolist():
         text = texts[place].strip()
         if "." in text:
@@ -164,17 +164,19 @@ def _grouped(texts: Sequence[str], numbers: Floats, odd: Mapping[int, Parts]) ->
                 return {}
             grouped[place] = parts
         elif abs(numbers[place]) < 1000 and "e" not in text.lower():
-            whole = True
+            whole += 1
         else:
             return {}
     millions = any(_GROUPED.fullmatch(texts[place].strip()) for place in odd)
-    return grouped if grouped and (millions or (whole and len(grouped) >= _PROOF)) else {}
+    return grouped if grouped and (millions or (whole >= _SOME and len(grouped) >= _PROOF)) else {}
 
 
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
 _PROOF = 30
 """Of numbers rounded to three digits one in ten ends with 0, which is mostly not written: so many
 that all have three are hardly chance."""
+_SOME = 5
+"""Different whole numbers: one or two may stand for something, such as -999 for a missing value."""
 
 
 def _percent(
