@@ -224,6 +224,30 @@ def test_words_that_nobody_knows_are_never_clicks(tmp_path: Path) -> None:
     assert read(file, kind="grade")[0].kind == "grade"
 
 
+def test_lines_of_which_some_end_with_carriage_returns_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "FILE"
+    file.write_bytes(b"query\ttitle\r\n" + lines("q t").replace("\n", "\r").encode() + b"a\tb\n")
+    command = refusal(file).partition("Convert them: ")[2]
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    assert len(read(tmp_path / "NEW")[0]) == ROWS + 1
+
+
+def test_titles_added_to_an_index_are_looked_at_too(tmp_path: Path, dssm: Dssm, run: Path) -> None:
+    file, index = tmp_path / "t.tsv", tmp_path / "i"
+    file.write_text(lines("t u"), "utf-8")
+    assert dssm("index", "-m", run, "--columns", "title,id", file, "-o", index).code == 0
+    more = lines("t u").replace("\tu", "\tv").encode()
+    for words in (("--append",), ("--update",)):
+        done = dssm("index", *words, "-", "-o", index, stdin=more)
+        assert done.code == 3 and "Say --columns title,id " in done.err, done
+    done = dssm("index", "--append", "--columns", "title,id", "-", "-o", index, stdin=more)
+    assert done.code == 0 and f"{2 * ROWS} titles" in done.err
+    other = tmp_path / "o.tsv"
+    other.write_text(lines("u t"), "utf-8")
+    done = dssm("index", "-m", run, other, file, "-o", tmp_path / "j")
+    assert done.code == 3 and done.err.startswith(f"{file}:1: the 2 columns hold"), done
+
+
 def both(folder: Path, first: str, second: str) -> tuple[Path, Path]:
     one, other = folder / "one.tsv", folder / "two.tsv"
     one.write_text(lines(first), "utf-8")

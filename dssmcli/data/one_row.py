@@ -39,6 +39,12 @@ def check_width(line: Line, fields: list[str], low: int, high: int) -> None:
     if other is not None:
         message = f"{line.place}: {found}, expected {expected} separated by tabs. {other}"
         raise DataError(message, advice="")
+    if b"\r" in line.raw and len(fields) > high:
+        raise DataError(
+            f"{line.place}: {found}, expected {expected} separated by tabs: some lines end with "
+            "carriage returns only. Convert them: tr -s '\\r' '\\n' < FILE > NEW",
+            advice="",
+        )
     said = (
         f"{line.place}: {found}, expected {expected} separated by tabs "
         f"(found {shown(line.decode())})."

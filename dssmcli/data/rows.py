@@ -34,6 +34,8 @@ from dssmcli.text.normalize import Normalizer
 Ints = npt.NDArray[np.int64]
 
 _PIECE_BYTES = 1 << 18
+_LOOKED_AT = 200
+"""So many rows of a file tell what its columns hold."""
 
 
 class RowOptions(NamedTuple):
@@ -243,7 +245,7 @@ class RowReader:
             return
         first = self._first if self._later else ""
         known = Known(self.layout, self._named, header, first, line.source)
-        problem = columns_problem(fields, rows_ahead(self._ahead), known)
+        problem = columns_problem(fields, rows_ahead(self._ahead)[:_LOOKED_AT], known)
         if problem is None:
             return
         self.reading.columns_problem = f"{line.place}: {problem.told}"

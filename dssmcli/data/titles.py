@@ -62,6 +62,8 @@ class TitleReader:
         self._layout = None if columns is None else _layout_of(columns.split(","))
         self.seen = set() if seen is None else seen
         self.reading = Reading()
+        #: Whether to look at what columns hold: where nobody names them.
+        self.checks = columns is None
         self._options, self._header = options, b""
 
     @property
@@ -124,7 +126,8 @@ class TitleReader:
 
     def _refuse_other_columns(self, line: Line, fields: list[str], ahead: list[list[str]]) -> None:
         """Raise HeaderError where nobody names the columns, and they are no ids and titles."""
-        if self._layout is None:
+        ids = self._layout is None or self._layout.id is not None
+        if self.checks and ids and not self._header:
             problem = titles_problem(fields, ahead)
             if problem is not None:
                 raise HeaderError(f"{line.place}: {problem}")

@@ -129,7 +129,9 @@ def _check_change(change: Change, before: IndexFile, all_removed: bool) -> None:
 def _reader(change: Change, before: Settings, there: set[str]) -> TitleReader:
     columns = change.columns or ("id,title" if before.own_ids else "title")
     seen = there if before.own_ids and not change.replaces else set()
-    return change.reader(columns, before.lines + 1, seen)
+    reader = change.reader(columns, before.lines + 1, seen)
+    reader.checks = change.columns is None
+    return reader
 
 
 def _check_ids(reader: TitleReader, before: IndexFile) -> None:
