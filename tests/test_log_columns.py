@@ -6,6 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Dssm
+from logs import (
+    IMPRESSION_NAMES,
+    SMALL_RANKING,
+    SMALL_WATCHES,
+    impressions,
+    random_watches,
+    write_log,
+)
 
 from dssmcli.data.ids import find_ids, id_of, plain_id, with_plain
 from dssmcli.data.log_reading import LogReading, asked_reading, reading_from
@@ -254,3 +263,18 @@ def test_a_log_in_another_unit_than_the_one_learned_from_is_said(
     same = first == second or {first, second} == {"seconds", "dates"}
     loud = [line for line in said if line.startswith("Warning: moments are ")]
     assert len(loud) == (not same)
+
+
+@pytest.mark.parametrize("kind", ["youtube-candidates", "youtube-ranking"])
+def test_a_log_put_together_twice_is_warned_of(dssm: Dssm, tmp_path: Path, kind: str) -> None:
+    if kind == "youtube-candidates":
+        names, small = ("user", "item", "timestamp"), SMALL_WATCHES
+        rows = [*dict.fromkeys(map(tuple, random_watches(10, 8, 90)))]
+    else:
+        names, small = IMPRESSION_NAMES, SMALL_RANKING
+        rows = [*dict.fromkeys(map(tuple, impressions(10, 8, 90)))]
+    for times, warned in ((1, False), (2, True)):
+        log = write_log(tmp_path / "log.tsv", names, rows * times)
+        done = dssm("train-rec", kind, log, *small, "--epochs", "1", "-o", tmp_path / f"r{times}")
+        assert done.code == 0
+        assert ("put together twice" in done.err) == warned, done.err

@@ -360,3 +360,19 @@ def test_texts_that_say_that_there_is_none_are_counted_where_texts_are_encoded_o
         scored.err.strip() == ('Warning: 2 texts that may mean that there is none: "null" (2).')
         and scored.out.count("\n") == 3
     )
+
+
+def test_a_text_that_is_the_name_of_a_file_is_warned_of(
+    dssm: Dssm, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("queries.txt").write_text("red shoe\n", "utf-8")
+    said = '"queries.txt" is taken as a text, though a file is called so here.'
+    scored = dssm("score", "-q", "-m", run, "queries.txt", "red shoe")
+    assert scored.code == 0 and said in scored.err and "dssm score --pairs FILE" in scored.err
+    assert dssm("score", "-m", run, "other.txt", "red shoe").err == ""
+    index = tmp_path / "index"
+    assert dssm("index", "-q", "-m", run, "queries.txt", "-o", index).code == 0
+    found = dssm("search", "-i", index, "queries.txt")
+    assert said in found.err and "dssm search - < FILE" in found.err
+    assert dssm("search", "-i", index, "-", stdin=b"red shoe\n").err == ""

@@ -376,3 +376,36 @@ def test_numbers_in_another_unit_than_in_training_are_warned_of(
     old = [each.__class__(**{**vars(each), "ends": ()}) for each in reader.schema.numeric]
     silent = Reader(reader.schema._replace(numeric=tuple(old)))
     assert not [line for line in silent.lines(reader.met) if line.startswith("Warning")]
+
+
+def test_numbers_that_are_missing_where_none_was_in_training_are_told() -> None:
+    reader = Reader(understood(NUMBERS).schema)
+
+    def lines(empty: int) -> list[str]:
+        reader.met[:] = 0
+        texts = ["" if i < empty else str(number) for i, number in enumerate(NUMBERS)]
+        reader.rows([texts if name == "x" else ["0"] * ROWS for name in reader.schema.names])
+        return [line for line in reader.lines(reader.met) if "x: missing" in line]
+
+    assert lines(0) == []
+    (few,), (many,) = lines(3), lines(ROWS)
+    assert few.startswith("x: missing in 3 of 300 fields, in training in none")
+    assert many.startswith("Warning: x: missing in 300 of 300 fields")
+    known = Reader(understood(["", *NUMBERS[1:]]).schema)
+    known.rows([[""] * ROWS if name == "x" else ["0"] * ROWS for name in known.schema.names])
+    assert not [line for line in known.lines(known.met) if "missing" in line]
+
+
+@pytest.mark.parametrize("far", ["1e9", "-99999", "9999"])
+def test_a_label_far_from_all_others_is_warned_of(far: str) -> None:
+    values = [far, *map(str, NUMBERS[1:])]
+    (task,) = parse_tasks(["y:regression"], ["y"])
+
+    def warnings(values: Sequence[str]) -> list[str]:
+        lines = label_lines(table_of(y=values), [task], "t")
+        return [line for line in lines if line.startswith("Warning: ")]
+
+    (warning,) = warnings(values)
+    assert f"{float(far):.6g} lies far from the others" in warning and "leave the field" in warning
+    heavy = [str(round(math.exp(number), 3)) for number in NUMBERS]
+    assert warnings(heavy) == [] == warnings([str(number) for number in NUMBERS])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from dssmcli.errors import worth_saying
+from dssmcli.errors import WARNING, shown, worth_saying
 
 Write = Callable[[str], None]
 
@@ -23,6 +24,20 @@ def warn(*lines: str) -> None:
     """Print to standard error what nobody is to miss, also when quiet: figures mean less."""
     for line in filter(None, lines):
         click.echo(line, err=True)
+
+
+def file_doubt(*texts: str, instead: str) -> str:
+    """Return a warning if a text from the command line is the name of a file, else nothing."""
+    for text in texts:
+        if "." in text and len(text) < _LONGEST_NAME and os.path.isfile(text):
+            return (
+                f"{WARNING}{shown(text)} is taken as a text, though a file is called so here. For "
+                f"what stands in it: {instead}."
+            )
+    return ""
+
+
+_LONGEST_NAME = 255
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def command(
         raise click.UsageError("give either two texts or --pairs, not both.")
     if pairs is None and len(texts) != 2:
         raise click.UsageError(f"{counted(len(texts), 'text')}, expected two: QUERY TITLE.")
-    from dssmcli.commands.output import talk
+    from dssmcli.commands.output import file_doubt, talk
     from dssmcli.serving.loading import load
     from dssmcli.text.limits import cut_note
 
@@ -98,7 +98,8 @@ def command(
         scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
         score = encoder.score(query, title)
         click.echo(scorer.line(query, title, score, scorer.chances([score])[0], None))
-        talk(quiet, cut_note(encoder.truncated, encoder.lookup.max_units))
+        cut = cut_note(encoder.truncated, encoder.lookup.max_units)
+        talk(quiet, file_doubt(query, title, instead="dssm score --pairs FILE"), cut)
         return
     encoder = load(model, **parallel(threads))
     from dssmcli.data.rows import RowOptions, RowReader

@@ -97,7 +97,7 @@ def command(
         raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
     if recall and (exact or min_score is not None):
         raise click.UsageError("--recall compares: it does not go with --exact or --min-score.")
-    from dssmcli.commands.output import talk, writing
+    from dssmcli.commands.output import file_doubt, talk, writing
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.search import find_index, load_index
     from dssmcli.text.limits import cut_note
@@ -122,7 +122,8 @@ def command(
             for lines in form.answers(blocks, threads):
                 write(lines)
     cut = cut_note(found.encoder.truncated, found.encoder.lookup.max_units)
-    talk(quiet, *(f"Warning: {doubt}" for doubt in doubts), skipped.summary, cut)
+    file = file_doubt(query or "", instead="dssm search - < FILE")
+    talk(quiet, file, *(f"Warning: {doubt}" for doubt in doubts), skipped.summary, cut)
 
 
 def _read(skipped: BadRows) -> tuple[Iterator[list[str]], list[str]]:

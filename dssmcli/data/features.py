@@ -20,7 +20,7 @@ from dssmcli.data.notation import AS_BEFORE, PLAIN, Notation
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import MISSING
-from dssmcli.data.unread import shifted_lines, unknown_line, unreadable_line
+from dssmcli.data.unread import missing_lines, shifted_lines, unknown_line, unreadable_line
 from dssmcli.data.values import is_missing
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import parse_object
@@ -315,8 +315,10 @@ class Reader:
         lines: list[str] = []
         features = {feature.name: feature for feature in self.schema.numeric}
         for place, name in enumerate(self.schema.names):
-            unknown, unreadable, _, *bins = met[:, place].tolist()
+            unknown, unreadable, missing, *bins = met[:, place].tolist()
             if name in features:
+                absent = 0 if features[name].missing else missing - unreadable
+                lines += missing_lines(name, absent, missing + sum(bins))
                 lines += shifted_lines(name, features[name].edges, features[name].ends, bins)
             if unreadable:
                 lines.append(unreadable_line(name, unreadable, self.examples.get((1, place))))

@@ -107,6 +107,11 @@ class LabelTexts:
             yield f"Task {self.task.name}, in how many rows: {'; '.join(said)}."
 
     def warnings(self) -> Iterator[str]:
+        """Yield all warnings about labels."""
+        yield from self.doubtful_zeros()
+        yield from self.outliers()
+
+    def doubtful_zeros(self) -> Iterator[str]:
         """Yield warnings about texts that count as 0 and may mean something else."""
         task = self.task
         if not task.positive:
@@ -126,6 +131,28 @@ class LabelTexts:
                     "If it says that nobody knows, leave the field empty: the row then has no "
                     "label."
                 )
+
+    def outliers(self) -> Iterator[str]:
+        """Yield warnings about numbers far from all others."""
+        texts, counts = [*self.numbers], [*self.numbers.values()]
+        numbers = np.repeat(read_numbers(texts, counts).numbers, counts)
+        numbers = numbers[~np.isnan(numbers)]
+        if len(numbers) < _ENOUGH:
+            return
+        low, middle, high = np.quantile(numbers, (0.01, 0.5, 0.99)).tolist()
+        far = _FAR * max(high - low, abs(middle) * 1e-9)
+        for number in dict.fromkeys((float(numbers.min()), float(numbers.max()))):
+            if abs(number - middle) > far > 0:
+                yield (
+                    f"the task {shown(self.task.name)}: {number:.6g} lies far from the others, "
+                    f"which mostly are from {low:.6g} to {high:.6g}: the mean is drawn to it. If "
+                    "it says that nobody knows, leave the field empty: the row then has no label."
+                )
+
+
+_ENOUGH = 100
+_FAR = 10
+"""So many times farther from the middle than the middle 98 % are wide."""
 
 
 def _plain(text: str) -> str:

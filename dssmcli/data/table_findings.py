@@ -246,9 +246,11 @@ def _written(train: LocatedTable, task: Task) -> Iterator[Finding]:
     (texts,) = label_texts(train.table, [task], train.name)
     for line in texts.lines():
         yield Finding(NOTE, "labels_written", train.table.rows, line, "", train.name)
-    for warning in texts.warnings():
-        what, todo = parted(warning)
-        yield Finding(WARNING, "doubtful_zeros", train.table.rows, what, todo, train.name)
+    doubts = (("doubtful_zeros", texts.doubtful_zeros()), ("far_labels", texts.outliers()))
+    for code, warnings in doubts:
+        for warning in warnings:
+            what, todo = parted(warning)
+            yield Finding(WARNING, code, train.table.rows, what, todo, train.name)
 
 
 def findings_of_leaks(beside: Beside, reader: Reader, train: Examples) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dssmcli.errors import counted, shown
+from dssmcli.errors import WARNING, counted, shown
 
 
 def shifted_lines(
@@ -30,6 +30,16 @@ def shifted_lines(
 
 _ENOUGH = 100
 _NEARLY_ALL, _HALF = 0.9, 0.5
+
+
+def missing_lines(name: str, missing: int, fields: int) -> Iterator[str]:
+    """Say how many fields of a numeric column are missing, where none was in training."""
+    if missing > 0:
+        warning = WARNING if missing >= _HALF * fields else ""
+        yield (
+            f"{warning}{name}: missing in {missing:,} of {counted(fields, 'field')}, in training "
+            "in none: taken as a number in the middle."
+        )
 
 
 def unknown_line(name: str, count: int, example: str | None) -> str:

@@ -27,6 +27,7 @@ from dssmcli.data.log_reading import LogReading
 from dssmcli.data.notation import Notation
 from dssmcli.data.past import WATCHED, feature_names, measures_of
 from dssmcli.data.places import Floats, Floats32, RankingFeatures, place_of
+from dssmcli.data.repeated_events import repeated_lines
 from dssmcli.data.seen import Seen
 from dssmcli.data.suspects import suspects
 from dssmcli.data.tasks import Task
@@ -297,6 +298,8 @@ def _tell(log: Impressions, columns: ImpressionColumns, say: Say) -> None:
         f"{columns.timestamp}, clicks by {columns.clicked}, watch time by {columns.watch_time} "
         f"({columns.unit})."
     )
+    for line in repeated_lines(log.user, log.item, log.time):
+        say(line)
 
 
 def _columns(

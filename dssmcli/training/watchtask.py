@@ -17,6 +17,7 @@ from dssmcli.data.fingerprint import Fingerprint
 from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.log_reading import LogReading
 from dssmcli.data.moments import Ints, Moments, ages, histories, no_context, tokens_before
+from dssmcli.data.repeated_events import repeated_lines
 from dssmcli.data.seen import Seen
 from dssmcli.data.table import Table
 from dssmcli.data.tsv import BadRows, name_of, saying_of
@@ -223,6 +224,8 @@ def _tell(watches: Watches, columns: WatchColumns, model: CandidatesConfig, say:
     say(f"Read {counted_watches(watches)}.")
     order = f"in the order of {columns.timestamp}" if columns.timestamp else "in that of the rows"
     say(f"Users are told by {columns.user}, items by {columns.item}; watches are {order}.")
+    for line in repeated_lines(watches.user, watches.item, watches.time):
+        say(line)
     if model.example_age and watches.time is None:
         raise ConfigError(
             "--example-age needs a column of timestamps: name it with --timestamp COLUMN."
