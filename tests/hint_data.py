@@ -24,6 +24,7 @@ def _read(says: str, then: str, given: str, names: list[str], stays: bool = Fals
 
 
 GRADES = "".join(f"red {i}\tshoes {i}\t{i % 5}\n" for i in range(30))
+RATES = "query\ttitle\tclicks\n" + "".join(f"red {i}\tshoes {i}\t{i % 5 / 8}\n" for i in range(30))
 BELOW = "".join(f"red {i}\tshoes {i}\t{i % 5 - 2}\n" for i in range(30))
 STAMPS = "".join(f"red {i}\tshoes {i}\t{1700000000 + i}\n" for i in range(30))
 NUMBERED = "".join(f"{i}\tred {i}\tshoes {i}\t{i % 2}\n" for i in range(30))
@@ -117,6 +118,18 @@ OF_PAIRS = (
         "--columns query,title,clicks",
         GRADES,
         ["eval"],
+    ),
+    Hint(
+        "clicks are counts. If these are rates or scores: --value grade",
+        f"train given.tsv {WORDS} -o new",
+        "--value grade",
+        RATES,
+    ),
+    Hint(
+        "Clicks are counts; if these are rates or scores: --value grade",
+        "check given.tsv",
+        "--value grade",
+        RATES,
     ),
     *_read("Say --value grade if they are grades", "--value grade", BELOW, VALUED),
     *_read(

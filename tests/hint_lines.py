@@ -266,6 +266,18 @@ USAGE = (
         "search -i d/pairs.tsv hat",
         "dssm search -i i hat",
     ),
+    Hint(
+        "dssm score --pairs FILE",
+        "score -m d/t given.tsv hat",
+        "dssm score -m d/t --pairs given.tsv",
+        PAIRS.format("", ""),
+    ),
+    Hint(
+        "dssm search - < FILE",
+        "search -i i given.tsv",
+        "dssm search -i i -",
+        PAIRS.format("", ""),
+    ),
     Hint("Search it: dssm search -i FILE QUERY", "encode -m d/t i", "dssm search -i i hat"),
     Hint(
         "so it has no gates. Train one that has some: dssm train-rec mmoe TABLE --task COLUMN.",

@@ -376,3 +376,27 @@ def test_a_text_that_is_the_name_of_a_file_is_warned_of(
     found = dssm("search", "-i", index, "queries.txt")
     assert said in found.err and "dssm search - < FILE" in found.err
     assert dssm("search", "-i", index, "-", stdin=b"red shoe\n").err == ""
+
+
+def test_rates_called_clicks_and_grades_that_are_ranks_are_found(
+    dssm: Dssm, tmp_path: Path
+) -> None:
+    def codes(name: str, header: str, rows: list[str]) -> str:
+        path = tmp_path / name
+        path.write_text("\n".join([header, *rows]) + "\n", "utf-8")
+        return dssm("check", "--json", path).out
+
+    words = ["red", "blue", "green", "big", "small", "old", "new", "round", "flat", "soft"]
+    pairs = [(f"{a} {b}", f"{a} {b if n % 3 else 'lamp'} {n}") for n, (a, b) in
+             enumerate((a, b) for a in words for b in words if a != b)] * 2  # fmt: skip
+    rates = [f"{q}\t{t}\t{n % 7 / 40}" for n, (q, t) in enumerate(pairs)]
+    assert '"click_rates"' in codes("r.tsv", "query\ttitle\tclicks", rates)
+    assert '"click_rates"' not in codes(
+        "c.tsv", "query\ttitle\tclicks", [f"{q}\t{t}\t{n % 7}" for n, (q, t) in enumerate(pairs)]
+    )
+    trained = dssm("train", tmp_path / "r.tsv", *SMALL, "-o", tmp_path / "run")
+    assert "clicks that is not whole, such as 0.025: clicks are counts" in trained.err
+    ranks = [f"{q}\t{t}\t{3 if 'lamp' in t else 1}" for q, t in pairs]
+    assert '"reversed"' in codes("k.tsv", "query\ttitle\tgrade", ranks)
+    grades = [f"{q}\t{t}\t{1 if 'lamp' in t else 3}" for q, t in pairs]
+    assert '"reversed"' not in codes("g.tsv", "query\ttitle\tgrade", grades)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from dssmcli.data.baseline import Baseline
 from dssmcli.data.damage import decoding, said
 from dssmcli.data.doctor import Checkup, Examined, Figures, Group
 from dssmcli.data.located import Located
@@ -19,6 +20,8 @@ ERROR, WARNING, NOTE = "error", "warning", "note"
 LEVELS = (ERROR, WARNING, NOTE)
 
 _FEW_MATCHES = 20
+_AGAINST = 0.2
+"""A rank correlation below minus this is hardly chance."""
 _FEW_ROWS = 100
 _MANY_REPEATED = 0.05
 _MANY_UNKNOWN, _SOME_UNKNOWN = 0.1, 0.01
@@ -95,6 +98,14 @@ _WORDS = {
     "few_matches": (
         "Few rows are matches.",
         "Expect little of the model and of its threshold.",
+    ),
+    "click_rates": (
+        "Rows with a number of clicks that is not whole.",
+        "Clicks are counts; if these are rates or scores: --value grade.",
+    ),
+    "reversed": (
+        "Words in common speak against a match ({metric} {value:.2f} of TF-IDF).",
+        "If low values are good, as ranks are, turn them round.",
     ),
     "long_words": (
         "texts with a word of more than {most} characters.",
@@ -247,6 +258,8 @@ def _of_variety(group: Group) -> Iterator[Finding]:
         yield _found(WARNING, "few_rows", size)
     elif group.role == "train" and 0 < group.matches < _FEW_MATCHES:
         yield _found(WARNING, "few_matches", group.matches)
+    if group.meaning.kind == "clicks":
+        yield _found(WARNING, "click_rates", int((rows.value % 1 > 0).sum()))
 
 
 def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
@@ -263,6 +276,7 @@ def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
     if file.figures is None:
         return
     yield from _of_repeats(file, file.figures)
+    yield from _of_baseline(file.figures.baseline)
     yield from _of_queries(file.meaning.kind, file.figures)
     yield from _of_texts(file.figures, checkup.request.lookup.max_units)
     suited, tokenizer = file.figures.suited, checkup.request.tokenizer
@@ -274,6 +288,16 @@ def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
     if unknown is not None and unknown.share >= _SOME_UNKNOWN:
         level = WARNING if unknown.share >= _MANY_UNKNOWN else NOTE
         yield _found(level, "unknown_features", unknown.features, share=unknown.share)
+
+
+def _of_baseline(baseline: Baseline | None) -> Iterator[Finding]:
+    """Yield whether values go against what words say."""
+    if baseline is None or baseline.rows < _FEW_ROWS:
+        return
+    low = -_AGAINST if baseline.metric == "spearman" else 0.5 - _AGAINST / 2
+    if baseline.value < low:
+        details = {"metric": baseline.metric, "value": baseline.value}
+        yield _found(WARNING, "reversed", baseline.rows, **details)
 
 
 def _of_reading(rows: Located) -> Iterator[Finding]:

@@ -229,11 +229,17 @@ def check_learnable(name: str, train: Pairs, match_grade: float, index: TextInde
         raise DataError(f"{name}: no text has a letter, digit or symbol: nothing to learn.")
     if lost:
         warnings.append(f"Rows with a text that has no letter, digit or symbol: {lost:,}.")
-    if len(train) < 100:
+    if len(train) < _FEW_ROWS:
         warnings.append(
             f"Only {counted(len(train), 'row')} to learn from: expect little of the model."
         )
-    elif positive.sum() < _FEW_MATCHES:
+    if train.kind == "clicks" and (train.value % 1 > 0).any():
+        broken = train.value[train.value % 1 > 0]
+        warnings.append(
+            f"{counted(len(broken), 'row')} with a number of clicks that is not whole, such as "
+            f"{broken[0]:g}: clicks are counts. If these are rates or scores: --value grade."
+        )
+    if len(train) >= _FEW_ROWS and positive.sum() < _FEW_MATCHES:
         warnings.append(
             f"Only {counted(int(positive.sum()), 'match')} among {len(train):,} rows to learn "
             "from: expect little of the model and of its threshold."
@@ -241,4 +247,4 @@ def check_learnable(name: str, train: Pairs, match_grade: float, index: TextInde
     return warnings
 
 
-_FEW_MATCHES = 20
+_FEW_ROWS, _FEW_MATCHES = 100, 20
