@@ -369,6 +369,14 @@ def test_what_is_predicted_is_what_it_will_be(runs: dict[str, Path], dssm: Dssm)
     assert found["watch_time"].mean() == pytest.approx(truth.mean(), rel=0.15)
 
 
+def test_impressions_before_the_end_of_the_log_are_warned_of(
+    runs: dict[str, Path], dssm: Dssm
+) -> None:
+    early = dssm("predict", "-q", "-m", runs["run"], runs["log"]).err
+    assert early.startswith("Warning: ") and "impressions come before the last moment" in early
+    assert dssm("predict", "-q", "-m", runs["run"], runs["later"]).err == ""
+
+
 def test_the_order_of_rows_and_one_answer_alone_change_nothing(
     runs: dict[str, Path], dssm: Dssm, tmp_path: Path
 ) -> None:

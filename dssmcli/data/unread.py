@@ -28,13 +28,13 @@ def shifted_lines(
             )
 
 
-_ENOUGH = 100
+_SOME, _ENOUGH = 20, 100
 _NEARLY_ALL, _HALF = 0.9, 0.5
 
 
 def missing_lines(name: str, missing: int, fields: int) -> Iterator[str]:
     """Say how many fields of a numeric column are missing, where none was in training."""
-    if missing > 0:
+    if missing > 0 and fields >= _SOME:
         warning = WARNING if missing >= _HALF * fields else ""
         yield (
             f"{warning}{name}: missing in {missing:,} of {counted(fields, 'field')}, in training "

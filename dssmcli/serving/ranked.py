@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from dssmcli.data.impressions import impressions_in, is_answered, with_answers
+from dssmcli.data.impressions import Impressions, impressions_in, is_answered, with_answers
 from dssmcli.data.table import read_table
 from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.errors import counted
 from dssmcli.serving.predictions import Form, Lines
 from dssmcli.serving.ranker import Ranker
 
@@ -28,6 +29,8 @@ def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows, say: Say)
     impressions, _ = impressions_in(
         whole, ranker.columns, [source], bad_rows, ranker.reading, say, answered
     )
+    for line in _early(ranker, impressions):
+        say(line)
     rows = np.sort(impressions.order)  # of the file, without those that are skipped
     kept = [table.column(name, where) for name in form.keep]
     back = np.argsort(impressions.order)  # from the order of time to that of the file
@@ -38,3 +41,16 @@ def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows, say: Say)
         some = slice(first, first + _AT_ONCE)
         columns = [[c.values[code] for code in c.codes[rows[some]].tolist()] for c in kept]
         yield lines.text(columns, [each[some].tolist() for each in values])
+
+
+def _early(ranker: Ranker, impressions: Impressions) -> Iterator[str]:
+    """Warn of impressions that come before the end of the log that the run knows."""
+    known = ranker.fingerprint()
+    if known is None or known.last is None:
+        return
+    early = int((impressions.since(known.origin) < known.last).sum())
+    if early:
+        yield (
+            f"Warning: {early:,} of {counted(len(impressions), 'impression')} come before the last "
+            "moment that the run knows: its past of users and items has counted what came after."
+        )
