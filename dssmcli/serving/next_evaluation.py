@@ -17,6 +17,7 @@ from dssmcli.bootstrap import Plan
 from dssmcli.data.event_hashes import event_hashes, moments_behind, seen_events
 from dssmcli.data.features import Rows
 from dssmcli.data.moments import Ints, Moments, histories, no_context, tokens_before
+from dssmcli.data.repeated_events import history_lines, repeated_lines
 from dssmcli.data.seen import Seen
 from dssmcli.data.tsv import BadRows, names_of
 from dssmcli.data.watches import Watches, followed, read_watches
@@ -74,8 +75,11 @@ def read_next(
     way, lines, before_lines = runs[0].reading, list[str](), list[str]()
     watches, columns = read_watches([source], columns, bad_rows, way, lines.append)
     digest = watches.digest
+    lines += repeated_lines(watches.user, watches.item, watches.time)
     if history:
         before, _ = read_watches(history, columns, bad_rows, way, before_lines.append)
+        before_lines += repeated_lines(before.user, before.item, before.time)
+        lines += history_lines(before, watches)
         watches, known = followed(before, watches)
         candidates = ~known
     else:

@@ -11,6 +11,7 @@ from dssmcli import metrics, weighted
 from dssmcli.bootstrap import Plan
 from dssmcli.data.event_hashes import event_hashes, seen_events
 from dssmcli.data.impressions import Impressions, read_impressions
+from dssmcli.data.repeated_events import repeated_lines
 from dssmcli.data.seen import Seen
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import ConfigError
@@ -40,6 +41,8 @@ def evaluate_ranking(
         f"{len(log):,} impressions, {log.clicked.mean():.1%} clicked, watched for "
         f"{log.watched.mean():.3g} s on average."
     )
+    for line in repeated_lines(log.user, log.item, log.time):
+        say(line)
     rows = Drawn(KIND, log.user)
     hashes = event_hashes(log)
     reports = [
