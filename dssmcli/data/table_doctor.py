@@ -29,6 +29,7 @@ from dssmcli.data.table_findings import (
 )
 from dssmcli.data.tasks import Task, check_positive, labels_of, parse_tasks, targets_of
 from dssmcli.data.tsv import BadRows
+from dssmcli.data.unlike import findings_of_unlike
 from dssmcli.errors import DataError
 
 Floats = npt.NDArray[np.float64]
@@ -193,6 +194,7 @@ class _Examination:
             labels = self._measured(valid, tasks)
             if labels is not None:
                 self._balance(valid, tasks, labels)
+                self._findings += findings_of_unlike(valid.table, beside.schema, tasks, valid.name)
                 for file in valid.files:
                     if len(file):
                         self._overlap(beside, valid, file, self._train.name, self._train.table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from dssmcli.data.table import Table, read_table
 from dssmcli.data.table_hashes import hashes_of
 from dssmcli.data.tasks import Labels, Target, Task, check_positive, parse_tasks, targets_of
 from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.unlike import unlike_lines
 from dssmcli.errors import DataError, counted, shown
 from dssmcli.rec_config import MultitaskConfig, MultitaskTrainConfig, Sizes, sized_rows
 
@@ -92,7 +93,7 @@ def build_table_task(
         say(line)
     table, held = _split(whole, given, config, bad_rows)
     found = understand(table, tasks, given.features)
-    for line in found.lines:
+    for line in (*found.lines, *_unlike(held, given, found.schema, tasks)):
         say(line)
     reader = Reader(found.schema)
     valid = None if held is None else _judging(held, given, reader, tasks)
@@ -147,6 +148,15 @@ def _split(
 
 _FEW_ROWS = 5_000
 """Of fewer rows, twice the share is held out: a figure on some hundred rows says little."""
+
+
+def _unlike(
+    held: Table | None, given: TableInput, schema: Schema, tasks: Sequence[Task]
+) -> Iterator[str]:
+    """Yield what is unlike the rows to train on in a file that the user named to validate on."""
+    if held is not None and given.valid_sources:
+        where = ", ".join(map(name_of, given.valid_sources))
+        yield from unlike_lines(held, schema, tasks, where)
 
 
 def _judging(
