@@ -77,3 +77,18 @@ def test_a_label_far_from_all_others_in_a_file_to_validate_on_is_warned_of(
     assert f'Warning: {valid}: the task "minutes": 1e+09 lies far from the others' in done.err
     (told,) = findings_of(dssm, *line)
     assert told["code"] == "far_labels" and "1e+09 lies far" in told["what"]
+
+
+@pytest.mark.parametrize(("number", "rows"), [("9999", 4), ("-999", 20), ("-1", 20), ("1e9", 1)])
+def test_labels_that_say_that_nobody_knows_are_warned_of_before_rows_are_set_aside(
+    number: str, rows: int, dssm: Dssm, tmp_path: Path
+) -> None:
+    columns = world(200).columns
+    columns["minutes"] = [f"{20 + float(each):.3f}" for each in columns["minutes"]]
+    columns["minutes"][:rows] = [number] * rows
+    line = (write_table(tmp_path / "t.csv", columns), "--task", "minutes:regression")
+    line = (*line, "--ignore", "bought")
+    done = dssm("train-rec", "mmoe", *line, *SMALL_TABLE, "--epochs", "1", "-o", tmp_path / "r")
+    assert done.code == 0 and done.err.count("If it says that nobody knows, leave") == 1, done
+    found = findings_of(dssm, *line)
+    assert {each["code"] for each in found} & {"sentinel", "far_labels"}

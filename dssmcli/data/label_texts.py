@@ -9,10 +9,11 @@ import numpy as np
 
 from dssmcli.data.categories import say_yes_or_no
 from dssmcli.data.notation import listed, read_numbers
+from dssmcli.data.sentinels import sentinels_in
 from dssmcli.data.table import Column, Table
 from dssmcli.data.tasks import Labels, Task, labels_of
 from dssmcli.data.values import category_of, integer_in, is_missing
-from dssmcli.errors import in_shell, shown
+from dssmcli.errors import counted, in_shell, shown
 
 _NOT_KNOWN = frozenset(
     (
@@ -109,7 +110,7 @@ class LabelTexts:
     def warnings(self) -> Iterator[str]:
         """Yield all warnings about labels."""
         yield from self.doubtful_zeros()
-        yield from self.outliers()
+        yield from self.outliers() or self.stand_ins()
 
     def doubtful_zeros(self) -> Iterator[str]:
         """Yield warnings about texts that count as 0 and may mean something else."""
@@ -128,28 +129,38 @@ class LabelTexts:
             elif text.strip().lower() in _NOT_KNOWN:
                 yield (
                     f"the task {shown(task.name)} takes {shown(text)} ({rows}) for a 0. "
-                    "If it says that nobody knows, leave the field empty: the row then has no "
-                    "label."
+                    f"{_LEAVE_EMPTY}"
                 )
 
-    def outliers(self) -> Iterator[str]:
-        """Yield warnings about numbers far from all others."""
+    def stand_ins(self) -> list[str]:
+        """Return warnings about numbers that may stand for a label that is not known."""
+        counts = [*self.numbers.values()]
+        numbers = read_numbers([*self.numbers], counts).numbers
+        return [
+            f"the task {shown(self.task.name)}: {counted(each.rows, 'row')} with "
+            f"{each.number:.12g}, apart from all others, which are from {each.low:g} to "
+            f"{each.high:g}. {_LEAVE_EMPTY}"
+            for each in sentinels_in(numbers, np.array(counts, np.int64), sum(counts))
+        ]
+
+    def outliers(self) -> list[str]:
+        """Return warnings about numbers far from all others."""
         texts, counts = [*self.numbers], [*self.numbers.values()]
         numbers = np.repeat(read_numbers(texts, counts).numbers, counts)
         numbers = numbers[~np.isnan(numbers)]
         if len(numbers) < _ENOUGH:
-            return
+            return []
         low, middle, high = np.quantile(numbers, (0.01, 0.5, 0.99)).tolist()
         far = _FAR * max(high - low, abs(middle) * 1e-9)
-        for number in dict.fromkeys((float(numbers.min()), float(numbers.max()))):
-            if abs(number - middle) > far > 0:
-                yield (
-                    f"the task {shown(self.task.name)}: {number:.6g} lies far from the others, "
-                    f"which mostly are from {low:.6g} to {high:.6g}: the mean is drawn to it. If "
-                    "it says that nobody knows, leave the field empty: the row then has no label."
-                )
+        return [
+            f"the task {shown(self.task.name)}: {number:.6g} lies far from the others, which "
+            f"mostly are from {low:.6g} to {high:.6g}: the mean is drawn to it. {_LEAVE_EMPTY}"
+            for number in dict.fromkeys((float(numbers.min()), float(numbers.max())))
+            if abs(number - middle) > far > 0
+        ]
 
 
+_LEAVE_EMPTY = "If it says that nobody knows, leave the field empty: the row then has no label."
 _ENOUGH = 100
 _FAR = 10
 """So many times farther from the middle than the middle 98 % are wide."""

@@ -38,7 +38,7 @@ def findings_of_unlike(
 ) -> Iterator[Finding]:
     """Yield what of a file is unlike the rows to learn from, but for categories not known."""
     for texts in label_texts(table, tasks, file):
-        for warning in texts.outliers():
+        for warning in texts.outliers() or texts.stand_ins():
             yield Finding(WARNS, "far_labels", 1, *parted(warning), file)
     reader = unlike(table, schema, file)
     reader.met[0] = 0
