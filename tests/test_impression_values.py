@@ -301,3 +301,31 @@ def test_features_of_runs_up_to_format_4_read_what_they_read(tmp_path: Path) -> 
     del new["notations"]
     with pytest.raises(RunError, match="notations, expected one of each numeric column"):
         ranking_features_from_json(json.dumps(new), Path("features.json"), ())
+
+
+def test_impressions_unlike_those_of_training_are_warned_of(dssm: Dssm, tmp_path: Path) -> None:
+    names = (*IMPRESSION_NAMES, "length")
+    lengths = np.random.default_rng(1).integers(100, 9000, 700).tolist()
+    rows = [(*row, lengths[i]) for i, row in enumerate(impressions(10, 8, 700))]
+    log = write_log(tmp_path / "log.tsv", names, rows[:500])
+    small = [*SMALL_RANKING, "--epochs", "1", "-o", tmp_path / "run"]
+    assert dssm("train-rec", "youtube-ranking", log, *small).code == 0
+    cases = {
+        "same": (rows[500:], ""),
+        "hours": ([(*row[:-1], row[-1] / 3600) for row in rows[500:]], "is it another unit"),
+        "empty": ([(*row[:-1], "") for row in rows[500:]], "length: missing in 200 of 200 fields"),
+        "items": (
+            [(row[0], row[1].upper(), *row[2:]) for row in rows[500:]],
+            "200 of 200 rows are of items that the run does not know",
+        ),
+        "users": ([(f"new {row[0]}", *row[1:]) for row in rows[500:]], "of users that the run"),
+    }
+    for name, (changed, said) in cases.items():
+        file = write_log(tmp_path / f"{name}.tsv", names, changed)
+        for words in (["predict", "-q"], ["eval", "-q", "--bootstrap", "0"]):
+            err = dssm(*words, "-m", tmp_path / "run", file).err
+            assert ("Warning: " in err) == bool(said) and said in err, (name, err)
+        if said:
+            valid = [*SMALL_RANKING, "--epochs", "1", "--valid", file, "-o", tmp_path / name]
+            done = dssm("train-rec", "youtube-ranking", log, *valid)
+            assert said in done.err and f"{name}.tsv" in done.err, (name, done.err)

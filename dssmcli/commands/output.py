@@ -16,7 +16,7 @@ Write = Callable[[str], None]
 
 def talk(quiet: bool, *lines: str) -> None:
     """Print what there is to say to standard error; when quiet, nothing but warnings."""
-    for line in worth_saying(lines, quiet):
+    for line in worth_saying((part for each in lines for part in each.splitlines()), quiet):
         click.echo(line, err=True)
 
 

@@ -123,7 +123,8 @@ def command(
         for users in blocks:
             write(form.lines(users))
     skipped.write_rejects()
-    talk(quiet, skipped.summary, *recommender.strangers.lines())
+    of_ranker = "" if ranking is None else ranking.reader.summary
+    talk(quiet, skipped.summary, *recommender.strangers.lines(), of_ranker)
 
 
 def _refuse_without_ranker(ranker: str | None, **given: bool) -> None:

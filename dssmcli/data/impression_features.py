@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.features import Floats, Reader
 from dssmcli.data.impressions import Impressions, numbers_of
-from dssmcli.data.places import RankingFeatures
+from dssmcli.data.places import Place, RankingFeatures
 from dssmcli.data.table import Column
-from dssmcli.data.unread import unknown_line, unreadable_line
+from dssmcli.data.unread import missing_lines, shifted_lines, unknown_line, unreadable_line
 from dssmcli.data.values import is_missing
+from dssmcli.errors import WARNING, counted
 
 Codes = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
@@ -28,6 +30,15 @@ class ImpressionReader:
         self._unknown: Counter[str] = Counter()
         self._unreadable: Counter[str] = Counter()
         self._examples: dict[tuple[str, bool], str] = {}
+        #: Of each numeric column how many fields are missing, between, low, high.
+        self._bins = np.zeros((len(features.numbers), 4), np.int64)
+        #: How many rows are of items and of users that the run does not know, and how many rows.
+        self._strange, self._rows = np.zeros(2, np.int64), 0
+
+    def meet(self, item: Bools, user: Bools) -> None:
+        """Count rows (n,) whose item or user the run does not know."""
+        self._strange += (int(item.sum()), int(user.sum()))
+        self._rows += len(item)
 
     def codes(self, impressions: Impressions, where: str) -> Codes:
         """Return the categories (N, C); DataError for a column that is missing."""
@@ -48,7 +59,18 @@ class ImpressionReader:
             wrong = np.isnan(notation.numbers(column.values))
             wrong &= ~np.fromiter(map(is_missing, column.values), np.bool_, len(column.values))
             self._count(column, wrong, self._unreadable)
-        return numbers_of(impressions, self._features.written)
+        numbers = numbers_of(impressions, self._features.written)
+        for k, (values, place) in enumerate(zip(numbers.T, self._places(), strict=True)):
+            _, low, high, _ = _edges(place)
+            found = np.where(values <= low, 2, np.where(values >= high, 3, 1))
+            found[np.isnan(values)] = 0
+            self._bins[k] += np.bincount(found, minlength=4)
+        return numbers
+
+    def _places(self) -> list[Place]:
+        """Return the places of the numeric columns, in their order."""
+        places = {place.name: place for place in self._features.places}
+        return [places[name] for name in self._features.numbers]
 
     def _count(self, column: Column, wrong: Bools, counts: Counter[str]) -> None:
         """Count the rows whose text is one that cannot be read, (V,), and keep the first text."""
@@ -69,4 +91,46 @@ class ImpressionReader:
             unknown_line(name, count, self._examples.get((name, True)))
             for name, count in self._unknown.items()
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._numbers_lines(), *self._strange_lines()])
+
+    def _numbers_lines(self) -> Iterator[str]:
+        """Say which numeric columns are missing or lie elsewhere than in training."""
+        shares = self._features.missing
+        for k, place in enumerate(self._places()):
+            missing, *bins = self._bins[k].tolist()
+            if shares and not shares[k]:
+                absent = missing - self._unreadable[place.name]
+                yield from missing_lines(place.name, absent, missing + sum(bins))
+            yield from shifted_lines(place.name, _edges(place), _ends(place), bins)
+
+    def _strange_lines(self) -> Iterator[str]:
+        """Say how many rows are of items and of users that the run does not know."""
+        for noun, count in zip(("items", "users"), self._strange.tolist(), strict=True):
+            if count:
+                warning = WARNING if 2 * count >= self._rows else ""
+                yield (
+                    f"{warning}{count:,} of {counted(self._rows, 'row')} are of {noun} that the "
+                    "run does not know: taken as new ones."
+                )
+
+
+_TAIL = 0.05
+
+
+def _edges(place: Place) -> tuple[float, float, float, float]:
+    """Return the ends of what training had, and between which a number is neither low nor high."""
+    shares = np.array(place.shares)
+    low = int(np.searchsorted(shares, _TAIL))
+    high = int(np.searchsorted(shares, 1 - _TAIL, side="right")) - 1
+    if low >= high:
+        return -np.inf, -np.inf, np.inf, np.inf
+    return place.edges[0], place.edges[low], place.edges[high], place.edges[-1]
+
+
+def _ends(place: Place) -> tuple[float, float]:
+    """Return about which shares of training were low and high."""
+    shares = np.array(place.shares)
+    below, above = shares[shares >= _TAIL], shares[shares <= 1 - _TAIL]
+    if not len(below) or not len(above):
+        return 1.0, 1.0
+    return float(below[0]), float(1 - above[-1])

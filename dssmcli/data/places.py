@@ -101,7 +101,8 @@ class RankingFeatures(NamedTuple):
     what is known from the log, then of numeric columns.
 
     numbers: the numeric columns, and notations: how each one's numbers are written. values: how
-    texts become values, see `data.features.VALUES`.
+    texts become values, see `data.features.VALUES`. missing: which share of each numeric column was
+    missing in training; empty where that is not known.
     """
 
     categorical: tuple[Categorical, ...]
@@ -109,6 +110,7 @@ class RankingFeatures(NamedTuple):
     numbers: tuple[str, ...]
     notations: tuple[Notation, ...]
     values: int = VALUES
+    missing: tuple[float, ...] = ()
 
     @property
     def written(self) -> dict[str, Notation]:
@@ -146,6 +148,7 @@ class RankingFeatures(NamedTuple):
             "numbers": [*self.numbers],
             "notations": [to_dict(notation) for notation in self.notations],
             "values": self.values,
+            "missing": [*self.missing],
         }
         return json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
@@ -170,6 +173,7 @@ def ranking_features_from_json(text: str, where: Path, outcomes: Sequence[str]) 
             tuple(numbers or ()),
             _notations_in(plain, len(numbers or ()), values, where),
             values,
+            _missing_in(plain, len(numbers or ()), where),
         )
     except ConfigError as error:
         raise RunError(str(error)) from error
@@ -191,3 +195,13 @@ def _notations_in(
     if not isinstance(notations, list) or len(notations) != count:
         raise RunError(f"{where}: notations, expected one of each numeric column.")
     return tuple(from_dict(Notation, each, str(where)) for each in notations)
+
+
+def _missing_in(plain: Mapping[str, object], count: int, where: Path) -> tuple[float, ...]:
+    """Return which share of each numeric column was missing in training, if that is known."""
+    shares = plain.get("missing", [])
+    if not isinstance(shares, list) or len(shares) not in (0, count):
+        raise RunError(f"{where}: missing, expected a share of each numeric column.")
+    for share in shares:
+        between(f"{where}: missing", share, 0, 1)
+    return tuple(float(share) for share in shares)

@@ -140,7 +140,7 @@ class Ranker(OfRun):
         self._unit = float(config["unit"])
         self._tower = RankingTower(model, weights)
         self._last = last
-        self._items = places
+        self._items, self._users = places, frozenset(chronicle.users)
 
     def __repr__(self) -> str:
         heads, items = ", ".join(self.figures), len(self.catalogue.items)
@@ -168,6 +168,8 @@ class Ranker(OfRun):
             together = impressions.together()
             known = known_now(self.chronicle, impressions, numbers, self.model.history, together)
         codes = self.reader.codes(impressions, "the table").astype(np.int64)
+        strangers = np.array([user not in self._users for user in impressions.users], np.bool_)
+        self.reader.meet(self._are_strange(known.item), strangers[impressions.user])
         return self._answers(known.item, known.history, codes, known.features, numbers)
 
     def rank(self, users: Users, items: Sequence[Sequence[str]], width: int) -> dict[str, Values]:
@@ -183,6 +185,7 @@ class Ranker(OfRun):
         flat = [item for each in items for item in each]
         place = find_ids(self._items, flat)
         numbers, codes = self._columns_of(place)
+        self.reader.meet(place < 0, np.zeros(len(place), np.bool_))
         shown = self._shown(users, flat, rows)
         # How many are ranked together says nothing: in training it was how many were shown.
         together = np.full(len(rows), np.nan)
@@ -195,6 +198,10 @@ class Ranker(OfRun):
             tables[head] = np.full((len(sizes), width), -np.inf)
             tables[head][rows, column] = values
         return tables
+
+    def _are_strange(self, item: Ints) -> npt.NDArray[np.bool_]:
+        """Return which items (n,), numbered from 1, the run does not know."""
+        return np.asarray((item < 1) | (item > len(self.catalogue.items)))
 
     def _columns_of(self, place: Ints) -> tuple[Values, Ints]:
         """Return the numbers (n, F) and codes (n, C) of items (n,), -1 for one not known."""

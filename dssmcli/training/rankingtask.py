@@ -133,9 +133,19 @@ def build_ranking_task(
     numbers = np.concatenate([known.features, known.numbers], axis=1)
     names = [*feature_names(tuple(written), columns.outcomes), *written]
     places = [place_of(name, values[cut]) for name, values in zip(names, numbers.T, strict=True)]
-    features = RankingFeatures(categorical, tuple(places), tuple(written), tuple(written.values()))
+    missing = np.isnan(known.numbers[cut]).mean(axis=0)
+    features = RankingFeatures(
+        categorical,
+        tuple(places),
+        tuple(written),
+        tuple(written.values()),
+        missing=tuple(missing.tolist()),
+    )
     reader = ImpressionReader(features)
     codes = np.concatenate([reader.codes(each, where) for each in known.logs])
+    if later is not None:
+        for line in _unlike(later, features, log):
+            saying_of(given.valid_sources, say)(line)
     task = RankingTask(
         model=model,
         config=sized_impressions(config, cut.stop - cut.start),
@@ -162,6 +172,20 @@ def build_ranking_task(
     )
     _tell_task(task, ", ".join(map(name_of, given.valid_sources)), say)
     return task
+
+
+def _unlike(later: Impressions, features: RankingFeatures, log: Impressions) -> list[str]:
+    """Return what of a log to validate on cannot be read, or is unlike what is trained on."""
+    reader = ImpressionReader(features)
+    reader.codes(later, "the log")
+    reader.numbers(later)
+    items, users = frozenset(log.items), frozenset(log.users)
+    strange = [
+        np.array([name not in known for name in names], np.bool_)
+        for names, known in ((later.items, items), (later.users, users))
+    ]
+    reader.meet(strange[0][later.item], strange[1][later.user])
+    return reader.summary.splitlines()
 
 
 def _cut(log: Impressions, config: RankingTrainConfig, held_apart: bool) -> slice:
