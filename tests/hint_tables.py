@@ -32,6 +32,19 @@ OF_TABLES = (
         Hint(says, f"{line} {BOUGHT}", then, _visits(make, 300, name), stays=stays)
         for line in (TRAIN, CHECK)
         for says, then, name, make, stays in (
+            *(
+                (
+                    says,
+                    then,
+                    "extra",
+                    lambda i: f"{i % 60} or so" if i % 5 < 2 else f"{i % 83}",
+                    then.startswith("--numeric"),
+                )
+                for says, then in (
+                    ("To take these as missing: --numeric", "--numeric 'extra'"),
+                    ("if all are words: --categorical", "--categorical 'extra'"),
+                )
+            ),
             (
                 "If they are words: --categorical",
                 "--categorical 'extra'",

@@ -409,3 +409,12 @@ def test_a_label_far_from_all_others_is_warned_of(far: str) -> None:
     assert f"{float(far):.6g} lies far from the others" in warning and "leave the field" in warning
     heavy = [str(round(math.exp(number), 3)) for number in NUMBERS]
     assert warnings(heavy) == [] == warnings([str(number) for number in NUMBERS])
+
+
+@pytest.mark.parametrize("other", ["{} 1/2", "{} or more", "n{}"])
+def test_a_column_of_numbers_and_many_other_texts_is_words_with_a_warning(other: str) -> None:
+    texts = [other.format(n % 80) if i % 10 < 4 else f"{n % 90}" for i, n in enumerate(WHOLE)]
+    (warning,) = understood(texts).warnings
+    assert "60% of the rows have numbers" in warning and "--numeric 'x'" in warning
+    assert numeric(understood(texts, FeatureInput(numeric=("x",)))).missing
+    assert not understood(texts, FeatureInput(categorical=("x",))).warnings

@@ -190,6 +190,14 @@ def _doubt(name: str, seen: ColumnTexts, rows: int, given: FeatureInput) -> str 
             f"{name}: some numbers have a percent sign and others have none: {shown(one)} is read "
             f"as {number:.6g} beside {shown(other)}. If that is wrong, write all in one way."
         )
+    if not seen.numeric and not (seen.codes or seen.long_ids or seen.read.clash):
+        distinct = len(np.unique(seen.numbers[~np.isnan(seen.numbers)]))
+        if seen.share >= _HALF and distinct >= _MANY and seen.strange:
+            return (
+                f"{name}: {seen.share:.0%} of the rows have numbers, the others texts such as "
+                f"{shown(seen.strange[0][0])}, so it is taken as words. To take these as missing: "
+                f"--numeric {in_shell(name)}; if all are words: --categorical {in_shell(name)}."
+            )
     if seen.long_ids and given.min_count < 2:
         single = sum(count == 1 for count in seen.category_counts.values())
         if 2 * single > len(seen.category_counts):
