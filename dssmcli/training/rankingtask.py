@@ -131,16 +131,7 @@ def build_ranking_task(
     written = {each.name: each.notation for each in numeric}
     known = _known(log, later, written, columns, cut, model.history)
     numbers = np.concatenate([known.features, known.numbers], axis=1)
-    names = [*feature_names(tuple(written), columns.outcomes), *written]
-    places = [place_of(name, values[cut]) for name, values in zip(names, numbers.T, strict=True)]
-    missing = np.isnan(known.numbers[cut]).mean(axis=0)
-    features = RankingFeatures(
-        categorical,
-        tuple(places),
-        tuple(written),
-        tuple(written.values()),
-        missing=tuple(missing.tolist()),
-    )
+    features = _features(categorical, written, known, cut, columns.outcomes)
     reader = ImpressionReader(features)
     codes = np.concatenate([reader.codes(each, where) for each in known.logs])
     if later is not None:
@@ -172,6 +163,25 @@ def build_ranking_task(
     )
     _tell_task(task, ", ".join(map(name_of, given.valid_sources)), say)
     return task
+
+
+def _features(
+    categorical: tuple[Categorical, ...],
+    written: Mapping[str, Notation],
+    known: _Known,
+    cut: slice,
+    outcomes: Sequence[str],
+) -> RankingFeatures:
+    """Return the features as the impressions of the cut show them."""
+    numbers = np.concatenate([known.features, known.numbers], axis=1)[cut]
+    names = [*feature_names(tuple(written), outcomes), *written]
+    return RankingFeatures(
+        categorical,
+        tuple(place_of(name, own) for name, own in zip(names, numbers.T, strict=True)),
+        tuple(written),
+        tuple(written.values()),
+        missing=tuple(np.isnan(known.numbers[cut]).mean(axis=0).tolist()),
+    )
 
 
 def _unlike(later: Impressions, features: RankingFeatures, log: Impressions) -> list[str]:
