@@ -273,6 +273,12 @@ USAGE = (
         PAIRS.format("", ""),
     ),
     Hint(
+        "dssm tokenize - < FILE",
+        "tokenize -m d/t given.tsv",
+        "dssm tokenize -m d/t -",
+        PAIRS.format("", ""),
+    ),
+    Hint(
         "dssm search - < FILE",
         "search -i i given.tsv",
         "dssm search -i i -",

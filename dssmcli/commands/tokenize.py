@@ -53,7 +53,7 @@ def command(
     One line a unit: the unit, its features, their ids. An empty line ends a text. `-` reads a text
     a line from standard input.
     """
-    from dssmcli.commands.output import talk
+    from dssmcli.commands.output import file_doubt, talk
     from dssmcli.data.tsv import STDIN, read_lines
     from dssmcli.text.limits import cut_note
 
@@ -75,7 +75,8 @@ def command(
             ids = " ".join(map(str, each.ids))
             click.echo(f"{each.unit}\t{' '.join(each.features)}\t{ids}")
         click.echo("")
-    talk(False, cut_note(truncated, lookup.max_units))
+    file = file_doubt(*texts, instead="dssm tokenize - < FILE")
+    talk(False, file, cut_note(truncated, lookup.max_units))
 
 
 def _of_run(model: str | None) -> Lookup:
