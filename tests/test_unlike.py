@@ -86,8 +86,8 @@ def test_labels_that_say_that_nobody_knows_are_warned_of_before_rows_are_set_asi
     columns = world(200).columns
     columns["minutes"] = [f"{20 + float(each):.3f}" for each in columns["minutes"]]
     columns["minutes"][:rows] = [number] * rows
-    line = (write_table(tmp_path / "t.csv", columns), "--task", "minutes:regression")
-    line = (*line, "--ignore", "bought")
+    path = write_table(tmp_path / "t.csv", columns)
+    line = (path, "--task", "minutes:regression", "--ignore", "bought")
     done = dssm("train-rec", "mmoe", *line, *SMALL_TABLE, "--epochs", "1", "-o", tmp_path / "r")
     assert done.code == 0 and done.err.count("If it says that nobody knows, leave") == 1, done
     found = findings_of(dssm, *line)

@@ -15,6 +15,7 @@ from dssmcli.data.findings import ERROR, LEVELS, Finding, parted
 from dssmcli.data.inference import FeatureInput, Understood, understand
 from dssmcli.data.label_texts import settled
 from dssmcli.data.located_table import FileRows, LocatedTable, read_located
+from dssmcli.data.lone_labels import refuse_lone_labels
 from dssmcli.data.table import Table
 from dssmcli.data.table_findings import (
     Balance,
@@ -157,6 +158,7 @@ class _Examination:
         where = located.name
         try:
             check_positive(located.table, tasks, where)
+            refuse_lone_labels(located.table, tasks, self._request.sources)
             return np.stack([labels_of(located.table, task, where) for task in tasks], axis=1)
         except DataError as error:
             self._error("labels_unclear", located.table.rows, str(error), where)

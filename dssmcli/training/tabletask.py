@@ -20,6 +20,7 @@ from dssmcli.data.fingerprint import (
 )
 from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.label_texts import label_lines, settled
+from dssmcli.data.lone_labels import refuse_lone_labels
 from dssmcli.data.seen import Seen, seen
 from dssmcli.data.suspects import suspects
 from dssmcli.data.table import Table, read_table
@@ -88,6 +89,7 @@ def build_table_task(
     whole = read_table(given.sources, bad_rows)
     tasks = settled(whole, parse_tasks(given.tasks, list(whole.columns)), where)
     check_positive(whole, tasks, where)
+    refuse_lone_labels(whole, tasks, given.sources)
     say(f"Read {counted(whole.rows, 'row')} of {counted(len(whole.columns), 'column')}.")
     for line in label_lines(whole, tasks, where):
         say(line)
