@@ -139,7 +139,9 @@ def known_labels(texts: Sequence[str], task: Task, where: str) -> dict[str, floa
     labels = _labels(texts, task)
     if np.isinf(labels).any():
         wrong = texts[int(np.flatnonzero(np.isinf(labels))[0])]
-        expected = _NUMBERS if task.kind == "regression" else "0 or 1"
+        written = task.notation.described or "a decimal point"
+        numbers = f"{_NUMBERS}, written with {written}"
+        expected = numbers if task.kind == "regression" else "0 or 1"
         raise DataError(
             f"{where}: the task {shown(task.name)} has {shown(wrong)}, expected {expected}, as the "
             "run has learned it, or nothing where no label is known."
