@@ -92,3 +92,20 @@ def test_labels_that_say_that_nobody_knows_are_warned_of_before_rows_are_set_asi
     assert done.code == 0 and done.err.count("If it says that nobody knows, leave") == 1, done
     found = findings_of(dssm, *line)
     assert {each["code"] for each in found} & {"sentinel", "far_labels"}
+
+
+@pytest.mark.parametrize("files", [2, 3])
+@pytest.mark.parametrize("other", [True, False])
+def test_a_file_in_another_unit_than_the_other_files_is_found(
+    files: int, other: bool, dssm: Dssm, tmp_path: Path
+) -> None:
+    paths: list[Path] = []
+    odd = 0 if files == 3 else 1
+    for i in range(files):
+        columns = world(100, seed=i).columns
+        if other and i == odd:
+            cents(columns)
+        paths.append(write_table(tmp_path / f"{i}.csv", columns))
+    found = findings_of(dssm, *paths, "--task", "bought", "--ignore", "minutes")
+    units = [(each["file"], each["level"]) for each in found if each["code"] == "other_unit"]
+    assert units == [(str(paths[odd]), "warning")] * other

@@ -99,14 +99,8 @@ _WHOLE = (
     *("header_like", "header_names", "values_spelled", "not_read", "labels_unclear", "no_features"),
     *("one_label", "label_copy", "leak", "outcome", "column", "sorted", "unit", "other_balance"),
     *("short_histories", "unread_time", "no_time", "no_dates", "dates_as_numbers", "no_history"),
-    *(
-        "no_watch_time",
-        "rises_with_time",
-        "half_a_day",
-        "columns_unclear",
-        "unlike_numbers",
-        "far_labels",
-    ),
+    *("no_watch_time", "rises_with_time", "half_a_day", "columns_unclear", "unlike_numbers"),
+    *("other_unit", "far_labels"),
 )
 """Findings that are not of so many things, but of one."""
 

@@ -30,7 +30,7 @@ from dssmcli.data.table_findings import (
 )
 from dssmcli.data.tasks import Task, check_positive, labels_of, parse_tasks, targets_of
 from dssmcli.data.tsv import BadRows
-from dssmcli.data.unlike import findings_of_unlike
+from dssmcli.data.unlike import findings_of_units, findings_of_unlike
 from dssmcli.errors import DataError
 
 Floats = npt.NDArray[np.float64]
@@ -186,6 +186,7 @@ class _Examination:
 
     def _compare(self, beside: Beside, tasks: Sequence[Task]) -> None:
         """Compare later files with the first, and those to measure on with all before them."""
+        self._findings += findings_of_units(self._train, beside.schema)
         for file in self._train.files[1:]:
             first = self._train.files[0]
             if len(file) and len(first):
