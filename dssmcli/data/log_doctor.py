@@ -29,6 +29,7 @@ from dssmcli.data.log_findings import (
 )
 from dssmcli.data.log_reading import LogReading
 from dssmcli.data.outcomes import findings_of_outcomes
+from dssmcli.data.reading_findings import findings_of_reading, findings_of_unwatched
 from dssmcli.data.table_findings import findings_of_column, findings_of_files
 from dssmcli.data.tasks import Task
 from dssmcli.data.tsv import BadRows
@@ -138,6 +139,8 @@ class _Examination:
                 self.findings.append(found)
         located = _with_faults(located, events, faults, self._request.rejects)
         self.findings += findings_of_files(located, self._request.skip)
+        if role == "valid" and events is not None:
+            self.findings += findings_of_reading(events.warnings, located.name, set())
         return self._log(located, role, events)
 
     def _log(self, located: LocatedTable, role: str, events: Events | None) -> Log | None:
@@ -167,10 +170,14 @@ class _Examination:
         self.findings += findings_of_users(train, self._request.features.min_count)
         self.findings += findings_of_time(train, used.names, used.timestamp, self._request.now)
         self.findings += self._unlearnable(train)
+        if train.watches:
+            self.findings += findings_of_unwatched(train.located, used.names)
         schema = Schema((), ())
         if isinstance(used, ImpressionColumns):
             self.findings += findings_of_clicks(train, str(used.watch_time), str(used.unit))
             schema = self._features(train, used)
+        codes = {each.code for each in self.findings}
+        self.findings += findings_of_reading(train.events.warnings, train.name, codes)
         for later, measured in self._later:
             before = train
             if not measured:

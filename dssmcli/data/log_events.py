@@ -38,7 +38,7 @@ class Events:
 
     row: (N,), the row of the table that each stands in. user, item: (N,), numbers in `users` and
     `items`. time: (N,) float64, in the log's own unit, None without timestamps. clicked (0 or 1)
-    and watched (seconds): (N,), None for watches. outcomes: the names of outcomes.
+    and watched (seconds): (N,), None for watches. warnings: what a training says of doubts.
     """
 
     row: Ints
@@ -49,6 +49,7 @@ class Events:
     time: Floats | None
     clicked: Floats | None = None
     watched: Floats | None = None
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.row)
@@ -56,15 +57,13 @@ class Events:
     def take(self, rows: slice) -> Events:
         """Return the events that stand in some rows of the table."""
         kept = (self.row >= rows.start) & (self.row < rows.stop)
-        some = {
-            name: None if values is None else values[kept]
-            for name, values in (
-                *(("time", self.time), ("clicked", self.clicked), ("watched", self.watched)),
-            )
-        }
-        return Events(
-            self.row[kept], self.user[kept], self.item[kept], self.users, self.items, **some
+        time, clicked, watched = (
+            None if values is None else values[kept]
+            for values in (self.time, self.clicked, self.watched)
         )
+        row, user, item = self.row[kept], self.user[kept], self.item[kept]
+        names = self.users, self.items
+        return Events(row, user, item, *names, time, clicked, watched, self.warnings)
 
     def seconds(self) -> tuple[str, Floats] | None:
         """Return the unit of the moments and them in seconds since 1970; None if none fits."""
@@ -104,6 +103,7 @@ def watch_events(
         users=watches.users,
         items=watches.items,
         time=None if watches.time is None else watches.time[order] + float(watches.origin),
+        warnings=tuple(reader.warnings),
     )
     return events, read
 
@@ -117,7 +117,8 @@ def impression_events(
     """
     names = [file.file for file in located.files]
     sources = [STDIN if name == name_of(STDIN) else name for name in names]
-    log, read = impressions_in(located.table, columns, sources, bad_rows, way)
+    lines: list[str] = []
+    log, read = impressions_in(located.table, columns, sources, bad_rows, way, lines.append)
     order = np.argsort(log.order)
     events = Events(
         row=log.order[order],
@@ -128,6 +129,7 @@ def impression_events(
         time=log.since(0)[order],
         clicked=log.clicked[order],
         watched=log.watched[order],
+        warnings=tuple(line for line in lines if line.startswith("Warning: ")),
     )
     return events, read
 

@@ -94,6 +94,15 @@ def _without_unit(name: str) -> str:
     return (_UNIT_AT_END.sub("", plain) or plain) if unit_in(name) else plain
 
 
+def says_watched(name: str) -> bool:
+    """Tell whether a column is called as those that say whether, or how long, one watched."""
+    names = (*_OTHERS["clicked"], *_OTHERS["watch_time"], *_LABELS)
+    return _plain(name) in names or _without_unit(name) in _OTHERS["watch_time"]
+
+
+_LABELS = ("label", "watched", "iswatched", "viewed", "isviewed", "played", "isplayed", "read")
+
+
 def with_usual_names(
     given: Mapping[str, Any],
     needed: Iterable[str],

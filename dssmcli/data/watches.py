@@ -25,6 +25,7 @@ from dssmcli.data.table import Coder, Column
 from dssmcli.data.time_lines import newest_first, order_lines, unit_lines
 from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.unwatched import unwatched
 from dssmcli.data.values import is_missing
 from dssmcli.errors import DataError, counted
 from dssmcli.text.normalize import Normalizer
@@ -188,7 +189,10 @@ def reader_for(
     if found.timestamp is None and likely:
         texts = sample[names.index(likely[0])]
         reader.lines.append(f"Warning: {way.no_timestamp(likely, texts)}")
+    texts_of = dict(zip(names, sample, strict=True))
     unused = [name for name in names if name not in found.names]
+    for each in unwatched({name: texts_of[name] for name in unused}):
+        reader.lines.append(each.warning(file.sheet.source, texts_of, file.sheet.delimiter))
     if way.asked and unused:
         reader.lines.append(
             f"Not used: {counted(len(unused), 'column')}, {', '.join(unused[:_MOST_NAMES])}. "
