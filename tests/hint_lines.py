@@ -52,6 +52,11 @@ USAGE = (
         for line in ("check d/pairs.tsv", "tokenize hat")
     ),
     Hint(
+        "is written with --format {}.",
+        "encode -m d/t d/texts.txt -o v.csv",
+        "--format tsv",
+    ),
+    Hint(
         "--resume needs a file to go on with: add -o FILE.",
         "encode -m d/t d/texts.txt --resume",
         "~-o v.npy",

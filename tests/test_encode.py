@@ -65,6 +65,31 @@ def test_every_format_holds_the_same_numbers(
     np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), dtype), expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("v.csv", "tsv"),
+        ("v.TSV", "tsv"),
+        ("v.txt", "tsv"),
+        ("v.jsonl", "jsonl"),
+        ("v.f32", "f32"),
+        ("v.parquet", "parquet"),
+        ("v.npy", ""),
+        ("v", ""),
+    ],
+)
+def test_a_name_that_says_another_format_is_warned_of(
+    dssm: Dssm, run: Path, tmp_path: Path, name: str, form: str
+) -> None:
+    line = ["encode", "-m", run, "-q", "-o", tmp_path / name]
+    done = dssm(*line, stdin=b"couch\n")
+    assert done.code == 0 and np.load(tmp_path / name).shape[0] == 1
+    assert done.err.startswith(f"Warning: {tmp_path / name}: a numpy array") == bool(form)
+    assert done.err.endswith(f"--format {form}.\n") or not done.err
+    if form and form != "parquet":
+        assert not dssm(*line, "--format", form, stdin=b"couch\n").err
+
+
 def test_f32_is_the_bytes_of_the_rows(dssm: Dssm, run: Path, vectors: np.ndarray) -> None:
     assert encoded(dssm, run, "--format", "f32") == vectors.tobytes()
     result = dssm("encode", "-m", run, "--format", "f32", "--dtype", "float16", stdin=b"x")

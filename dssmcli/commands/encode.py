@@ -127,8 +127,7 @@ def command(
     """
     if not files and side != "item" and sys.stdin is not None and sys.stdin.isatty():
         raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
-    if output is None and format_name in _BINARY and sys.stdout.isatty():
-        raise click.UsageError("not writing binary data to a terminal; add -o FILE or > FILE.")
+    _look_at(output, format_name)
     if resume and (output is None or (output.exists() and not output.is_file())):
         raise click.UsageError("--resume needs a file to go on with: add -o FILE.")
     if side in _REC_SIDES:
@@ -182,6 +181,37 @@ def _after(blocks: Iterator[list[str]], skip: int) -> Iterator[list[str]]:
         if skip < len(texts):
             yield texts[skip:]
         skip = max(0, skip - len(texts))
+
+
+_ENDINGS = {
+    ".csv": "tsv",
+    ".tsv": "tsv",
+    ".txt": "tsv",
+    ".f32": "f32",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+"""The formats that go with the ends of names; tsv is the one of texts that tables are read from."""
+
+
+def _look_at(output: Path | None, format_name: str) -> None:
+    """Refuse a terminal for bytes, and warn of a name that says another format than the usual one,
+    where none is given."""
+    if output is None and format_name in _BINARY and sys.stdout.isatty():
+        raise click.UsageError("not writing binary data to a terminal; add -o FILE or > FILE.")
+    given = click.get_current_context().get_parameter_source("format_name")
+    if output is None or given is not click.core.ParameterSource.DEFAULT:
+        return
+    ending = output.suffix.lower()
+    if ending in _ENDINGS:
+        click.echo(
+            f"Warning: {output}: a numpy array in spite of its name. What {ending} says is "
+            f"written with --format {_ENDINGS[ending]}.",
+            err=True,
+        )
 
 
 def _refuse(**given: bool) -> None:
