@@ -15,6 +15,7 @@ from handmade import Parts, parts
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics as sk
+from tables import write_table
 
 from dssmcli.bootstrap import Plan
 from dssmcli.data.tasks import Target, Task, labels_in
@@ -371,3 +372,18 @@ def test_labels_in_fields_are_those_of_the_task() -> None:
     assert labels_in([], binary, "x").shape == (0,)
     with pytest.raises(DataError, match='x: the task "t" has "2", expected 0 or 1'):
         labels_in(["1", "2"], binary, "x")
+
+
+@pytest.mark.parametrize(("factor", "warned"), [(1, False), (60, True), (1 / 60, True)])
+def test_labels_in_another_unit_than_those_learned_from_are_warned_of(
+    dssm: Dssm, tmp_path: Path, factor: float, warned: bool
+) -> None:
+    random = np.random.default_rng(3)
+    x, y = random.normal(size=300), random.normal(15, 4, 300)
+    run = tmp_path / "run"
+    table = write_table(tmp_path / "t.csv", {"x": [*map(str, x)], "y": [*map(str, y)]})
+    small = ["--tower-units", "4", "--epochs", "1", "--threads", "1", "-q"]
+    assert dssm("train-rec", "mmoe", table, "--task", "y:regression", *small, "-o", run).code == 0
+    other = {"x": [*map(str, x + 1)], "y": [str(each * factor) for each in y]}
+    err = dssm("eval", "-q", "-m", run, write_table(tmp_path / "o.csv", other)).err
+    assert ("is it another unit" in err) == warned, err

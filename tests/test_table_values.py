@@ -418,3 +418,10 @@ def test_a_column_of_numbers_and_many_other_texts_is_words_with_a_warning(other:
     assert "60% of the rows have numbers" in warning and "--numeric 'x'" in warning
     assert numeric(understood(texts, FeatureInput(numeric=("x",)))).missing
     assert not understood(texts, FeatureInput(categorical=("x",))).warnings
+
+
+def test_what_a_spreadsheet_keeps_as_text_is_what_stands_in_it() -> None:
+    assert numeric(understood([f'="{number}"' for number in WHOLE])).numbers(['="7"']) == [7]
+    codes = understood([f'="{number % 90:03}"' for number in WHOLE])
+    (feature,) = [each for each in codes.schema.categorical if each.name == "x"]
+    assert "007" in feature.values and not [e for e in codes.schema.numeric if e.name == "x"]

@@ -109,7 +109,7 @@ class ColumnTexts:
     def codes(self) -> bool:
         """Tell whether the texts are codes of digits, such as post codes: whole, and some of them
         begin with 0."""
-        if not any(map(_CODE.match, self.texts)):
+        if not any(_CODE.match(bare(text)) for text in self.texts):
             return False
         if (self.numbers % 1 > 0).any():
             return False

@@ -61,8 +61,15 @@ _PLAIN_WHOLE = re.compile(r"([+-]?)(0|[1-9]\d*)(\.0*)?", re.ASCII)
 
 
 def bare(text: str) -> str:
-    """Return a text without the white space of any kind at its ends."""
-    return text.strip() if text.isascii() else text.strip(_EDGES)
+    """Return a text without the white space of any kind at its ends, and out of `="…"`, in which
+    spreadsheets write what is to stay a text."""
+    stripped = text.strip() if text.isascii() else text.strip(_EDGES)
+    if stripped[:2] == '="' and stripped[-1] == '"' and len(stripped) > _QUOTED:
+        return stripped[2:-1]
+    return stripped
+
+
+_QUOTED = 3
 
 
 def is_missing(text: str) -> bool:

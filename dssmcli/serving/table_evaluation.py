@@ -105,11 +105,31 @@ def judged_table(
             say(line)
         warnings += texts.warnings()
         warnings += _one_sided(texts, labels[texts.task.name])
+        warnings += _far_off(predictors, texts.task.name, labels[texts.task.name])
     values, first = [], 0
     for predictor in predictors:
         values.append(found[:, first : first + len(predictor.targets)])
         first += len(predictor.targets)
     return Judgements(values, labels, judged.seen(found[:, end:], labels), warnings)
+
+
+def _far_off(predictors: Sequence[Predictor], name: str, labels: Labels) -> Iterator[str]:
+    """Yield a warning if the numbers to predict are far from those of training, on the whole."""
+    known = labels[~np.isnan(labels)]
+    targets = (each for one in predictors for each in one.targets if each.name == name)
+    target = next(targets, None)
+    if target is None or target.binary or len(known) < _ENOUGH:
+        return
+    middle = float(np.median(known))
+    ratio = middle / target.mean if target.mean else 1.0
+    if abs(middle - target.mean) > _FAR * target.scale or (middle > 0 and 0 < ratio < 1 / _FAR):
+        yield (
+            f"the numbers of the task {shown(name)} are {middle:.4g} at the median, those learned "
+            f"from {target.mean:.4g} on average: is it another unit?"
+        )
+
+
+_ENOUGH, _FAR = 20, 10
 
 
 def _one_sided(texts: LabelTexts, labels: Labels) -> Iterator[str]:
