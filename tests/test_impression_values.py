@@ -329,3 +329,11 @@ def test_impressions_unlike_those_of_training_are_warned_of(dssm: Dssm, tmp_path
             valid = [*SMALL_RANKING, "--epochs", "1", "--valid", file, "-o", tmp_path / name]
             done = dssm("train-rec", "youtube-ranking", log, *valid)
             assert said in done.err and f"{name}.tsv" in done.err, (name, done.err)
+
+
+def test_an_outcome_that_every_row_has_is_warned_of(tmp_path: Path) -> None:
+    text = f"{HEADER}|stars\nu|a|1|1|5|{{}}\nu|b|2|0|0|2\n"
+    columns = ImpressionColumns(outcomes=("stars",))
+    said = "Warning: stars: above 0, or a yes, in all of 2 rows"
+    assert said in read(tmp_path, text.format(1), columns)[1]
+    assert said not in read(tmp_path, text.format(0), columns)[1]

@@ -102,11 +102,12 @@ def outcomes_of(column: Column, wrong: Wrong) -> Answers:
     if missing:
         lines.append(f"{column.name}: missing in {counted(missing, 'row')}: taken for no.")
     values = above[column.codes].astype(np.float64)
-    if not values.any():
-        lines.append(
-            f"Warning: {column.name}: above 0, or a yes, in none of {counted(len(values), 'row')}: "
-            "there is nothing to learn from it."
-        )
+    for share, which in ((0.0, "none"), (1.0, "all")):
+        if len(values) and values.mean() == share:
+            lines.append(
+                f"Warning: {column.name}: above 0, or a yes, in {which} of "
+                f"{counted(len(values), 'row')}: there is nothing to learn from it."
+            )
     return Answers(values, lines)
 
 
