@@ -387,3 +387,18 @@ def test_labels_in_another_unit_than_those_learned_from_are_warned_of(
     other = {"x": [*map(str, x + 1)], "y": [str(each * factor) for each in y]}
     err = dssm("eval", "-q", "-m", run, write_table(tmp_path / "o.csv", other)).err
     assert ("is it another unit" in err) == warned, err
+
+
+def test_skewed_labels_like_those_learned_from_are_no_other_unit(
+    dssm: Dssm, tmp_path: Path
+) -> None:
+    """Their median is far below their mean."""
+    random = np.random.default_rng(3)
+    values = [[str(each) for each in np.exp(3 * random.normal(size=400))] for _ in range(2)]
+    x = [str(each) for each in random.normal(size=400)]
+    first, second = (
+        write_table(tmp_path / f"{i}.csv", {"x": x, "y": own}) for i, own in enumerate(values)
+    )
+    small = ["--tower-units", "4", "--epochs", "1", "--threads", "1", "-q", "-o", tmp_path / "run"]
+    assert dssm("train-rec", "mmoe", first, "--task", "y:regression", *small).code == 0
+    assert "another unit" not in dssm("eval", "-q", "-m", tmp_path / "run", second).err

@@ -120,12 +120,12 @@ def _far_off(predictors: Sequence[Predictor], name: str, labels: Labels) -> Iter
     target = next(targets, None)
     if target is None or target.binary or len(known) < _ENOUGH:
         return
-    middle = float(np.median(known))
-    ratio = middle / target.mean if target.mean else 1.0
-    if abs(middle - target.mean) > _FAR * target.scale or (middle > 0 and 0 < ratio < 1 / _FAR):
+    mean = float(known.mean())
+    far = abs(mean - target.mean) > _FAR * target.scale
+    if far or 0 < mean < target.mean / _FAR:
         yield (
-            f"the numbers of the task {shown(name)} are {middle:.4g} at the median, those learned "
-            f"from {target.mean:.4g} on average: is it another unit?"
+            f"the numbers of the task {shown(name)} are {mean:.4g} on average, those learned from "
+            f"{target.mean:.4g}: is it another unit?"
         )
 
 
