@@ -47,19 +47,17 @@ class ImpressionReader:
         schema = self._features.schema
         for feature, start, found in zip(schema.categorical, schema.starts, codes.T, strict=True):
             column = table.columns[feature.name]
-            wrong = np.zeros(len(column.values), np.bool_)
-            wrong[column.codes[found == start]] = True
-            self._count(column, wrong, self._unknown)
+            self._count(column, _texts(column, found == start), self._unknown)
         return codes
 
     def numbers(self, impressions: Impressions) -> Floats:
         """Return the numbers (N, F), nan for what is missing or no number."""
-        for name, notation in self._features.written.items():
+        numbers = numbers_of(impressions, self._features.written)
+        for name, values in zip(self._features.numbers, numbers.T, strict=True):
             column = impressions.table.columns[name]
-            wrong = np.isnan(notation.numbers(column.values))
+            wrong = _texts(column, np.isnan(values))
             wrong &= ~np.fromiter(map(is_missing, column.values), np.bool_, len(column.values))
             self._count(column, wrong, self._unreadable)
-        numbers = numbers_of(impressions, self._features.written)
         for k, (values, place) in enumerate(zip(numbers.T, self._places(), strict=True)):
             _, low, high, _ = _edges(place)
             found = np.where(values <= low, 2, np.where(values >= high, 3, 1))
@@ -112,6 +110,13 @@ class ImpressionReader:
                     f"{warning}{count:,} of {counted(self._rows, 'row')} are of {noun} that the "
                     "run does not know: taken as new ones."
                 )
+
+
+def _texts(column: Column, rows: Bools) -> Bools:
+    """Return which different texts, (V,), the rows have that are True in `rows` (N,)."""
+    found = np.zeros(len(column.values), np.bool_)
+    found[column.codes[rows]] = True
+    return found
 
 
 _TAIL = 0.05

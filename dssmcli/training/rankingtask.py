@@ -131,7 +131,7 @@ def build_ranking_task(
     written = {each.name: each.notation for each in numeric}
     known = _known(log, later, written, columns, cut, model.history)
     numbers = np.concatenate([known.features, known.numbers], axis=1)
-    features = _features(categorical, written, known, cut, columns.outcomes)
+    features = _features(categorical, written, numbers[cut], columns.outcomes)
     reader = ImpressionReader(features)
     codes = np.concatenate([reader.codes(each, where) for each in known.logs])
     if later is not None:
@@ -168,19 +168,19 @@ def build_ranking_task(
 def _features(
     categorical: tuple[Categorical, ...],
     written: Mapping[str, Notation],
-    known: _Known,
-    cut: slice,
+    numbers: Floats,
     outcomes: Sequence[str],
 ) -> RankingFeatures:
-    """Return the features as the impressions of the cut show them."""
-    numbers = np.concatenate([known.features, known.numbers], axis=1)[cut]
+    """Return the features as impressions to train on show them; their numbers are (n, F), those of
+    numeric columns last."""
+    own = numbers[:, numbers.shape[1] - len(written) :]
     names = [*feature_names(tuple(written), outcomes), *written]
     return RankingFeatures(
         categorical,
-        tuple(place_of(name, own) for name, own in zip(names, numbers.T, strict=True)),
+        tuple(place_of(name, values) for name, values in zip(names, numbers.T, strict=True)),
         tuple(written),
         tuple(written.values()),
-        missing=tuple(np.isnan(known.numbers[cut]).mean(axis=0).tolist()),
+        missing=tuple(np.isnan(own).mean(axis=0).tolist()),
     )
 
 
