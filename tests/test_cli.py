@@ -446,3 +446,15 @@ def test_a_file_whose_name_is_not_utf8_is_named_all_the_same(run: Path, tmp_path
     ):
         done = subprocess.run([*PYTHON, *words], capture_output=True, text=True, check=False)
         assert "Traceback" not in done.stderr and said in done.stdout, done
+
+
+def test_mine_and_vocab_print_warnings_also_when_quiet(
+    dssm: Dssm, run: Path, tmp_path: Path
+) -> None:
+    pairs = write_pairs(tmp_path / "p.tsv", 40)
+    pairs.write_text("src_txt\tdst_txt\n" + "\n".join(
+        "\t".join(line.split("\t")[:2]) for line in pairs.read_text("utf-8").splitlines()
+    ) + "\n", "utf-8")  # fmt: skip
+    for words in (["mine", "-m", run, pairs], ["vocab", "--pairs", pairs]):
+        done = dssm(*words, "-q")
+        assert "Warning: " in done.err and "looks like a header" in done.err, (words, done.err)

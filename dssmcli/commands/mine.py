@@ -22,7 +22,7 @@ from dssmcli.commands.options import (
     row_options,
     threads_option,
 )
-from dssmcli.commands.output import writing
+from dssmcli.commands.output import talk, writing
 from dssmcli.errors import counted
 
 if TYPE_CHECKING:
@@ -133,10 +133,8 @@ def command(
         for mined in miner.blocks(threads):
             write(form(mined, texts, rows))
             counts = counts.plus(mined)
-    if not quiet:
-        said = [f"Read {interpretation(pairs)}.", *pairs.notes, skipped.summary]
-        said += _summary(counts, miner, window, encoder)
-        click.echo("\n".join(filter(None, said)), err=True)
+    said = _summary(counts, miner, window, encoder)
+    talk(quiet, f"Read {interpretation(pairs)}.", *pairs.notes, skipped.summary, *said)
 
 
 class _Counts(NamedTuple):

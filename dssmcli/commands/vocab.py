@@ -18,7 +18,7 @@ from dssmcli.commands.options import (
     json_option,
     quiet_option,
 )
-from dssmcli.commands.output import writing
+from dssmcli.commands.output import talk, writing
 from dssmcli.config import TOKENIZERS, WORDY, TextConfig
 from dssmcli.errors import ConfigError, counted
 
@@ -146,11 +146,7 @@ def command(
     found = counted_features(texts, indexing, min_count)
     skipped.write_rejects()
     _write(_words(found.words) if found.words and words else _features(found), output, as_json)
-    if not quiet:
-        for line in filter(
-            None, (*reader.reading.headers_lines(), skipped.summary, _summary(found))
-        ):
-            click.echo(line, err=True)
+    talk(quiet, *reader.reading.headers_lines(), skipped.summary, _summary(found))
 
 
 def _of_run(model: str) -> Iterator[dict[str, object]]:
