@@ -29,10 +29,11 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 
 def _options(command: click.Command) -> Iterator[str]:
     """Yield the options of a command and of those below it."""
-    context = click.Context(command)
-    for parameter in command.get_params(context):
+    yield "--help"
+    for parameter in command.params:
         yield from parameter.opts + parameter.secondary_opts
     if isinstance(command, click.Group):
+        context = click.Context(command)
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             assert below is not None
