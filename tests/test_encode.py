@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Dssm
+from conftest import Dssm, Result
 
 import dssmcli
 from dssmcli.commands.options import can_fork
@@ -193,6 +194,43 @@ def test_an_error_keeps_what_is_safe_and_says_so(
     np.testing.assert_allclose(np.load(vectors), np.load(io.BytesIO(plain)), atol=1e-6)
     assert dssm(*command, "--resume").code == 0  # nothing to go on with: afresh
     assert dssm("encode", "-m", run, "--resume", first).code == 2
+
+
+@pytest.mark.parametrize("source", ["1.txt", "-"])
+def test_going_on_refuses_texts_that_were_changed(
+    source: str, dssm: Dssm, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("dssmcli.commands.options.available_threads", lambda: 1)
+    monkeypatch.chdir(tmp_path)
+    line = ("encode", "-m", run, source, "2.txt", "-o", "v.f32", "--format", "f32")
+
+    def encode(texts: str, end: bytes, *more: str) -> Result:
+        Path("1.txt").write_text(texts)
+        Path("2.txt").write_bytes(end)
+        return dssm(*line, *more, stdin=texts.encode())
+
+    right, journal = "couch\ntap\nrug\n", Path(".v.f32.partial.json")
+    assert encode(right, b"\xff\n").code == 3
+    begun = json.loads(journal.read_text())
+    digest = hashlib.blake2b(right.encode(), digest_size=16).hexdigest()
+    assert (begun["rows"], begun["texts"]) == (3, digest)
+    for texts, said in (
+        ("couch\nTAP\nrug\n", f"(BLAKE2b was {digest[:8]}…, is now "),
+        ("tap\ncouch\nrug\n", f"(BLAKE2b was {digest[:8]}…, is now "),
+        ("couch\n", "(there are only 1). Give the same texts, or"),
+    ):
+        done = encode(texts, b"", "--resume")
+        assert done.code == 3 and done.err.count("\n") == 1 and said in done.err, done
+        assert "--resume: the first 3 texts are not those that .v.f32.partial has" in done.err
+        assert "go on from there" not in done.err
+    journal.write_text(json.dumps({**begun, "texts": ""}))
+    done = encode(right, b"bin\n", "--resume", "-q")
+    assert done.code == 0 and "Warning: an older dssm wrote these rows" in done.err, done
+    assert "Going on" not in done.err
+    plain = dssm("encode", "-m", run, "1.txt", "2.txt", "--format", "f32", "-q").raw
+    found, expected = np.fromfile("v.f32", np.float32), np.frombuffer(plain, np.float32)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.skipif(not can_fork(), reason="no processes without fork")

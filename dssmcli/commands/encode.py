@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +19,7 @@ from dssmcli.commands.options import (
     threads_option,
 )
 from dssmcli.config import PLAIN, VECTOR_SIDES
-from dssmcli.errors import counted
+from dssmcli.errors import WARNING, counted
 
 if TYPE_CHECKING:
     from dssmcli.data.texts import Shard, TextReader
@@ -137,6 +138,7 @@ def command(
     from dssmcli.serving.loading import load
 
     encoder = load(model, **parallel(threads))
+    from dssmcli.commands.output import talk, warn
     from dssmcli.data.texts import TextReader
     from dssmcli.data.tsv import STDIN, ZERO_ROWS, BadRows
     from dssmcli.pace import Pace
@@ -151,11 +153,11 @@ def command(
             rows = _to_stream(work.blocks(), form, output)
         else:
             origin = f"{encoder.digest} {side} {format_name} {dtype} {bad_rows} {shard} {files}"
-            rows = _to_file(work, form, output, origin, resume)
+            said = partial(talk, quiet)
+            rows = _to_file(work, form, output, origin, said if resume else None)
     finally:
         work.pace.clear()
-    for doubt in reader.doubts:
-        click.echo(f"Warning: {doubt}", err=True)
+    warn(*(f"{WARNING}{doubt}" for doubt in reader.doubts))
     if not quiet:
         _summary(work, rows, skipped)
 
@@ -168,19 +170,12 @@ class _Work(NamedTuple):
     side: str
     pace: Pace
 
-    def blocks(self, skip: int = 0) -> Iterator[Block]:
-        """Yield texts and their rows, leaving out the first `skip` texts."""
+    def blocks(self, texts: Iterator[list[str]] | None = None) -> Iterator[Block]:
+        """Yield texts, all or the blocks given, and their rows."""
         reader = self.reader
-        for texts, rows in self.encoder.encode_blocks(_after(reader.blocks(), skip), self.side):
-            yield texts, rows
+        for block, rows in self.encoder.encode_blocks(texts or reader.blocks(), self.side):
+            yield block, rows
             self.pace.lines(len(rows), reader.done / reader.total if reader.total else None)
-
-
-def _after(blocks: Iterator[list[str]], skip: int) -> Iterator[list[str]]:
-    for texts in blocks:
-        if skip < len(texts):
-            yield texts[skip:]
-        skip = max(0, skip - len(texts))
 
 
 _ENDINGS = {
@@ -263,17 +258,27 @@ def _to_stream(blocks: Iterator[Block], form: Format, output: Path | None) -> in
     return write_stream(stdout, blocks, form)
 
 
-def _to_file(work: _Work, form: Format, output: Path, origin: str, resume: bool) -> int:
+def _to_file(
+    work: _Work, form: Format, output: Path, origin: str, resumed: Callable[[str], None] | None
+) -> int:
+    """Write a file that can be gone on with, and return its rows. resumed: where it is gone on
+    with, gets what there is to say of it."""
     from dssmcli.serving.output import growing
 
     with growing(output, origin) as file:
-        saved = file.go_on() if resume else None
-        if saved is None:
+        saved = file.go_on() if resumed else None
+        if saved is None or resumed is None:
             file.begin(form)
             return file.write(work.blocks(), form, lambda: work.encoder.truncated)
-        click.echo(f"Going on after {counted(saved.rows, 'row')}.", err=True)
+        rest = file.skip(work.reader.blocks())
+        resumed(f"Going on after {counted(saved.rows, 'row')}.")
+        if not saved.texts:
+            resumed(
+                f"{WARNING}an older dssm wrote these rows: that their texts are the same as now "
+                "was not compared."
+            )
         cut = saved.truncated
-        return file.write(work.blocks(saved.rows), form, lambda: cut + work.encoder.truncated)
+        return file.write(work.blocks(rest), form, lambda: cut + work.encoder.truncated)
 
 
 def _summary(work: _Work, rows: int, skipped: BadRows) -> None:

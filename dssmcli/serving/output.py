@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -24,7 +26,7 @@ from dssmcli.atomic import (
     write_atomically,
     writing,
 )
-from dssmcli.errors import DssmError, OutputError, counted
+from dssmcli.errors import DataError, DssmError, OutputError, counted
 from dssmcli.serving.formats import Format
 
 Block = tuple[Sequence[str], npt.NDArray[np.float32]]
@@ -32,6 +34,7 @@ Block = tuple[Sequence[str], npt.NDArray[np.float32]]
 SAVE_SECONDS = 5.0
 """So often what has been written is made safe, to go on from after an interruption."""
 _READ_BYTES = 1 << 20
+_TEXTS_BYTES = 16
 
 
 def write_stream(stream: BinaryIO, blocks: Iterable[Block], form: Format) -> int:
@@ -103,13 +106,18 @@ def can_rewind(stream: BinaryIO) -> bool:
 
 
 class Saved(NamedTuple):
-    """How far a file had come: rows, bytes, their `words_sum`, texts cut, what it was made of."""
+    """How far a file had come: rows, bytes, their `words_sum`, texts cut, what it was made of.
+
+    texts: the BLAKE2b of the texts of these rows, a line each, in hexadecimal; empty where a dssm
+    before 0.2 began the file.
+    """
 
     rows: int
     size: int
     sum: int
     truncated: int
     origin: str
+    texts: str = ""
 
 
 def words_sum(content: bytes | memoryview, offset: int) -> int:
@@ -138,6 +146,7 @@ class Growing:
         self._journal = partial.with_name(f"{partial.name}.json")
         self._saved: Saved | None = None
         self._size = self._sum = 0
+        self._texts = hashlib.blake2b(digest_size=_TEXTS_BYTES)
         self._last = time.monotonic()
 
     def begin(self, form: Format) -> None:
@@ -171,12 +180,42 @@ class Growing:
         self._saved, self._size, self._sum = saved, saved.size, saved.sum
         return saved
 
+    def skip(self, texts: Iterator[list[str]]) -> Iterator[list[str]]:
+        """Return the blocks of texts behind those whose rows are safe.
+
+        Raises DataError when these are not the texts that the rows were made of.
+        """
+        saved = self._saved
+        assert saved is not None
+        left, rest = saved.rows, []
+        while left and (block := next(texts, None)) is not None:
+            self._note(block[:left])
+            left, rest = left - len(block[:left]), block[left:]
+        now = self._texts.hexdigest()
+        if left or now != (saved.texts or now):
+            self._saved = None
+            which = f"the first {counted(saved.rows, 'text')}"
+            how = f"are not those that {self._partial.name} has vectors of"
+            said = f"there are only {saved.rows - left:,}"
+            if not left:
+                said = f"BLAKE2b was {saved.texts[:8]}…, is now {now[:8]}…"
+            raise DataError(
+                f"--resume: {which} {how} ({said}). Give the same texts, or start afresh without "
+                "--resume."
+            )
+        return chain([rest], texts) if rest else texts
+
+    def _note(self, texts: Sequence[str]) -> None:
+        """Add texts to what is known of those that have rows."""
+        lines = "".join(f"{text}\n" for text in texts)
+        self._texts.update(lines.encode("utf-8", "surrogatepass"))
+
     def _told(self) -> Saved | None:
         """Return what the journal says; None when there is none, or it is damaged."""
         try:
             told = json.loads(self._journal.read_text("utf-8"))
             rows, size, total, cut = (int(told[n]) for n in ("rows", "size", "sum", "truncated"))
-            return Saved(rows, size, total, cut, told["origin"])
+            return Saved(rows, size, total, cut, told["origin"], str(told.get("texts", "")))
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
 
@@ -202,6 +241,7 @@ class Growing:
         rows = self._saved.rows if self._saved else 0
         for texts, vectors in blocks:
             self._put(form.block(texts, vectors))
+            self._note(texts)
             rows += len(vectors)
             if time.monotonic() - self._last >= SAVE_SECONDS:
                 self._save(rows, truncated())
@@ -225,7 +265,8 @@ class Growing:
     def _save(self, rows: int, truncated: int) -> None:
         self._stream.flush()
         os.fsync(self._stream.fileno())
-        saved = Saved(rows, self._size, self._sum, truncated, self._origin)
+        texts = self._texts.hexdigest()
+        saved = Saved(rows, self._size, self._sum, truncated, self._origin, texts)
         write_atomically(self._journal, json.dumps(saved._asdict()).encode())
         self._saved, self._last = saved, time.monotonic()
 
