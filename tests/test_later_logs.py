@@ -72,7 +72,7 @@ def test_watches_to_find_that_are_known_or_twice_are_warned_of(
 ) -> None:
     done = dssm("eval", "-q", "-m", made[model], "--history", made[history], made[later])
     assert done.code == 0
-    begin = f"{made[later]}: Warning: {said}"
+    begin = f"Warning: {made[later]}: {said}"
     assert done.err.startswith(begin) if said else not done.err, done.err
 
 

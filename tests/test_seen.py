@@ -189,7 +189,7 @@ def test_eval_of_pairs_says_how_many_were_learned_from(
     held = found["validation_rows"]
     assert 0 < held <= 100 and counts(found) == (300 - held, 300 - held, held)
     assert said == (
-        f"{pairs}: Warning: {300 - held} of 300 rows ({300 - held} pairs) were learned from by "
+        f"Warning: {pairs}: {300 - held} of 300 rows ({300 - held} pairs) were learned from by "
         f"{texts / 'run'}, {held} more chose its best weights: these figures say how well it "
         "remembers, not how well it does on new ones.\n"
     )
@@ -205,6 +205,33 @@ def test_eval_of_pairs_says_how_many_were_learned_from(
     found, said = judged(dssm, "-m", texts / "run", flipped)
     assert found["learned_rows"] == 0 < found["learned_pairs"] <= 10
     assert f"the texts of {found['learned_pairs']} pairs were learned from" in said
+
+
+def test_pairs_with_query_and_title_exchanged_are_known_again(
+    texts: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    lines = [line.split("\t") for line in (texts / "pairs.tsv").read_text("utf-8").splitlines()]
+    text = "".join("\t".join((title, query, *rest)) + "\n" for query, title, *rest in lines)
+    swapped = tmp_path / "swapped.tsv"
+    swapped.write_text(text + pairs_of(range(300, 340)), "utf-8")
+    found, said = judged(dssm, "-m", texts / "run", swapped)
+    count = found["swapped_rows"]
+    assert 200 <= count < 300 and counts(found) == (0, 0, 0)
+    assert said == (
+        f"Warning: {swapped}: {count} of 340 rows are pairs that {texts / 'run'} learned from with "
+        "query and title the other way round: on those the figures say little of new ones.\n"
+    )
+    both = tmp_path / "both.tsv"
+    both.write_text(pairs_of(range(300)) + text, "utf-8")
+    found, said = judged(dssm, "-m", texts / "run", both)
+    assert found["swapped_rows"] == count == found["learned_rows"]
+    assert f", {count} more with query and title the other way round: these figures say" in said
+    made = tmp_path / "run"
+    done = dssm("train", texts / "pairs.tsv", "--valid", swapped, *FAST, "-o", made)
+    begin = (
+        "Warning: 300 of 340 rows of --valid are pairs trained on with query and title the other"
+    )
+    assert begin in done.err
 
 
 def test_what_only_chose_the_weights_is_a_note_that_quiet_silences(
@@ -225,8 +252,8 @@ def test_each_file_and_each_run_is_named(texts: Path, dssm: Dssm, tmp_path: Path
     files = (texts / "pairs.tsv", texts / "new.tsv")
     done = dssm("eval", "-q", "--bootstrap", "0", "-m", texts / "run", "-m", made, *files)
     first, second = done.err.splitlines()
-    assert first.startswith(f"{files[0]}: Warning: ") and f"by {texts / 'run'}" in first
-    assert second.startswith(f"{files[1]}: Warning: ") and f"by {made}" in second
+    assert first.startswith(f"Warning: {files[0]}: ") and f"by {texts / 'run'}" in first
+    assert second.startswith(f"Warning: {files[1]}: ") and f"by {made}" in second
 
 
 def test_a_click_is_known_again_whatever_its_count(dssm: Dssm, tmp_path: Path) -> None:
@@ -387,6 +414,49 @@ def test_eval_of_tables_says_how_many_rows_were_learned_from(tables: Path, dssm:
     found, said = judged(dssm, "-m", made, tables / "both.tsv", "--threads", "2")
     assert found["learned_rows"] + found["validation_rows"] == 50
     assert f"{found['learned_rows']} of 100 rows were learned from by {made}" in said
+
+
+def test_rows_with_another_label_or_none_are_known_by_their_features(
+    tables: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    made, columns = tables / "run", world(400).columns
+    blank = write_table(tmp_path / "blank.csv", {**columns, "minutes": [""] * 400})
+    found, said = judged(dssm, "-m", made, blank)
+    assert found["same_features_rows"] == 240 and counts(found) == (0, -1, 0)
+    assert said.endswith(
+        f"Warning: {blank}: 240 of 400 rows have the features of rows that {made} learned from, "
+        "with other labels or none: on those the figures say little of new ones.\n"
+    )
+    # Some of the labels are there, and a column less leaves the features to go by.
+    some = [each if row % 3 else "" for row, each in enumerate(columns["minutes"])]
+    found, said = judged(
+        dssm, "-m", made, write_table(tmp_path / "s.csv", {**columns, "minutes": some})
+    )
+    assert found["learned_rows"] + found["same_features_rows"] == 240
+    assert (
+        f", the features of {found['same_features_rows']} more with other labels or none:" in said
+    )
+    del columns["minutes"]
+    found, said = judged(dssm, "-m", made, write_table(tmp_path / "less.csv", columns))
+    assert counts(found) == (240, -1, 60)
+    command = ("train-rec", *TABLE, tables / "rows.csv", "-o", tmp_path / "run", "--valid", blank)
+    done = dssm(*command)
+    begin = "Warning: 300 of 400 rows of --valid have the features of rows trained on, with other"
+    assert begin in done.err
+
+
+def test_features_that_repeat_anyway_are_no_reason_to_warn(dssm: Dssm, tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+
+    def rows(count: int) -> dict[str, list[str]]:
+        names = [f"c{code}" for code in random.integers(30, size=count)]
+        return {"city": names, "minutes": [f"{each:.4f}" for each in random.random(count)]}
+
+    made, first = tmp_path / "run", write_table(tmp_path / "first.csv", rows(400))
+    command = ("train-rec", "mmoe", *UNITS["mmoe"], *SMALL_TABLE, "--task", "minutes:regression")
+    assert dssm(*command, first, "--epochs", "1", "-o", made).code == 0
+    found, said = judged(dssm, "-m", made, write_table(tmp_path / "later.csv", rows(200)))
+    assert counts(found) == (0, -1, 0) and "same_features_rows" not in found and said == ""
 
 
 def test_validating_on_rows_of_the_table_is_said(tables: Path, dssm: Dssm, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from dssmcli.commands.options import (
     row_options,
     threads_option,
 )
-from dssmcli.errors import worth_saying
+from dssmcli.errors import WARNING, about, worth_saying
 
 if TYPE_CHECKING:
     from dssmcli.bootstrap import Plan
@@ -73,8 +73,10 @@ Behind a figure stands its 95 % interval, by drawing queries with all their rows
 TABLE, or users, anew.
 
 A run (of format 5 on) knows the rows that it has learned from: a warning on standard error, also
-with -q, says how many there are. In JSON: learned_rows, learned_pairs (of texts), validation_rows
-(those that chose its weights), earlier_rows (events before the last moment that it knows).
+with -q, says how many there are. In JSON: learned_rows, learned_pairs (of texts), swapped_rows
+(query and title the other way round), same_features_rows (with other labels or none),
+validation_rows (those that chose its weights), earlier_rows (events before the last moment that
+it knows).
 
 With several runs (-m A -m B), a row a figure: what it is for each run, the difference from the
 first run with its interval, the two-sided p of no difference (both from the same draws), and
@@ -209,7 +211,7 @@ class _Asked(NamedTuple):
 
         def tell(line: str) -> None:
             for each in worth_saying([line], self.quiet):
-                click.echo(f"{name_of(file)}: {each}", err=True)
+                click.echo(about(name_of(file), each), err=True)
 
         return tell
 
@@ -218,7 +220,7 @@ class _Asked(NamedTuple):
         from dssmcli.data.tsv import name_of
 
         name = name_of(file)
-        return lambda line: click.echo(f"{name}: Warning: {line}", err=True)
+        return lambda line: click.echo(about(name, f"{WARNING}{line}"), err=True)
 
 
 def _on_pairs(
@@ -309,4 +311,4 @@ def _tell_seen(found: Sequence[Evaluated], asked: _Asked, noun: str) -> None:
                 continue
             warning, note = report.seen.warning(run, noun), report.seen.note(run, noun)
             if warning or (note and not asked.quiet):
-                click.echo(f"{file}: {warning or note}", err=True)
+                click.echo(about(file, warning or note), err=True)

@@ -118,7 +118,8 @@ class Fingerprint(NamedTuple):
     """What a run has learned from, and what chose its weights.
 
     repeated: how many of the rows learned from stand among them twice or more often. last: the last
-    moment that is known, where rows have one, so far behind `origin`.
+    moment that is known, where rows have one, so far behind `origin`. repeated_features: how many
+    rows of a table stand there twice or more often whatever their labels, None where unknown.
     """
 
     trained: Sketch
@@ -126,6 +127,7 @@ class Fingerprint(NamedTuple):
     repeated: int = 0
     last: float | None = None
     origin: int = 0
+    repeated_features: int | None = None
 
     @property
     def whole(self) -> bool:
@@ -140,6 +142,8 @@ class Fingerprint(NamedTuple):
             "whole": self.whole,
             "repeated": self.repeated,
         }
+        if self.repeated_features is not None:
+            found["repeated_features"] = self.repeated_features
         if self.last is None:
             return found
         return {**found, "last": self.last, "origin": self.origin}
@@ -154,9 +158,9 @@ class Fingerprint(NamedTuple):
         return found
 
 
-def repeats(hashes: Hashes, marks: Marks) -> int:
-    """Return how many rows (N,) are equal to another one."""
-    both = np.sort(joined(hashes, marks.astype(np.uint64)))
+def repeats(hashes: Hashes, marks: Marks | None) -> int:
+    """Return how many rows (N,) are equal to another one; without marks, whatever their answers."""
+    both = np.sort(hashes if marks is None else joined(hashes, marks.astype(np.uint64)))
     same = np.append(both[1:] == both[:-1], False)
     return int((same | np.append(False, same[:-1])).sum()) if len(both) else 0
 

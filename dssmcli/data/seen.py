@@ -11,7 +11,7 @@ import numpy.typing as npt
 from dssmcli.data.fingerprint import Fingerprint, Marks, value_marks
 from dssmcli.data.pairs import Pairs
 from dssmcli.errors import counted, plural
-from dssmcli.text.hashing import Hashes, pair_hashes
+from dssmcli.text.hashing import Hashes, both_ways
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -27,6 +27,9 @@ class Seen(NamedTuple):
     rows would be equal by chance, as rows learned from are to one another. earlier: other events
     that come before the last moment that the run knows; None of what has no moments. known: of a
     run that keeps the past of users and items, events that are part of it or come before its end.
+    swapped: other pairs of texts that were learned from with query and title the other way round.
+    alike: other rows of a table whose features were learned from, with labels that are different or
+    missing, where there are more of them than by chance.
     """
 
     rows: int
@@ -37,12 +40,16 @@ class Seen(NamedTuple):
     usual: float = 0.0
     earlier: int | None = None
     known: int = 0
+    swapped: int = 0
+    alike: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name, as `dssm eval --json` has them."""
         found: dict[str, Any] = {"learned_rows": self.learned}
         if self.texts is not None:
-            found["learned_pairs"] = self.texts
+            found |= {"learned_pairs": self.texts, "swapped_rows": self.swapped}
+        if self.alike:
+            found["same_features_rows"] = self.alike
         found["validation_rows"] = self.chosen
         if self.earlier is not None:
             found["earlier_rows"] = self.earlier
@@ -68,12 +75,21 @@ class Seen(NamedTuple):
                 said += f", {self.chosen:,} more chose its best weights"
             if self.known:
                 said += f", {self.known:,} come before the last moment that it knows"
-            on = "these figures say" if 2 * learned >= self.rows else "on those the figures say"
+            said += self._besides
+            most = 2 * (learned + self.swapped + self.alike) >= self.rows
+            on = "these figures say" if most else "on those the figures say"
             return f"Warning: {said}: {on} how well it remembers, not how well it does on new ones."
         if self.texts:
             return (
                 f"Warning: the texts of {self._about}{counted(self.texts, 'pair')} were learned "
-                f"from by {run}, with other values: on those the figures say little of new ones."
+                f"from by {run}, with other values{self._besides}: on those the figures say little "
+                "of new ones."
+            )
+        if self.swapped or self.alike:
+            return (
+                f"Warning: {self._about}{self.swapped or self.alike:,} of {whole} "
+                f"{self._other_way(f'that {run} learned from')}: "
+                "on those the figures say little of new ones."
             )
         if self.known:
             return (
@@ -113,11 +129,18 @@ class Seen(NamedTuple):
             said = f"Warning: {learned:,} of {whole}{self._of_texts} are among those trained on"
             if self.earlier:
                 said += f", {self.earlier:,} come before the last moment of training"
-            return f"{said}: on those validation says how well the run remembers."
+            return f"{said}{self._besides}: on those validation says how well the run remembers."
         if self.texts:
             return (
                 f"Warning: the texts of {counted(self.texts, 'pair')} of --valid are among those "
-                "trained on, with other values: on those validation says little of new ones."
+                f"trained on, with other values{self._besides}: on those validation says little of "
+                "new ones."
+            )
+        if self.swapped or self.alike:
+            return (
+                f"Warning: {self.swapped or self.alike:,} of {whole} "
+                f"{self._other_way('trained on')}: "
+                "on those validation says little of new ones."
             )
         if self.earlier:
             return (
@@ -131,6 +154,21 @@ class Seen(NamedTuple):
         return "about " if self.about else ""
 
     @property
+    def _besides(self) -> str:
+        """Return what is said of other rows behind the first that are."""
+        if self.swapped:
+            return f", {self.swapped:,} more with query and title the other way round"
+        if self.alike:
+            return f", the features of {self.alike:,} more with other labels or none"
+        return ""
+
+    def _other_way(self, learned: str) -> str:
+        """Return how other rows are those learned from."""
+        if self.swapped:
+            return f"are pairs {learned} with query and title the other way round"
+        return f"have the features of rows {learned}, with other labels or none"
+
+    @property
     def _of_texts(self) -> str:
         return "" if self.texts is None else f" ({counted(self.texts, 'pair')})"
 
@@ -139,21 +177,24 @@ def seen(
     fingerprint: Fingerprint,
     hashes: Hashes,
     marks: Marks | None,
-    paired: bool = False,
+    swapped: Hashes | None = None,
     time: Floats | None = None,
 ) -> Seen:
-    """Return how many rows (N,) a run has met; where `paired`, hashes are of pairs of texts.
+    """Return how many rows (N,) a run has met.
 
-    marks: None where the answers are not to be compared. time: the moment of each row, where it has
-    one.
+    marks: None where the answers are not to be compared. swapped: where rows are pairs of texts,
+    their hashes with query and title the other way round. time: the moment of each row, where it
+    has one.
     """
     trained, validated = fingerprint.trained, fingerprint.validated
     learned = trained.has(hashes, marks)
     chosen = validated.has(hashes, marks) & ~learned
     known = trained.covers(hashes)
     count = round(int(learned.sum()) * _scale(known))
-    texts = None
-    if paired:
+    texts, others_swapped = None, 0
+    if swapped is not None:
+        other_way = trained.has(swapped) & ~trained.has(hashes) & ~chosen
+        others_swapped = round(int(other_way.sum()) * _scale(trained.covers(swapped)))
         # Each pair once: its hash is all that it is sampled by.
         each, first = np.unique(hashes, return_index=True)
         texts = round(int(trained.has(each).sum()) * _scale(known[first]))
@@ -161,15 +202,40 @@ def seen(
     if time is not None and fingerprint.last is not None:
         earlier = int(((time < fingerprint.last) & ~learned & ~chosen).sum())
     others = round(int(chosen.sum()) * _scale(validated.covers(hashes)))
+    alike = fingerprint.repeated_features
+    repeated = fingerprint.repeated if marks is not None or alike is None else alike
     return Seen(
         rows=len(hashes),
         learned=count,
         texts=texts,
         chosen=min(others, len(hashes) - count),
         about=not fingerprint.whole,
-        usual=len(hashes) * fingerprint.repeated / max(1, trained.rows),
+        usual=len(hashes) * repeated / max(1, trained.rows),
         earlier=earlier,
+        swapped=others_swapped,
+        alike=0 if marks is None else _alike(fingerprint, hashes, learned | chosen),
     )
+
+
+def _alike(fingerprint: Fingerprint, hashes: Hashes, met: Bools) -> int:
+    """Return how many rows (N,) not met themselves have features learned from, if beyond chance.
+
+    By chance, a new row has the features of one learned from as often as these have another's.
+    """
+    if fingerprint.repeated_features is None:
+        return 0
+    trained = fingerprint.trained
+    scale = _scale(trained.covers(hashes))
+    like = trained.has(hashes)
+    all_like = round(int(like.sum()) * scale)
+    found = Seen(
+        len(hashes),
+        all_like,
+        None,
+        0,
+        usual=len(hashes) * fingerprint.repeated_features / max(1, trained.rows),
+    )
+    return round(int((like & ~met).sum()) * scale) if found.beyond_chance else 0
 
 
 def _scale(known: Bools) -> float:
@@ -181,16 +247,17 @@ class PairHashes:
     """Hashes of pairs, taken while they are read."""
 
     def __init__(self) -> None:
-        self._parts = [np.zeros(0, np.uint64)]
+        self._parts = [(np.zeros(0, np.uint64), np.zeros(0, np.uint64))]
 
     def take(self, texts: Sequence[str], numbers: Ints, values: Floats) -> None:
         """Take rows: normalised queries and titles in turn."""
         del numbers, values
-        self._parts.append(pair_hashes(texts))
+        self._parts.append(both_ways(texts))
 
     def seen(self, fingerprints: Sequence[Fingerprint | None], pairs: Pairs) -> list[Seen | None]:
         """Return how many of the rows, which are `pairs`, each run has met, None of one unknown."""
         if not any(fingerprints):
             return [None for _ in fingerprints]
-        hashes, marks = np.concatenate(self._parts), value_marks(pairs.value, pairs.kind)
-        return [each and seen(each, hashes, marks, paired=True) for each in fingerprints]
+        hashes, swapped = (np.concatenate(each) for each in zip(*self._parts, strict=True))
+        marks = value_marks(pairs.value, pairs.kind)
+        return [each and seen(each, hashes, marks, swapped) for each in fingerprints]

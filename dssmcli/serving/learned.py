@@ -46,13 +46,21 @@ def _fingerprint(content: bytes, told: Any, run: Run, where: str) -> Fingerprint
             "valid_rows": int(valid_rows),
             "repeated": int(repeated),
         } if 0 <= repeated <= rows <= _MOST_ROWS and 0 <= valid_rows <= _MOST_ROWS:
-            last, origin = told.get("last"), told.get("origin", 0)
+            last, origin, alike = (
+                told.get("last"),
+                told.get("origin", 0),
+                told.get("repeated_features"),
+            )
         case _:
             raise RunError(f"{run.path / CONFIG}: fingerprint, expected numbers of rows.")
     if last is not None and (type(last) not in (int, float) or abs(last) > 4 * _FARTHEST):
         raise RunError(f"{run.path / CONFIG}: fingerprint.last, expected a number.")
     if type(origin) is not int or abs(origin) > _FARTHEST:
         raise RunError(f"{run.path / CONFIG}: fingerprint.origin, expected a whole number.")
+    if alike is not None and (type(alike) is not int or not 0 <= alike <= rows):
+        raise RunError(
+            f"{run.path / CONFIG}: fingerprint.repeated_features, expected a number of rows."
+        )
     sketches = []
     for name, limit, count in zip(NAMES, below.tolist(), (rows, valid_rows), strict=True):
         hashes, marks = arrays[f"{name}.hashes"], arrays[f"{name}.marks"]
@@ -62,7 +70,7 @@ def _fingerprint(content: bytes, told: Any, run: Run, where: str) -> Fingerprint
                 "marks."
             )
         sketches.append(Sketch(hashes, marks, int(limit), count))
-    return Fingerprint(sketches[0], sketches[1], repeated, last, origin)
+    return Fingerprint(sketches[0], sketches[1], repeated, last, origin, alike)
 
 
 _MOST_ROWS, _FARTHEST = 1 << 53, 10**19

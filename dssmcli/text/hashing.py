@@ -70,5 +70,12 @@ def joined(first: Hashes, second: Hashes) -> Hashes:
 
 def pair_hashes(texts: Sequence[str]) -> Hashes:
     """Return a hash of each pair (n,), given queries and titles (2n,) in turn."""
+    return both_ways(texts)[0]
+
+
+def both_ways(texts: Sequence[str]) -> tuple[Hashes, Hashes]:
+    """Return a hash of each pair (n,), given queries and titles (2n,) in turn, and of the pair with
+    query and title the other way round."""
     hashes = text_hashes(texts)
-    return joined(hashes[0::2], hashes[1::2])
+    queries, titles = hashes[0::2], hashes[1::2]
+    return joined(queries, titles), joined(titles, queries)

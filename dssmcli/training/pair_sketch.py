@@ -57,11 +57,12 @@ class PairSketch:
 
 def seen_in_training(train: Pairs, valid: Pairs) -> Seen:
     """Return how many validation rows are training rows; both have the same texts' numbers."""
-    known = whole_sketch(_keys(train), value_marks(train.value, train.kind))
+    known = whole_sketch(_keys(train.query, train.title), value_marks(train.value, train.kind))
     marks = value_marks(valid.value, valid.kind)
-    return seen(Fingerprint(known, NOTHING), _keys(valid), marks, paired=True)
+    swapped = _keys(valid.title, valid.query)
+    return seen(Fingerprint(known, NOTHING), _keys(valid.query, valid.title), marks, swapped)
 
 
-def _keys(pairs: Pairs) -> Hashes:
-    queries, titles = pairs.query.astype(np.uint64), pairs.title.astype(np.uint64)
-    return np.asarray((queries << np.uint64(32)) | titles)
+def _keys(queries: Ints, titles: Ints) -> Hashes:
+    wide = queries.astype(np.uint64), titles.astype(np.uint64)
+    return np.asarray((wide[0] << np.uint64(32)) | wide[1])

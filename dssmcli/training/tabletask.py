@@ -186,13 +186,14 @@ def _met(
 ) -> tuple[Fingerprint, Seen | None]:
     """Return the fingerprint of the rows, and how many of those to validate on are trained on."""
     hashes, marks = hashes_of(table, schema.names), label_marks(train.labels)
-    twice = repeats(hashes, marks)
+    twice, alike = repeats(hashes, marks), repeats(hashes, None)
     trained = sketch_of(hashes, marks)
     if held is None or valid is None:
-        return Fingerprint(trained, NOTHING, twice), None
+        return Fingerprint(trained, NOTHING, twice, repeated_features=alike), None
     own, labels = hashes_of(held, schema.names), label_marks(valid.labels)
-    whole = Fingerprint(whole_sketch(hashes, marks), NOTHING, twice)
-    return Fingerprint(trained, sketch_of(own, labels), twice), seen(whole, own, labels)
+    whole = Fingerprint(whole_sketch(hashes, marks), NOTHING, twice, repeated_features=alike)
+    known = Fingerprint(trained, sketch_of(own, labels), twice, repeated_features=alike)
+    return known, seen(whole, own, labels)
 
 
 def _scaled(examples: Examples, targets: Sequence[Target]) -> Examples:
