@@ -35,8 +35,14 @@ check: $(DEV_READY)
 clean:
 	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 
+# A torch of the pinned version that PYTHON has already is used, not installed once more. That of a
+# virtual environment cannot be lent to another: make VENV=THAT_ENVIRONMENT works in it.
+HAS_TORCH = $(PYTHON) -c 'import sys, importlib.metadata as m; \
+	torch = "torch==" + m.version("torch").split("+")[0]; \
+	sys.exit(sys.prefix != sys.base_prefix or torch not in open("constraints.txt").read().split())' 2>/dev/null
+
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $$($(HAS_TORCH) && echo --system-site-packages) $(VENV)
 
 $(READY): pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e .

@@ -22,6 +22,8 @@ EXIT_BAD_DATA = 3
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
+STDIN_IS_READ = "<stdin>: closed, or read already: `-` can stand once in a command."
+
 
 class DssmError(Exception):
     """An error with a one-line message meant for the user: where, found, expected, what to do.

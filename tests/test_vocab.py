@@ -141,3 +141,18 @@ def test_checking_and_counting_import_neither_torch_nor_a_tokenizer_s_library(
         [sys.executable, "-c", SERVING, *words], cwd=tmp_path, capture_output=True, check=False
     )
     assert done.returncode == 0 and done.stdout, done.stderr.decode()
+
+
+def test_a_vocabulary_and_a_dictionary_may_come_by_standard_input(
+    tmp_path: Path, dssm: Dssm
+) -> None:
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("red lamp\tlamp red\nblue sofa\tsofa\n" * 5)
+    small = ("--arch", "dnn", "--dim", "8", "--epochs", "1", "--lexical", "off")
+    done = dssm("train", *small, "--vocab", "-", pairs, "-o", tmp_path / "run", stdin=b"#re\nred\n")
+    assert done.code == 0, done
+    assert (tmp_path / "run" / "vocab.txt").read_text().split() == ["#re", "red"]
+    done = dssm("train", *small, "--vocab", "-", "-", "-o", tmp_path / "two", stdin=b"a\tb\n")
+    assert done.code == 3 and "`-` can stand once" in done.err, done
+    done = dssm("train", *small, "--vocab", "-", pairs, "-o", tmp_path / "bad", stdin=b"#re\n#re\n")
+    assert done.code == 3 and done.err.splitlines()[-1].startswith("<stdin>:2:"), done

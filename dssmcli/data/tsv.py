@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from dssmcli.atomic import write_atomically
-from dssmcli.errors import DataError, HeaderError, about, counted
+from dssmcli.errors import STDIN_IS_READ, DataError, HeaderError, about, counted
 from dssmcli.file_kinds import FileKind, kind_in_gzip, kind_of
 from dssmcli.text_encodings import (
     conversion,
@@ -166,7 +166,7 @@ def opened(source: str) -> Iterator[BinaryIO]:
     """
     if source == STDIN:
         if sys.stdin is None or sys.stdin.closed:
-            raise DataError("<stdin>: closed, or read already: `-` can stand once in a command.")
+            raise DataError(STDIN_IS_READ)
         # Its own buffer would wait until it is full before it hands anything on.
         try:
             yield _plain(name_of(source), getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))

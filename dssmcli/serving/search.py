@@ -37,7 +37,7 @@ class Index:
     """An index that is ready to answer.
 
     `encoder` is the run that its titles were encoded with, `settings` what it says of itself.
-    Thread-safe but for `search`, whose encoder is for one thread at a time.
+    One Index is for one thread at a time.
     """
 
     def __init__(self, file: IndexFile, encoder: Encoder) -> None:

@@ -79,6 +79,7 @@ def summary(stories: Sequence[Story]) -> Chart:
         "kind",
         "model",
         "learned from",
+        "validated on",
         "size",
         "evaluations",
         "best at epoch",
@@ -105,17 +106,13 @@ def summary(stories: Sequence[Story]) -> Chart:
 
 def _about(story: Story) -> dict[str, str]:
     values = dict(flat(story.config))
-    counts = [
-        f"{int(values[f'data.{name}']):,} {name.replace('_', ' ')}"
-        for name in ("rows", "watches", "impressions", "valid_rows", "valid_examples")
-        if values.get(f"data.{name}", "").isdecimal() and len(values[f"data.{name}"]) < 16
-    ]
     arch = values.get("model.tower.arch", values.get("model.arch", ""))
     parts = [arch, values.get("model.text.tokenizer", "")]
     found = {
         "kind": FAMILIES[story.family].replace("`", ""),
         "model": ", ".join(filter(None, parts)),
-        "learned from": ", ".join(counts),
+        "learned from": _counts(values, "rows", "watches", "impressions"),
+        "validated on": _counts(values, "valid_rows", "valid_examples"),
         "size": f"{sum(story.files.values()) / 1e6:.1f} MB",
         "evaluations": f"{len(story.history):,}",
         "best at epoch": values.get("validation.epoch", ""),
@@ -124,6 +121,15 @@ def _about(story: Story) -> dict[str, str]:
         **_validated(story),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _counts(values: dict[str, str], *names: str) -> str:
+    """Return how many rows or the like a run says to have, those that it names; else nothing."""
+    return ", ".join(
+        f"{int(values[f'data.{name}']):,} {name.removeprefix('valid_')}"
+        for name in names
+        if values.get(f"data.{name}", "").isdecimal() and len(values[f"data.{name}"]) < 16
+    )
 
 
 def _validated(story: Story) -> dict[str, str]:

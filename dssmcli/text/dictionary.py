@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from dssmcli.config import TextConfig
 from dssmcli.errors import DataError, DssmError, shown
-from dssmcli.text.own_files import read_own_text
+from dssmcli.text.own_files import name_of, read_own_text
 from dssmcli.text.scan import scanned, spelled
 from dssmcli.text.segment import WordSegmenter
 from dssmcli.text.tokenizers import runs_of
@@ -90,7 +90,7 @@ def _own_words(path: Path, text: TextConfig) -> Iterator[tuple[str, int | None]]
         elif len(word) > MAX_UNIT_CHARS:
             wrong = f"expected a word of at most {MAX_UNIT_CHARS} characters"
         if wrong:
-            raise DataError(f"{path}:{number}: {shown(line)}: {wrong}.")
+            raise DataError(f"{name_of(path)}:{number}: {shown(line)}: {wrong}.")
         yield word, int(more[0]) if more and _is_count(more[0]) else None
 
 

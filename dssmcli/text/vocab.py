@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dssmcli.errors import DataError, RunError, shown
-from dssmcli.text.own_files import read_own_text
+from dssmcli.text.own_files import name_of, read_own_text
 
 PAD = 0
 SHIPPED = ("letter-trigrams", "zh-chars", "symbols")
@@ -104,10 +104,10 @@ def read_features(path: Path) -> list[str]:
         if feature.split() != [feature] or feature in features:
             found = "repeated" if feature in features else "empty or with white space"
             raise DataError(
-                f"{path}:{number}: {shown(line)} is {found}, expected a feature a line, each once "
-                "(a tab and its count may follow)."
+                f"{name_of(path)}:{number}: {shown(line)} is {found}, expected a feature a line, "
+                "each once (a tab and its count may follow)."
             )
         features[feature] = None
     if not features:
-        raise DataError(f"{path}: no features, expected one a line.")
+        raise DataError(f"{name_of(path)}: no features, expected one a line.")
     return list(features)
