@@ -102,6 +102,11 @@ def role_of(name: str) -> str | None:
     return _ROLES.get(plain_name(name))
 
 
+def names_of_texts() -> list[str]:
+    """Return all known names of the columns of queries and titles."""
+    return [name for name, role in _ROLES.items() if role in ("query", "title")]
+
+
 def is_canonical(name: str) -> bool:
     """Tell whether nothing but a column has that name."""
     return name.strip().lower() in _CANONICAL
@@ -129,6 +134,11 @@ def is_id_name(name: str) -> bool:
 def is_title_name(name: str) -> bool:
     """Tell whether a column of that name holds titles."""
     return plain_name(name) in _TITLE_NAMES
+
+
+def names_of_titles() -> frozenset[str]:
+    """Return all known names of the columns of titles and of their ids."""
+    return _ID_NAMES | _TITLE_NAMES
 
 
 _IDENTIFIER = re.compile(r"[a-z]\w*(?:_\w+)+|[a-z]+(?:[A-Z][a-z0-9]+)+", re.ASCII)

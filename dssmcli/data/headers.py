@@ -8,9 +8,11 @@ from dssmcli.data.column_names import (
     IGNORED,
     is_canonical,
     is_identifier,
+    names_of_texts,
     plain_name,
     role_of,
 )
+from dssmcli.data.header_again import is_name, spelled
 from dssmcli.data.layout import HEADERLESS, VALUE_KINDS, Layout, layout_of, without_index
 from dssmcli.data.values import boolean_in, is_missing, number_in
 from dssmcli.errors import ConfigError, DataError, shown
@@ -155,6 +157,40 @@ def said_of(place: str, fields: Sequence[str]) -> str | None:
     return f"A header ({place}): {', '.join(told)}{more}. If it is a row: --no-header."
 
 
+def stands_in_the_middle(fields: Sequence[str], header: Sequence[str] | None) -> bool:
+    """Tell whether a row further down names columns: those of the header in whatever spelling, or
+    by other names that are known.
+
+    Where the first line was no header, one of two English words is not enough to tell: a text may
+    well be `question` or `source`.
+    """
+    names = [field.strip().removeprefix("\ufeff") for field in fields]
+    if header is not None and any(map(is_name, header)) and same_names(names, header):
+        return True
+    names = without_index(names)
+    roles = [role_of(name) for name in names]
+    values = sum(role in VALUE_KINDS for role in roles)
+    if roles.count("query") != 1 or roles.count("title") != 1 or values > 1:
+        return False
+    plain = [name for name, role in zip(names, roles, strict=True) if role in ("query", "title")]
+    if None in roles or roles.count("impressions") > 1:
+        return False
+    return header is not None or any(map(_is_known, plain))
+
+
+def _is_known(name: str) -> bool:
+    """Tell whether a name is hardly a text: `title`, `search_term`, `Product Title`, 查询词."""
+    plain = plain_name(name)
+    return is_canonical(plain) or "_" in plain or not plain.isascii()
+
+
+def middle_names(header: Sequence[str] | None) -> frozenset[str]:
+    """Return the normalised texts that a row has which names columns further down."""
+    known = {*names_of_texts(), *map(plain_name, header or ())}
+    forms = {name.replace("_", sign) for name in known for sign in ("_", " ", "-", ".", "")}
+    return frozenset(forms | {f'"{form}"' for form in forms} | {f"'{form}'" for form in forms})
+
+
 def same_names(fields: Sequence[str], other: Sequence[str]) -> bool:
     """Tell whether two rows name the same columns."""
-    return [plain_name(name) for name in fields] == [plain_name(name) for name in other]
+    return [*map(spelled, fields)] == [*map(spelled, other)]

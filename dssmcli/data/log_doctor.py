@@ -280,10 +280,12 @@ def _with_faults(
 
     They are met in their order, so the first of them are what the first faults tell of.
     """
-    if not faults.count:
+    if not faults.count and not faults.headers:
         return located
     rows = np.arange(located.table.rows)
     bad = rows if events is None else np.setdiff1d(rows, events.row)
+    headers = {row for row in bad.tolist() if located.place(row) in faults.headers}
+    bad = bad[[row not in headers for row in bad.tolist()]]
     messages = [_PLACE.sub("", message) for message in faults.messages]
     said = {
         row: message
@@ -297,7 +299,9 @@ def _with_faults(
     for file in located.files:
         own = bad[(bad >= file.begin) & (bad < file.end)].tolist()
         shown_here = (*file.faults, *(said[row] for row in own if row in said))
-        files.append(replace(file, bad=file.bad + len(own), faults=shown_here))
+        its = sorted(headers.intersection(range(file.begin, file.end)))
+        again = (*file.headers, *map(located.place, its))
+        files.append(replace(file, bad=file.bad + len(own), faults=shown_here, headers=again))
     return replace(located, files=tuple(files))
 
 

@@ -6,16 +6,17 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from dssmcli.data.records import TableFile, open_table
+from dssmcli.data.roles import names_in_rows
 from dssmcli.data.table import Table
 from dssmcli.data.tsv import STDIN, BadRows, Line
-from dssmcli.errors import DataError, shown
+from dssmcli.errors import DataError, HeaderError, shown
 
 Fields = Mapping[str, Sequence[str]]
 """The texts (n,) of columns by their names."""
 
 
 def good_rows(
-    fields: Fields, wrong: Mapping[int, str], file: TableFile, bad_rows: BadRows
+    fields: Fields, wrong: Mapping[int, str], file: TableFile | _Rows, bad_rows: BadRows
 ) -> Fields:
     """Return the rows that can be used of the columns that a file has returned last.
 
@@ -31,6 +32,41 @@ def good_rows(
         name: [text for row, text in enumerate(texts) if row not in wrong]
         for name, texts in fields.items()
     }
+
+
+def without_headers(
+    fields: Fields, user: str, item: str, file: TableFile, bad_rows: BadRows
+) -> tuple[Fields, TableFile | _Rows]:
+    """Return the rows but those that name the columns by other names, and what knows their lines.
+
+    user, item: the columns of both. Raises HeaderError for names in another order.
+    """
+    same, other = names_in_rows(fields[user], fields[item])
+    if not same and not other:
+        return fields, file
+    lines = file.rows()
+    for row in other:
+        told = shown(f"{fields[user][row]} {fields[item][row]}")
+        raise HeaderError(
+            f"{lines[row].place}: a header in the middle ({told}) with the columns in another "
+            "order than above, expected the same. Put them in one order first."
+        )
+    bad_rows.headers += [lines[row].place for row in same]
+    out = {*same}
+    kept = [row for row in range(len(lines)) if row not in out]
+    rows = _Rows([lines[row] for row in kept])
+    return {name: [texts[row] for row in kept] for name, texts in fields.items()}, rows
+
+
+class _Rows:
+    """Some rows of a file as they stand there."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._lines = lines
+
+    def rows(self) -> Sequence[Line]:
+        """Return them."""
+        return self._lines
 
 
 def no_id(name: str, text: str, role: str) -> str:

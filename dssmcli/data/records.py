@@ -224,10 +224,7 @@ class TableFile:
         sheet = self.sheet
         if reader.line_num > len(rows) and self._has_swallowed(text):
             return None
-        if any(
-            len(row) != len(sheet.names) or sheet.is_header(row) or sheet.is_reordered(row)
-            for row in rows
-        ):
+        if any(len(row) != len(sheet.names) for row in rows) or self._has_header(content, rows):
             return None
         lines: Sequence[int]
         if reader.line_num == len(rows):
@@ -235,6 +232,15 @@ class TableFile:
         else:
             lines = self._begun_on(text, piece.first)
         return Block(None, _picked(rows, picked), lines=lines, origin=piece)
+
+    def _has_header(self, content: bytes, rows: list[list[str]]) -> bool:
+        """Tell whether one of the rows of some whole lines is the header once more."""
+        sheet, titles = self.sheet, [*self.sheet.titles]
+        if len(titles) > 1 and titles in rows:
+            return True
+        return sheet.has_header(content) and any(
+            sheet.is_header(row) or sheet.is_reordered(row) for row in rows
+        )
 
     def _has_swallowed(self, text: io.StringIO) -> bool:
         """Tell whether a quote joins lines that are rows by themselves."""

@@ -94,6 +94,34 @@ def _without_unit(name: str) -> str:
     return (_UNIT_AT_END.sub("", plain) or plain) if unit_in(name) else plain
 
 
+def _ways(name: str) -> Iterable[str]:
+    """Yield the ways in which a plain name is written in small letters: userid, user_id, …"""
+    yield name
+    for end in ("id", "no", "name", "编号"):
+        if name.endswith(end) and name != end:
+            yield from (name.removesuffix(end) + sign + end for sign in "_ -.")
+
+
+_SAYS_USER, _SAYS_ITEM = (
+    frozenset(way for name in _OTHERS[role] for way in _ways(name)) for role in ("user", "item")
+)
+
+
+def names_in_rows(users: Sequence[str], items: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Return the places of rows that name the columns of users (n,) and items (n,), as a header
+    does, and of those that name them the other way round."""
+    words = {*map(str.lower, {*users})}
+    if words.isdisjoint(_SAYS_USER | _SAYS_ITEM):
+        return [], []
+    pairs = [
+        (user.strip().lower(), item.strip().lower())
+        for user, item in zip(users, items, strict=True)
+    ]
+    same = [i for i, (one, two) in enumerate(pairs) if one in _SAYS_USER and two in _SAYS_ITEM]
+    other = [i for i, (one, two) in enumerate(pairs) if one in _SAYS_ITEM and two in _SAYS_USER]
+    return same, other
+
+
 def says_watched(name: str) -> bool:
     """Tell whether a column is called as those that say whether, or how long, one watched."""
     names = (*_OTHERS["clicked"], *_OTHERS["watch_time"], *_LABELS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,10 +14,13 @@ from dssmcli.data.column_order import Known, columns_problem
 from dssmcli.data.damage import doubts_about
 from dssmcli.data.headers import (
     layout_of_header,
+    middle_names,
     names_columns,
     rows_ahead,
     said_of,
+    same_names,
     seems_header,
+    stands_in_the_middle,
 )
 from dssmcli.data.layout import HEADERLESS, Layout, is_header, layout_of, without_index
 from dssmcli.data.missing_texts import MISSING_TEXTS
@@ -87,6 +89,7 @@ class RowReader:
         self._blank: list[Line] = []  # lines of this file after its last row so far
         self._ahead = b""  # what follows the first line of this file
         self._headers: set[bytes] = set()  # first lines that named columns
+        self._middle_names = middle_names(None)
 
     @property
     def by_place(self) -> bool:
@@ -149,7 +152,7 @@ class RowReader:
         kind = self._kind or self.layout.kind
         spellings = self.reading.spellings
         columns = plain_columns(piece.content, self.layout, self._folder, kind, spellings)
-        if columns is None:
+        if columns is None or self._names_columns(columns):
             return None
         if MISSING_TEXTS.intersection(columns.normal):
             if self._skips_missing:
@@ -160,17 +163,16 @@ class RowReader:
         return columns
 
     def _may_repeat_header(self, content: bytes) -> bool:
-        if self._told is False:
+        """Tell whether the header, as it stood, may stand among whole lines."""
+        return self._told is not False and any(header in content for header in self._headers)
+
+    def _names_columns(self, columns: Columns) -> bool:
+        """Tell whether a row of two texts may name columns: both are names of some."""
+        normal = columns.normal
+        if self._told is False or self._middle_names.isdisjoint(normal):
             return False
-        if any(header in content for header in self._headers):
-            return True
-        # Beside values a header has no number, which is unusual anyway.
-        assert self.layout is not None
-        if self.layout.value is not None:
-            return False
-        lower = content.lower()
-        named = any(name in lower for name in _QUERY_NAMES)
-        return named and _LIKE_HEADER.search(lower) is not None
+        pairs = zip(normal[0::2], normal[1::2], strict=True)
+        return any(self._middle_names.issuperset(pair) for pair in pairs)
 
     def _rows(self, piece: Piece) -> Iterator[Row]:
         """Yield the good rows of a piece, one by one."""
@@ -230,6 +232,7 @@ class RowReader:
         self._use_header(line, names, ahead)
         self.header = first
         self._headers.add(line.raw)
+        self._middle_names = middle_names(first)
         return True
 
     def _examine(self, line: Line, header: bool) -> None:
@@ -301,9 +304,15 @@ class RowReader:
             self.reading.repeat(line)
             return True
         layout = self.layout
-        if layout is None or len(fields) != layout.width or not is_header(fields):
+        if layout is None or len(fields) != layout.width:
             return False
-        if not self._named and layout_of(fields)[:4] != layout[:4]:
+        if not stands_in_the_middle(fields, self.header):
+            return False
+        if self.header is not None and same_names(fields, self.header):
+            self.reading.repeat(line)
+            return True
+        names = without_index([field.removeprefix("\ufeff") for field in fields])
+        if not self._named and layout_of(names)[:4] != layout[:4]:
             raise HeaderError(
                 f"{line.place}: a header in the middle ({shown(' '.join(fields))}) with other "
                 "columns than above, expected the same. Put the columns in one order first."
@@ -334,14 +343,6 @@ class RowReader:
     def _layout_of_first(line: Line, fields: list[str]) -> Layout:
         check_width(line, fields, 2, len(HEADERLESS))
         return layout_of(HEADERLESS[: len(fields)])
-
-
-_QUERY_NAMES = (b"query", b"text1", b"sentence1")
-"""One of which every plain header has; to look for them is quicker than the expression."""
-_LIKE_HEADER = re.compile(
-    rb"(?m)^ *(?:query|title|text[12]|sentence[12]|value|clicks?|label|grade|score|impressions|-)"
-    rb" *\t"
-)
 
 
 def _adds_clicks(before: Layout, layout: Layout) -> bool:

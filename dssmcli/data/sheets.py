@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dssmcli.data.fields import Fields, fields_in
+from dssmcli.data.header_again import HeaderAgain, header_again
 from dssmcli.data.tsv import UTF8_MARK
 
 DELIMITERS = ("\t", ",", ";")
@@ -36,7 +37,7 @@ class Sheet(NamedTuple):
         """Tell whether one of some whole lines may be the header once more, in whatever order."""
         if len(self.names) == 1:
             return False
-        if self._may_be_reordered(content):
+        if self._again.may_stand_in(content):
             return True
         return any(
             line in content
@@ -45,30 +46,16 @@ class Sheet(NamedTuple):
         )
 
     def is_header(self, row: Sequence[str]) -> bool:
-        """Tell whether a row is the header once more."""
-        return len(row) > 1 and (row[0].removeprefix("\ufeff"), *row[1:]) == self.titles
+        """Tell whether a row is the header once more, in whatever case and spelling."""
+        return self._again.is_same(row)
 
     def is_reordered(self, row: Sequence[str]) -> bool:
         """Tell whether a row is the header once more with its columns in another order."""
-        titles = self.titles
-        if not len(row) == len(titles) > 1:
-            return False
-        bare = [row[0].removeprefix("\ufeff"), *row[1:]]
-        return (
-            bare[0] in titles
-            and tuple(bare) != titles
-            and sorted(bare) == sorted(titles)
-            and all(map(_is_name, titles))
-        )
+        return self._again.is_reordered(row)
 
-    def _may_be_reordered(self, content: bytes) -> bool:
-        """Tell whether the longest name of a column is a field of some whole lines."""
-        name = max(self.titles, key=len, default="")
-        if not _is_name(name) or name.encode() not in content:
-            return False
-        field, between = re.escape(name.encode()), re.escape(self.delimiter.encode())
-        begin, end = rb"(?:^|\n|%b)(?:%b)?" % (between, UTF8_MARK), rb"(?:\r?$|\r?\n|%b)" % between
-        return re.search(begin + field + end, content) is not None
+    @property
+    def _again(self) -> HeaderAgain:
+        return header_again(self.titles, self.delimiter)
 
     def are_rows(self, lines: Sequence[str]) -> bool:
         """Tell whether lines that a quote joins are rows by themselves, each with all columns.
@@ -117,11 +104,6 @@ class Sheet(NamedTuple):
         if len(self.names) == 1 and b"\n\n" in b"\n" + content + b"\n":
             return None  # a blank line is no field
         return fields_in(content, self.delimiter, len(self.names), picked)
-
-
-def _is_name(title: str) -> bool:
-    """Tell whether a name of a column is hardly what a field holds, as a letter or a number is."""
-    return len(title) > 1 and any(map(str.isalpha, title))
 
 
 def named(row: Sequence[str]) -> tuple[str, ...]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from dssmcli.data.column_names import is_header_word, is_id_name, is_title_name, titles_named
+from dssmcli.data.column_names import (
+    is_header_word,
+    is_id_name,
+    is_title_name,
+    names_of_titles,
+    plain_name,
+    titles_named,
+)
 from dssmcli.data.column_order import titles_problem
 from dssmcli.data.damage import doubts_about
-from dssmcli.data.headers import rows_ahead, seem_names, stands_again
+from dssmcli.data.headers import rows_ahead, same_names, seem_names, stands_again
 from dssmcli.data.missing_texts import is_missing_text
 from dssmcli.data.other_formats import doubt_of
 from dssmcli.data.reading import Reading
@@ -17,6 +24,7 @@ from dssmcli.errors import ConfigError, DataError, HeaderError, counted, shown
 
 _PIECE_BYTES = 1 << 18
 _NAMES = ("id", "title")
+_SIGNS = b" \r\"'#\xef\xbb\xbf"
 
 
 class Titles(NamedTuple):
@@ -65,6 +73,7 @@ class TitleReader:
         #: Whether to look at what columns hold: where nobody names them.
         self.checks = columns is None
         self._options, self._header = options, b""
+        self._first_names = _FIRST_NAMES
 
     @property
     def own_ids(self) -> bool:
@@ -98,6 +107,7 @@ class TitleReader:
             layout = self._header_of(first, fields, ahead)
             if layout is not None:
                 self._layout, self._header = layout, first.raw
+                self._first_names = _FIRST_NAMES | _ways([fields[0]])
         self._refuse_other_formats(first, fields, ahead)
         self._refuse_other_columns(first, fields, ahead)
 
@@ -152,6 +162,10 @@ class TitleReader:
             if line.number > 1:
                 self.reading.repeat(line)
             return
+        first = line.raw.lower().partition(b"\t")[0].strip(_SIGNS)
+        if first in self._first_names and line.number > 1 and self._names_columns(line):
+            self.reading.repeat(line)
+            return
         try:
             row = self._row(line)
         except DataError as error:
@@ -164,6 +178,27 @@ class TitleReader:
                 return
         found.ids.append(row[0])
         found.texts.append(row[1])
+
+    def _names_columns(self, line: Line) -> bool:
+        """Tell whether a line further down names the columns: the header in another spelling, or
+        names of ids and titles. HeaderError where they stand the other way round.
+        """
+        names = line.raw.decode("utf-8", "replace").removeprefix("\ufeff").split("\t")
+        header = self._header.decode("utf-8").split("\t") if self._header else None
+        if self._options.header is False:
+            return False
+        if header is not None and same_names(names, header):
+            return True
+        layout = self._layout
+        if layout is None or layout.id is None or len(names) != layout.width:
+            return False
+        own, title = names[layout.id], names[layout.title]
+        if is_id_name(title) and is_title_name(own) and not is_id_name(own):
+            raise HeaderError(
+                f"{line.place}: a header in the middle ({shown(' '.join(names))}) with the columns "
+                "in another order than above, expected the same. Put them in one order first."
+            )
+        return is_id_name(own) and is_title_name(title)
 
     def _row(self, line: Line) -> tuple[str, str]:
         fields = line.decode().split("\t")
@@ -186,6 +221,16 @@ class TitleReader:
             raise DataError(f"{line.place}: the id {shown(own)} stands for a title already.")
         self.seen.add(own)
         return own
+
+
+def _ways(names: Iterable[str]) -> frozenset[bytes]:
+    """Return how names may be written in small letters, but for blanks and quotes around them."""
+    plain = map(plain_name, names)
+    ways = {name.replace("_", sign) for name in plain for sign in ("_", " ", "-", ".", "")}
+    return frozenset(way.encode() for way in ways)
+
+
+_FIRST_NAMES = _ways(names_of_titles())
 
 
 class _Layout(NamedTuple):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from dssmcli.data.ids import IdCoder
 from dssmcli.data.log_reading import LogReading, silent
-from dssmcli.data.log_rows import good_rows, no_id
+from dssmcli.data.log_rows import good_rows, no_id, without_headers
 from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.roles import (
     check_there,
@@ -231,8 +231,10 @@ class WatchReader:
         self.columns.found_in(file.sheet.names, file.sheet.source)
         picked = [file.sheet.names.index(name) for name in names]
         for block in file.blocks(picked):
-            fields = dict(zip(names, file.columns(block, picked), strict=True))
-            self._add(good_rows(fields, self._wrong(fields), file, self._bad_rows))
+            read = dict(zip(names, file.columns(block, picked), strict=True))
+            user, item = str(self.columns.user), str(self.columns.item)
+            fields, rows = without_headers(read, user, item, file, self._bad_rows)
+            self._add(good_rows(fields, self._wrong(fields), rows, self._bad_rows))
 
     def _add(self, fields: Mapping[str, Sequence[str]]) -> None:
         for name, texts in fields.items():
