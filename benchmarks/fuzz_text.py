@@ -189,7 +189,7 @@ def units(data: bytes, folder: Path) -> None:
         assert found == [each.ids for each in described], texts[row]
     features = (f for described in told for each in described for f in each.features)
     assert index.feature_counts(np.ones(len(texts), np.bool_)) == Counter(features)
-    assert index.truncated == sum(lookup.cut(text).truncated for text in texts)
+    assert index.cuts.texts == sum(lookup.cut(text).truncated for text in texts)
 
 
 @cache

@@ -225,8 +225,17 @@ OF_PAIRS = (
     Hint(
         "To read more: dssm train --max-units ",
         f"train given.tsv {WORDS} --max-units 5",
-        "--max-units 10",
-        "".join(f"red {i}\t{i} a b c d e\t{i % 2}\n" for i in range(30)),
+        "~--max-units 410",
+        "".join(f"red {i}\t{i} {'a b c ' * 134}\t{i % 2}\n" for i in range(30)),
+    ),
+    *(
+        Hint(
+            "To read more: dssm train --max-units ",
+            f"train given.tsv {WORDS} --tokenizer jieba --max-units 1",
+            f"--max-units {units}",
+            "".join(f"red {i}\t{text} {i}\t{i % 2}\n" for i in range(30)),
+        )
+        for text, units in (("手机 电话 " * 9, 57), ("thousands of words " * 3, 60))
     ),
     Hint(
         "train with --bad-rows skip; --rejects FILE keeps them.",
@@ -291,6 +300,8 @@ NOT_FOLLOWED = {
     "or train this one anew {}": "test_resume.py",
     "Go on with the same command and --resume": "test_resume.py",
     "same command and --resume": "several machines, followed nowhere",
+    "Give the same texts, or start afresh without --resume.": "test_encode.py",
+    "{}an older dssm wrote these rows": "no option",
     "Start afresh without --resume.": "what was left of an encoding, followed nowhere",
     "go on from there with --resume.": "test_encode.py",
     "Give --pieces {} or more.": "above, with the number that it names",

@@ -63,7 +63,7 @@ class Known(OfRun):
 
         half = len(texts) // 2
         same = [float(a == b) for a, b in zip(texts[:half], texts[half:], strict=True)]
-        return Encoded(np.array(same, np.float32)[:, None], 0)
+        return Encoded(np.array(same, np.float32)[:, None])
 
 
 def scored(

@@ -26,6 +26,7 @@ from dssmcli.pace import Pace, clock
 from dssmcli.serving import formats, output
 from dssmcli.serving.formats import build_format
 from dssmcli.serving.workers import Encoded, in_processes
+from dssmcli.text.limits import Cuts
 
 TEXTS = ["couch", "", "手机 电话", 'a "quoted"\\ text', "mower"]
 
@@ -147,7 +148,7 @@ def test_going_on_gives_the_same_bytes_as_never_having_stopped(
     blocks = blocks_of("abcdef")
     with output.growing(tmp_path / "whole", "x") as file:
         file.begin(form)
-        assert file.write(blocks, form, lambda: 0) == 6
+        assert file.write(blocks, form, Cuts) == 6
 
     def killed() -> object:
         yield from blocks[:3]
@@ -157,7 +158,7 @@ def test_going_on_gives_the_same_bytes_as_never_having_stopped(
     path.write_bytes(b"old")
     with pytest.raises(_Killed), output.growing(path, "x") as file:
         file.begin(form)
-        file.write(killed(), form, lambda: 7)  # type: ignore[arg-type]
+        file.write(killed(), form, lambda: Cuts(7, 7, 300))  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"
     with open(tmp_path / ".v.partial", "ab") as stream:
         stream.write(b"half a block")
@@ -165,10 +166,10 @@ def test_going_on_gives_the_same_bytes_as_never_having_stopped(
         file.go_on()
     with output.growing(path, "x") as file:
         saved = file.go_on()
-        assert saved is not None and (saved.rows, saved.truncated) == (3, 7)
+        assert saved is not None and (saved.rows, saved.cuts) == (3, Cuts(7, 7, 300))
         with pytest.raises(OutputError, match="another process"), output.growing(path, "x"):
             pass
-        assert file.write(blocks[3:], form, lambda: 7) == 6
+        assert file.write(blocks[3:], form, lambda: Cuts(7, 7, 300)) == 6
     assert path.read_bytes() == (tmp_path / "whole").read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["v", "whole"]
 
@@ -263,7 +264,7 @@ def test_a_single_block_is_worth_no_process() -> None:
 
     def encode(texts: Sequence[str]) -> Encoded:
         here.append(os.getpid())
-        return Encoded(np.ones((len(texts), 2), np.float32), 1)
+        return Encoded(np.ones((len(texts), 2), np.float32))
 
     found = list(in_processes(encode, [["a", "b"]], 3))
     assert here == [os.getpid()] and found[0].rows.shape == (2, 2)

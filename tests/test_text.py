@@ -17,6 +17,7 @@ from dssmcli.config import TOKENIZERS, TextConfig
 from dssmcli.errors import DataError, RunError
 from dssmcli.text.blocks import TextIndex, UnitDropout
 from dssmcli.text.folding import Folder
+from dssmcli.text.limits import Cuts, cut_note
 from dssmcli.text.normalize import normalize
 from dssmcli.text.numbers import Numbers
 from dssmcli.text.ragged import Ragged
@@ -228,7 +229,18 @@ def test_features_are_counted_as_texts_describe_themselves(
 
 def test_what_is_too_long_is_cut_and_counted() -> None:
     index = index_of(["a " * 9, "a " * 8, "x" * 65, "y" * 64])
-    assert index.lengths(np.arange(4)).tolist() == [8, 8, 1, 1] and index.truncated == 2
+    assert index.lengths(np.arange(4)).tolist() == [8, 8, 1, 1]
+    assert index.cuts == Cuts(texts=2, many=1, longest=9, words=1, first=0)
+    assert cut_note(index.cuts, 8) == (
+        "Longer than the model reads (8 units), so cut: 1 text. To read more: dssm train "
+        "--max-units 9. Words of more than 64 characters, of which no more is read (no option "
+        "changes that): in 1 text."
+    )
+    found = [lookup_of("auto", 128).cut(text).cuts for text in ("x" * 5000, "a " * 4001, "a")]
+    assert found == [Cuts(1, 0, 0, 1, 0), Cuts(1, 1, 4001, 0, 0), Cuts()]
+    assert [cut_note(each, 128)[-12:].strip("-):") for each in found] == [
+        *(": in 1 text.", "units 4100.", ""),
+    ]
 
 
 def test_ragged_rows_come_back_in_any_order() -> None:

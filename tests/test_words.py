@@ -18,6 +18,7 @@ from dssmcli.config import TextConfig
 from dssmcli.errors import DataError, DssmError, RunError
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.dictionary import Dictionary, stock_dictionary, with_own
+from dssmcli.text.limits import Cuts
 from dssmcli.text.normalize import Normalizer, normalize
 from dssmcli.text.scan import Scanner, scanned, spelled
 from dssmcli.text.segment import PieceSegmenter, Segmenter, WordSegmenter
@@ -134,7 +135,7 @@ def test_many_texts_are_cut_alike_some_at_a_time(
     monkeypatch.setattr("dssmcli.text.segment._CHARS_AT_ONCE", most)
     for found, expected in zip(made.cut(runs, 2), whole, strict=True):
         np.testing.assert_array_equal(found, expected)
-    assert whole.cut.tolist().count(True) == 1
+    assert np.count_nonzero(whole.cut) == 1
 
 
 Cut = Callable[[str], list[str]]
@@ -292,7 +293,7 @@ def test_a_long_line_is_cut_before_it_is_searched_for_words(tokenizer: str) -> N
     ]
     index = TextIndex(found)
     index.add(texts)
-    assert index.truncated == sum(each.truncated for each in units)
+    assert index.cuts.texts == sum(each.truncated for each in units)
     lengths = index.lengths(np.arange(len(texts))).tolist()
     assert lengths == [len(each.units) for each in units]
     # 16 characters for each of the 8 units that are read: one word that is read whole but for that.
@@ -300,7 +301,8 @@ def test_a_long_line_is_cut_before_it_is_searched_for_words(tokenizer: str) -> N
     whole = Lookup.of(TextConfig("jieba", 2, 16), Vocabulary([], 16), blank).cut("abc " * 9)
     assert whole.units == ["abc", "abc"] and whole.truncated
     edge = Lookup.of(TextConfig("jieba", 1, 16), Vocabulary([], 16), blank)
-    assert edge.cut("a" * 16) == (["a" * 16], False) and edge.cut("a" * 17) == (["a" * 16], True)
+    assert edge.cut("a" * 16) == (["a" * 16], Cuts())
+    assert edge.cut("a" * 17) == (["a" * 16], Cuts(1, 1, 18, 0, 0))
 
 
 def test_a_list_of_words_survives_being_written() -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dssmcli.serving.encoder import Encoder
     from dssmcli.serving.formats import Format
     from dssmcli.serving.output import Block
+    from dssmcli.text.limits import Cuts
 
 _FORMATS = ("npy", "f32", "tsv", "jsonl", "parquet")
 _BINARY = ("npy", "f32", "parquet")
@@ -150,16 +151,16 @@ def command(
     work = _Work(encoder, reader, side, Pace(quiet))
     try:
         if output is None or (output.exists() and not output.is_file()):
-            rows = _to_stream(work.blocks(), form, output)
+            rows, cuts = _to_stream(work.blocks(), form, output), encoder.cuts
         else:
             origin = f"{encoder.digest} {side} {format_name} {dtype} {bad_rows} {shard} {files}"
             said = partial(talk, quiet)
-            rows = _to_file(work, form, output, origin, said if resume else None)
+            rows, cuts = _to_file(work, form, output, origin, said if resume else None)
     finally:
         work.pace.clear()
     warn(*(f"{WARNING}{doubt}" for doubt in reader.doubts))
     if not quiet:
-        _summary(work, rows, skipped)
+        _summary(work, rows, cuts, skipped)
 
 
 class _Work(NamedTuple):
@@ -260,16 +261,19 @@ def _to_stream(blocks: Iterator[Block], form: Format, output: Path | None) -> in
 
 def _to_file(
     work: _Work, form: Format, output: Path, origin: str, resumed: Callable[[str], None] | None
-) -> int:
-    """Write a file that can be gone on with, and return its rows. resumed: where it is gone on
-    with, gets what there is to say of it."""
+) -> tuple[int, Cuts]:
+    """Write a file that can be gone on with, and return its rows and what was cut of their texts.
+
+    resumed: where it is gone on with, gets what there is to say of it.
+    """
     from dssmcli.serving.output import growing
 
     with growing(output, origin) as file:
         saved = file.go_on() if resumed else None
         if saved is None or resumed is None:
             file.begin(form)
-            return file.write(work.blocks(), form, lambda: work.encoder.truncated)
+            rows = file.write(work.blocks(), form, lambda: work.encoder.cuts)
+            return rows, work.encoder.cuts
         rest = file.skip(work.reader.blocks())
         resumed(f"Going on after {counted(saved.rows, 'row')}.")
         if not saved.texts:
@@ -277,11 +281,14 @@ def _to_file(
                 f"{WARNING}an older dssm wrote these rows: that their texts are the same as now "
                 "was not compared."
             )
-        cut = saved.truncated
-        return file.write(work.blocks(rest), form, lambda: cut + work.encoder.truncated)
+
+        def cuts() -> Cuts:
+            return saved.cuts.joined(work.encoder.cuts, saved.rows)
+
+        return file.write(work.blocks(rest), form, cuts), cuts()
 
 
-def _summary(work: _Work, rows: int, skipped: BadRows) -> None:
+def _summary(work: _Work, rows: int, cuts: Cuts, skipped: BadRows) -> None:
     from dssmcli.commands.output import talk
     from dssmcli.text.limits import cut_note
 
@@ -289,4 +296,4 @@ def _summary(work: _Work, rows: int, skipped: BadRows) -> None:
     if skipped.count:
         said += f" Rows of zeros for {counted(skipped.count, 'unreadable line')}, the first:"
         said += f" {skipped.first}"
-    talk(False, said, cut_note(work.encoder.truncated, work.encoder.lookup.max_units))
+    talk(False, said, cut_note(cuts, work.encoder.lookup.max_units))

@@ -154,7 +154,7 @@ def _summary(counts: _Counts, miner: Miner, window: Window, encoder: Encoder) ->
     """Yield lines that say what was mined, and why not more."""
     from dssmcli.text.limits import cut_note
 
-    yield cut_note(encoder.truncated, encoder.lookup.max_units)
+    yield cut_note(encoder.cuts, encoder.lookup.max_units)
     ranks = f"ranks {window.first} to {min(window.last, miner.titles)}"
     yield (
         f"Mined {counted(counts.rows, 'negative')} for {counts.queries:,} of "

@@ -98,7 +98,7 @@ def command(
         scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
         score = encoder.score(query, title)
         click.echo(scorer.line(query, title, score, scorer.chances([score])[0], None))
-        cut = cut_note(encoder.truncated, encoder.lookup.max_units)
+        cut = cut_note(encoder.cuts, encoder.lookup.max_units)
         talk(quiet, file_doubt(query, title, instead="dssm score --pairs FILE"), cut)
         return
     encoder = load(model, **parallel(threads))
@@ -114,7 +114,7 @@ def command(
     )
     _score_file(pairs, reader, scorer)
     skipped.write_rejects()
-    cut = cut_note(encoder.truncated, encoder.lookup.max_units)
+    cut = cut_note(encoder.cuts, encoder.lookup.max_units)
     reading = reader.reading
     talk(quiet, *reading.headers_lines(), *reading.missing_lines(""), skipped.summary, cut)
 

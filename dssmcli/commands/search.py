@@ -121,7 +121,7 @@ def command(
             form = _Form(found, count, min_score, exact, as_json)
             for lines in form.answers(blocks, threads):
                 write(lines)
-    cut = cut_note(found.encoder.truncated, found.encoder.lookup.max_units)
+    cut = cut_note(found.encoder.cuts, found.encoder.lookup.max_units)
     file = file_doubt(query or "", instead="dssm search - < FILE")
     talk(quiet, file, *(f"Warning: {doubt}" for doubt in doubts), skipped.summary, cut)
 

@@ -55,7 +55,7 @@ def command(
     """
     from dssmcli.commands.output import file_doubt, talk
     from dssmcli.data.tsv import STDIN, read_lines
-    from dssmcli.text.limits import cut_note
+    from dssmcli.text.limits import Cuts, cut_note
 
     if fold_chinese is not None and tokenizer is None:
         raise click.UsageError("--fold-chinese goes with --tokenizer: a run has its own setting.")
@@ -63,10 +63,10 @@ def command(
     given: Iterable[str] = (checked_text("text", text) for text in texts)
     if texts == (STDIN,):
         given = (line.decode() for line in read_lines([STDIN]))
-    truncated = 0
+    cuts = Cuts()
     for text in given:
         cut = lookup.cut(text)
-        described, truncated = lookup.described(cut), truncated + cut.truncated
+        described, cuts = lookup.described(cut), cuts.joined(cut.cuts)
         if as_json:
             units = [each._asdict() for each in described]
             click.echo(json.dumps({"text": text, "units": units}, ensure_ascii=False))
@@ -76,7 +76,7 @@ def command(
             click.echo(f"{each.unit}\t{' '.join(each.features)}\t{ids}")
         click.echo("")
     file = file_doubt(*texts, instead="dssm tokenize - < FILE")
-    talk(False, file, cut_note(truncated, lookup.max_units))
+    talk(False, file, cut_note(cuts, lookup.max_units))
 
 
 def _of_run(model: str | None) -> Lookup:

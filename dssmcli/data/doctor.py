@@ -174,7 +174,7 @@ def examine(request: Request, tell: Callable[[int], None]) -> Checkup:
         groups.append(examination.group(role, joined(rows), meaning))
     measured = [each.rows for each in files if each.role == "valid"]
     overlaps = examination.overlaps(groups[0].rows, measured) if groups else ()
-    return Checkup(request, tuple(files), tuple(groups), tuple(overlaps), texts.index.truncated)
+    return Checkup(request, tuple(files), tuple(groups), tuple(overlaps), texts.index.cuts.texts)
 
 
 def _settled(

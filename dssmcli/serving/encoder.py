@@ -21,6 +21,7 @@ from dssmcli.serving.tables import Looked
 from dssmcli.serving.towers import Tower, build_tower
 from dssmcli.serving.weights import JUDGED_LATER, under
 from dssmcli.serving.workers import Encode, Encoded, in_processes
+from dssmcli.text.limits import Cuts
 from dssmcli.text.numbering import UnitFeatures, UnitIndex
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary
@@ -50,7 +51,7 @@ class Prepared(NamedTuple):
 
     semantic: Looked
     lexical: Looked | None
-    truncated: int
+    cuts: Cuts
 
 
 class Encoder(OfRun):
@@ -94,7 +95,8 @@ class Encoder(OfRun):
             self._lexical = Lexical(model.lexical, model.tower.dim, lexical, under_way, whole)
         self._features = UnitFeatures(self.lookup)
         self._index = UnitIndex(self.lookup, self._features)
-        self._truncated = 0
+        #: What was cut, so far, of texts longer than the model reads.
+        self.cuts = Cuts()
         arguments = (model, vocabulary, dict(weights), self.config, threads, processes)
         self._made_of = (*arguments, digest, words, chinese)
 
@@ -166,7 +168,7 @@ class Encoder(OfRun):
         each), so two texts that differ only behind them are the same. Train with `max_units` to
         read more.
         """
-        return self._truncated
+        return self.cuts.texts
 
     @property
     def threshold(self) -> float | None:
@@ -258,7 +260,7 @@ class Encoder(OfRun):
                 yield texts
 
         for found in self._encoded(noted(), side):
-            self._truncated += found.truncated
+            self.cuts = self.cuts.joined(found.cuts)
             yield drawn.popleft(), found.rows
 
     def _encoded(self, blocks: Iterable[Sequence[str]], side: str) -> Iterator[Encoded]:
@@ -296,15 +298,15 @@ class Encoder(OfRun):
         a block without as many titles as queries.
         """
         for found in score_together([self], blocks):
-            self._truncated += found.truncated
+            self.cuts = self.cuts.joined(found.cuts)
             yield found.rows[:, 0]
 
     def scored(self, texts: Sequence[str]) -> Encoded:
         """Return the cosines, (n, 1), of the first half of texts with the second."""
         half = len(texts) // 2
         queries, titles = self._block(texts[:half], "query"), self._block(texts[half:], "title")
-        truncated = queries.truncated + titles.truncated
-        return Encoded(_cosines(queries.rows, titles.rows)[:, None], truncated)
+        cuts = queries.cuts.joined(titles.cuts, half)
+        return Encoded(_cosines(queries.rows, titles.rows)[:, None], cuts)
 
     def parallel(self, function: Encode, blocks: Iterable[Sequence[str]]) -> Iterator[Encoded]:
         """Yield function(block) in order, in as many processes as the encoder has."""
@@ -327,14 +329,14 @@ class Encoder(OfRun):
             lexical = None
             if self._lexical is not None and self._lexical.needs_units(side):
                 lexical = self._lexical.tables.look_up(self._features, found)
-            return Prepared(semantic, lexical, found.truncated)
+            return Prepared(semantic, lexical, found.cuts)
 
     def _rows(self, found: Prepared, side: str) -> Encoded:
         with np.errstate(**JUDGED_LATER):
             rows = unit_rows(self._tower(side)(found.semantic))
             if self._lexical is not None:
                 rows = self._lexical.joined(found.lexical, rows, side)
-            return Encoded(checked(rows), found.truncated)
+            return Encoded(checked(rows), found.cuts)
 
     def _tower(self, side: str) -> Tower:
         return self._towers[side if self.model.separate_towers else "tower"]
@@ -343,8 +345,8 @@ class Encoder(OfRun):
 def score_together(encoders: Sequence[Encoder], blocks: Iterable[Rows]) -> Iterator[Encoded]:
     """Yield the cosines (n, K) of each block of n rows by each of K encoders, in order.
 
-    They are read once, whatever the number of encoders, in the processes of the first. `truncated`
-    counts the texts that were cut by the one that cuts most. Raises as `Encoder.score_blocks`.
+    They are read once, whatever the number of encoders, in the processes of the first. `cuts` are
+    those of the one that cuts most. Raises as `Encoder.score_blocks`.
     """
 
     def texts() -> Iterator[Sequence[str]]:
@@ -356,7 +358,7 @@ def score_together(encoders: Sequence[Encoder], blocks: Iterable[Rows]) -> Itera
     def scored(texts: Sequence[str]) -> Encoded:
         found = [encoder.scored(texts) for encoder in encoders]
         columns = np.concatenate([each.rows for each in found], axis=1)
-        return Encoded(columns, max(each.truncated for each in found))
+        return Encoded(columns, max(each.cuts for each in found))
 
     return encoders[0].parallel(scored, texts())
 

@@ -22,6 +22,7 @@ from dssmcli.serving.encoder import Encoder, score_together, stored_number
 from dssmcli.serving.figures import Judged, figures_of
 from dssmcli.serving.reports import Drawn, Report, report_of, say_if_slow
 from dssmcli.serving.several import cut_by
+from dssmcli.text.limits import Cuts
 
 
 def evaluate(
@@ -38,10 +39,10 @@ def evaluate(
     """
     hashes = PairHashes()
     reader.meet = hashes.take
-    parts, cut = [np.zeros((0, len(encoders)), np.float32)], 0
+    parts, cut = [np.zeros((0, len(encoders)), np.float32)], Cuts()
     for scored in score_together(encoders, texts.watched(reader)):
         parts.append(scored.rows)
-        cut += scored.truncated
+        cut = cut.joined(scored.cuts)
     pairs = reader.pairs()
     for line in filter(None, (f"{interpretation(pairs)}.", *pairs.notes, cut_by(encoders, cut))):
         say(line)

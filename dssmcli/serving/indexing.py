@@ -157,7 +157,7 @@ def _gather(titles: Iterable[Titles], encoder: Encoder, gathered: Gathered, told
     for _, rows in encoder.encode_blocks(texts(), "title"):
         gathered.add(drawn.popleft(), rows)
         told(len(rows))
-    return cut_note(encoder.truncated, encoder.lookup.max_units)
+    return cut_note(encoder.cuts, encoder.lookup.max_units)
 
 
 def _write(

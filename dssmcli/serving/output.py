@@ -28,6 +28,7 @@ from dssmcli.atomic import (
 )
 from dssmcli.errors import DataError, DssmError, OutputError, counted
 from dssmcli.serving.formats import Format
+from dssmcli.text.limits import Cuts
 
 Block = tuple[Sequence[str], npt.NDArray[np.float32]]
 
@@ -106,7 +107,7 @@ def can_rewind(stream: BinaryIO) -> bool:
 
 
 class Saved(NamedTuple):
-    """How far a file had come: rows, bytes, their `words_sum`, texts cut, what it was made of.
+    """How far a file had come: rows, bytes, their `words_sum`, the texts that were cut, its origin.
 
     texts: the BLAKE2b of the texts of these rows, a line each, in hexadecimal; empty where a dssm
     before 0.2 began the file.
@@ -115,7 +116,7 @@ class Saved(NamedTuple):
     rows: int
     size: int
     sum: int
-    truncated: int
+    cuts: Cuts
     origin: str
     texts: str = ""
 
@@ -215,7 +216,8 @@ class Growing:
         try:
             told = json.loads(self._journal.read_text("utf-8"))
             rows, size, total, cut = (int(told[n]) for n in ("rows", "size", "sum", "truncated"))
-            return Saved(rows, size, total, cut, told["origin"], str(told.get("texts", "")))
+            cuts = Cuts(*map(int, told.get("cuts", (cut, cut))))
+            return Saved(rows, size, total, cuts, told["origin"], str(told.get("texts", "")))
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
 
@@ -233,10 +235,10 @@ class Growing:
         self._sum = (self._sum + words_sum(content, self._size)) % (1 << 64)
         self._size += len(content)
 
-    def write(self, blocks: Iterable[Block], form: Format, truncated: Callable[[], int]) -> int:
+    def write(self, blocks: Iterable[Block], form: Format, cuts: Callable[[], Cuts]) -> int:
         """Append blocks, finish the file, and return the number of all its rows.
 
-        `truncated` says, at any time, how many texts so far were cut.
+        `cuts` says, at any time, what of the texts so far was cut.
         """
         rows = self._saved.rows if self._saved else 0
         for texts, vectors in blocks:
@@ -244,7 +246,7 @@ class Growing:
             self._note(texts)
             rows += len(vectors)
             if time.monotonic() - self._last >= SAVE_SECONDS:
-                self._save(rows, truncated())
+                self._save(rows, cuts())
         self._journal.unlink(missing_ok=True)
         self._saved = None
         form.close(self._stream, rows)
@@ -262,12 +264,14 @@ class Growing:
             return ""
         return f" {counted(self._saved.rows, 'row')} are kept; go on from there with --resume."
 
-    def _save(self, rows: int, truncated: int) -> None:
+    def _save(self, rows: int, cuts: Cuts) -> None:
         self._stream.flush()
         os.fsync(self._stream.fileno())
         texts = self._texts.hexdigest()
-        saved = Saved(rows, self._size, self._sum, truncated, self._origin, texts)
-        write_atomically(self._journal, json.dumps(saved._asdict()).encode())
+        saved = Saved(rows, self._size, self._sum, cuts, self._origin, texts)
+        write_atomically(
+            self._journal, json.dumps({**saved._asdict(), "truncated": cuts.texts}).encode()
+        )
         self._saved, self._last = saved, time.monotonic()
 
 

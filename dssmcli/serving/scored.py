@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from dssmcli.errors import counted
 from dssmcli.serving.encoder import BATCH, Encoder, Rows, score_together
 from dssmcli.serving.evaluation import match_grade
 from dssmcli.serving.several import cut_by, normalizer_for
+from dssmcli.text.limits import Cuts
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
@@ -96,7 +98,7 @@ def scored_pairs(
     blocks = _blocks(found.queries, found.titles)
     parts = list(score_together(encoders, blocks))
     cosines = np.concatenate([each.rows for each in parts])
-    notes.append(cut_by(encoders, sum(each.truncated for each in parts)))
+    notes.append(cut_by(encoders, reduce(Cuts.joined, (each.cuts for each in parts), Cuts())))
     return Scored(
         tuple(encoders),
         tuple(names),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dssmcli.serving.encoder import Encoder
-from dssmcli.text.limits import cut_note
+from dssmcli.text.limits import Cuts, cut_note
 from dssmcli.text.normalize import Normalizer
 
 
@@ -20,6 +20,6 @@ def normalizer_for(encoders: Sequence[Encoder]) -> Normalizer:
     return first if same else Normalizer(first.version)
 
 
-def cut_by(encoders: Sequence[Encoder], texts: int) -> str:
+def cut_by(encoders: Sequence[Encoder], cuts: Cuts) -> str:
     """Return a line about texts that were cut by the encoder that cuts most; nothing if none."""
-    return cut_note(texts, min(encoder.lookup.max_units for encoder in encoders))
+    return cut_note(cuts, min(encoder.lookup.max_units for encoder in encoders))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from dssmcli.data.pipeline import in_threads
 from dssmcli.errors import DssmError
+from dssmcli.text.limits import Cuts
 
 Floats = npt.NDArray[np.float32]
 Answer = Callable[[bytes], Sequence[bytes | memoryview]]
@@ -22,14 +23,14 @@ Answer = Callable[[bytes], Sequence[bytes | memoryview]]
 
 _SIZE = struct.Struct("<q")
 _KEPT_BYTES = 1 << 28
-_SHAPE = struct.Struct("<qqq")
+_SHAPE = struct.Struct("<7q")
 
 
 class Encoded(NamedTuple):
-    """Rows (n, D) float32 of n texts, and how many of these were cut."""
+    """Rows (n, D) float32 of n texts, and what of these was cut."""
 
     rows: Floats
-    truncated: int
+    cuts: Cuts = Cuts()
 
 
 Encode = Callable[[Sequence[str]], Encoded]
@@ -49,14 +50,14 @@ def in_processes(
         return
 
     def answer(message: bytes) -> Sequence[bytes | memoryview]:
-        rows, truncated = encode(message.decode("utf-8", "surrogatepass").split("\n"))
+        rows, cuts = encode(message.decode("utf-8", "surrogatepass").split("\n"))
         plain = np.ascontiguousarray(rows).data.cast("B")
-        return _SHAPE.pack(*rows.shape, truncated), plain
+        return _SHAPE.pack(*rows.shape, *cuts), plain
 
     for found in answered(answer, map(_message, chain(first, blocks)), processes):
-        rows, dim, truncated = _SHAPE.unpack_from(found)
+        rows, dim, *cuts = _SHAPE.unpack_from(found)
         entries = np.frombuffer(found, np.float32, rows * dim, _SHAPE.size)
-        yield Encoded(entries.reshape(rows, dim), truncated)
+        yield Encoded(entries.reshape(rows, dim), Cuts(*cuts))
 
 
 def _message(texts: Sequence[str]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.text.limits import Cuts
 from dssmcli.text.numbering import PAD_UNIT, UnitFeatures, UnitIndex, UnitSpellings
 from dssmcli.text.ragged import distinct
 from dssmcli.text.spill import RaggedFile
@@ -62,8 +63,8 @@ class TextIndex:
     """Texts cut into units and units into feature ids, each distinct unit described once.
 
     The texts' units lie in a file (in `folder`, else where temporary files go), of which only what
-    is asked for is in memory. `truncated` counts the texts that were longer than the model reads,
-    or had a unit too long.
+    is asked for is in memory. `cuts`: of the texts that were longer than the model reads, or had a
+    unit too long.
     """
 
     def __init__(self, lookup: Lookup, folder: Path | None = None) -> None:
@@ -72,7 +73,7 @@ class TextIndex:
         self._units = UnitIndex(lookup, self._spellings)
         self._features: UnitFeatures | None = None
         self._texts = RaggedFile(folder)
-        self.truncated = 0
+        self.cuts = Cuts()
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -87,7 +88,7 @@ class TextIndex:
         """Append texts; the i-th text ever added has number i."""
         for start in range(0, len(texts), _ADDED_AT_ONCE):
             found = self._units.number(texts[start : start + _ADDED_AT_ONCE])
-            self.truncated += found.truncated
+            self.cuts = self.cuts.joined(found.cuts, len(self))
             self._texts.extend(found.units, found.counts)
         self._features = None
 

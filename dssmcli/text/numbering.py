@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.text.codes import Codes, hashed, texts_at
+from dssmcli.text.limits import Cuts
 from dssmcli.text.numbers import Numbers
 from dssmcli.text.ragged import Ragged, distinct, spans
 from dssmcli.text.scan import Scanned, shortened
@@ -38,12 +39,12 @@ class Numbered(NamedTuple):
     """The units of N texts by number.
 
     units: (U,) int64, one text after the other. counts: (N,) int64, units of each text.
-    truncated: texts that were longer than the model reads, or had a unit too long.
+    cuts: of texts that were longer than the model reads, or had a unit too long.
     """
 
     units: Ints
     counts: Ints
-    truncated: int
+    cuts: Cuts
 
 
 class Units(Protocol):
@@ -154,7 +155,7 @@ class UnitIndex:
         found = self._scanner.scan(texts)
         if self._segmenter is not None:
             found = self._segmenter.cut(found, self._max_units)
-        found = shortened(found, self._max_units)
+        found, cuts = shortened(found, self._max_units)
         first = found.codes[found.starts]
         alone = found.lengths == 1
         if not self._single[first[alone]].all():
@@ -163,7 +164,7 @@ class UnitIndex:
         words = np.flatnonzero(~alone)
         if len(words):
             units[words] = self._number_words(found, words)
-        return Numbered(units, found.counts, int(found.cut.sum()))
+        return Numbered(units, found.counts, cuts)
 
     def _meet_singles(self, codes: Codes) -> None:
         new = distinct(codes[self._single[codes] == PAD_UNIT])

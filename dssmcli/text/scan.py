@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.text.codes import code_points, sizes, texts_at
+from dssmcli.text.limits import Cuts
 from dssmcli.text.normalize import Normalizer
 from dssmcli.text.ragged import distinct
 from dssmcli.text.units import MAX_UNIT_CHARS
@@ -36,15 +37,15 @@ class Scanned(NamedTuple):
     """The U units of N texts, one after the other.
 
     codes: uint32, code points of normalised units; unit i begins at starts[i] (U,) int64 and has
-    lengths[i] of them. counts: (N,) int64, units of each text. cut: (N,) bool, which texts have
-    lost something.
+    lengths[i] of them. counts: (N,) int64, units of each text. cut: (N,) int64, of texts that have
+    lost something by now at most so many units as they had, 0 of all others.
     """
 
     codes: Codes
     starts: Ints
     lengths: Ints
     counts: Ints
-    cut: Bools
+    cut: Ints
 
 
 class Scanner:
@@ -131,7 +132,7 @@ class Scanner:
         parts = self._form[codes[inside]]
         starts = np.flatnonzero(begins[inside])
         lengths = np.diff(starts, append=len(parts))
-        return Scanned(parts, starts, lengths, counts, np.zeros(texts, np.bool_))
+        return Scanned(parts, starts, lengths, counts, np.zeros(texts, np.int64))
 
 
 def begins_of(kinds: Kinds) -> Bools:
@@ -146,7 +147,7 @@ def scanned(units: Sequence[str]) -> Scanned:
     """Return the units of one text as the scanner gives those of many."""
     lengths = sizes(units)
     starts, codes = np.cumsum(lengths) - lengths, code_points("".join(units))
-    return Scanned(codes, starts, lengths, np.array([len(units)]), np.zeros(1, np.bool_))
+    return Scanned(codes, starts, lengths, np.array([len(units)]), np.zeros(1, np.int64))
 
 
 def spelled(units: Scanned) -> list[str]:
@@ -161,21 +162,38 @@ def _joined(texts: Sequence[str]) -> str:
     return joined if texts else ""
 
 
-def shortened(found: Scanned, max_units: int) -> Scanned:
-    """Cut off what is more than a model reads: `max_units` units of MAX_UNIT_CHARS characters."""
+def shortened(found: Scanned, max_units: int) -> tuple[Scanned, Cuts]:
+    """Cut off what is more than a model reads: `max_units` units of MAX_UNIT_CHARS characters.
+
+    Return what is left, and what was cut, by now or before.
+    """
     counts, lengths, starts = found.counts, found.lengths, found.starts
-    many = counts > max_units
+    sizes = np.maximum(found.cut, np.where(counts > max_units, counts, 0))
     long = lengths > MAX_UNIT_CHARS
-    if not many.any() and not long.any():
-        return found
+    if not sizes.any() and not long.any():
+        return found, NO_CUTS
     text = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(len(text)) - (np.cumsum(counts) - counts)[text]
     kept = within < max_units
-    many[text[kept & long]] = True
-    return Scanned(
+    words = np.zeros(len(counts), np.bool_)
+    words[text[kept & long]] = True
+    left = Scanned(
         found.codes,
         starts[kept],
         np.minimum(lengths[kept], MAX_UNIT_CHARS),
         np.minimum(counts, max_units),
-        found.cut | many,
+        sizes,
     )
+    return left, _cuts_of(sizes, words)
+
+
+NO_CUTS = Cuts()
+
+
+def _cuts_of(sizes: Ints, words: Bools) -> Cuts:
+    """Return what was cut: sizes of texts with too many units, and which have long words."""
+    places = np.flatnonzero((sizes > 0) | words)
+    if not len(places):
+        return NO_CUTS
+    many, longest = int((sizes > 0).sum()), int(sizes.max())
+    return Cuts(len(places), many, longest, int(words.sum()), int(places[0]))

@@ -211,4 +211,6 @@ def _limited(runs: Scanned, max_units: int) -> Scanned:
     text = np.repeat(np.arange(len(ends)), runs.counts)
     codes = runs.codes[spans(runs.starts[kept], lengths[kept])]
     lengths, counts = lengths[kept], np.bincount(text[kept], minlength=len(ends))
-    return Scanned(codes, np.cumsum(lengths) - lengths, lengths, counts, runs.cut | long)
+    sizes = np.where(long, ends - begins + runs.counts, 0)  # a piece may be the mark of a space
+    cut = np.maximum(runs.cut, sizes)
+    return Scanned(codes, np.cumsum(lengths) - lengths, lengths, counts, cut)

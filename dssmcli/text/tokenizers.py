@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dssmcli.config import WORDY, TextConfig
 from dssmcli.text.chinese import shipped_table
+from dssmcli.text.limits import Cuts
 from dssmcli.text.normalize import Normalizer
 from dssmcli.text.scan import Scanner, scanned, spelled
 from dssmcli.text.sign_scan import SignScanner
@@ -91,10 +92,15 @@ def runs_of(texts: Iterable[str], config: TextConfig) -> Iterator[list[str]]:
 
 
 class Cut(NamedTuple):
-    """A text's units as the model sees them, and whether something of it was cut off."""
+    """A text's units as the model sees them, and what of it was cut off."""
 
     units: list[str]
-    truncated: bool
+    cuts: Cuts
+
+    @property
+    def truncated(self) -> bool:
+        """Tell whether something was cut off."""
+        return bool(self.cuts.texts)
 
 
 def tokenize(
@@ -104,15 +110,18 @@ def tokenize(
 
     A unit of more than MAX_UNIT_CHARS characters is shortened to that.
     """
-    units, truncated = tokenizer.cut(text), False
+    units, size = tokenizer.cut(text), 0
     if segmenter is not None:
         found = segmenter.cut(scanned(units), max_units)
-        units, truncated = spelled(found), bool(found.cut.any())
-    truncated = truncated or len(units) > max_units
+        units, size = spelled(found), int(found.cut[0])
+    size = max(size, len(units) if len(units) > max_units else 0)
     units = units[:max_units]
-    if any(len(unit) > MAX_UNIT_CHARS for unit in units):
-        units, truncated = [unit[:MAX_UNIT_CHARS] for unit in units], True
-    return Cut(units, truncated)
+    long = any(len(unit) > MAX_UNIT_CHARS for unit in units)
+    if long:
+        units = [unit[:MAX_UNIT_CHARS] for unit in units]
+    if not size and not long:
+        return Cut(units, Cuts())
+    return Cut(units, Cuts(1, int(size > 0), size, int(long), 0))
 
 
 class Described(NamedTuple):

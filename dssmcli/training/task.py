@@ -119,8 +119,8 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     index.use(vocabulary)
     say(f"{len(vocabulary.features):,} features in {index.distinct_units - 1:,} distinct units.")
     model = settings.model
-    if index.truncated:
-        say(cut_note(index.truncated, model.text.max_units))
+    if index.cuts.texts:
+        say(cut_note(index.cuts, model.text.max_units))
     name = ", ".join(map(name_of, given.sources))
     for warning in check_learnable(name, rows.train, rows.match_grade, index):
         say(f"Warning: {warning}")
