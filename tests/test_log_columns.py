@@ -138,6 +138,10 @@ def test_ids_of_19_digits_stay_apart(tmp_path: Path) -> None:
         (["1.23457E+18", "1.2e+18"], "2 ids such as 1.23457E+18 lost digits in a spreadsheet"),
         ([f"{123456789012345 + k}0000" for k in range(12)], "12 ids of over 15 digits end with"),
         ([f"{123456789012345 + k}0{k % 10}" for k in range(12)], None),
+        (["6123456789012340000"] * 9, "item: the only id ends with zeros, as 6123456789012340000"),
+        (["6123456789012340", "612345678901230", "7123456789012340"], None),  # two of 16 digits
+        (["6123456789012340000", *map(str, range(30))], None),
+        (["1000000000000000000", "2000000000000000000"], None),
     ],
 )
 def test_spoilt_ids_are_said_loudly(tmp_path: Path, ids: list[str], said: str | None) -> None:

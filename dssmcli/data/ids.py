@@ -18,7 +18,9 @@ _EXACT = 2**53
 _FLOAT = re.compile(r"-?\d+\.0")
 _SHORTENED = re.compile(r"-?\d(\.\d+)?[eE]\+?\d\d+")
 _ZEROS = re.compile(r"[1-9]\d{14}0+")
-_FEW = 10
+_FEW, _FEW_ZEROS, _SOME = 10, 3, 0.05
+_ROUND = "00000"
+"""What the 15 digits of a round number end with, as 1000000000000000000."""
 
 
 def plain_id(text: str) -> str:
@@ -119,9 +121,24 @@ def id_lines(name: str, known: Mapping[str, int], plain: Sequence[str]) -> Itera
             f"Warning: {name}: {counted(len(short), 'id')} such as {short[0]} lost digits in a "
             "spreadsheet or a data frame: different ids have become one. Export the column as text."
         )
+    yield from _cut_off(name, plain)
+
+
+def _cut_off(name: str, plain: Sequence[str]) -> Iterator[str]:
+    """Yield whether the ids of over 15 digits all end with zeros from the 16th on.
+
+    Ten such ids are enough, and fewer with three zeros or more between them: few ids are left where
+    many became one. By chance a 16th digit is 0 in every tenth id.
+    """
     long = [each for each in plain if len(each) > 15 and each.isdecimal()]
-    if len(long) >= _FEW and all(map(_ZEROS.fullmatch, long)):
-        yield (
-            f"Warning: {name}: all {len(long):,} ids of over 15 digits end with zeros, as "
-            f"{long[0]}: a spreadsheet keeps 15 digits, so different ids may have become one."
-        )
+    if not long or not all(map(_ZEROS.fullmatch, long)) or len(long) < _SOME * len(plain):
+        return
+    zeros = sum(len(each) - 15 for each in long)
+    few = zeros < _FEW_ZEROS or all(each[:15].endswith(_ROUND) for each in long)
+    if len(long) < _FEW and few:
+        return
+    told = f"all {len(long):,} ids of over 15 digits end" if len(long) > 1 else "the only id ends"
+    yield (
+        f"Warning: {name}: {told} with zeros, as {long[0]}: a spreadsheet keeps 15 digits, so "
+        "different ids may have become one. Export the column as text."
+    )

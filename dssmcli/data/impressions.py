@@ -23,6 +23,7 @@ from dssmcli.data.impression_values import (
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import take_bad
 from dssmcli.data.notation import Notation
+from dssmcli.data.placeholders import placeholder_lines
 from dssmcli.data.roles import (
     check_there,
     likely_moments,
@@ -178,6 +179,8 @@ def impressions_in(
     user, item = table.columns[columns.user], table.columns[columns.item]
     if way.plain_ids:
         (user, of_users), (item, of_items) = plain_column(user), plain_column(item)
+        of_users += placeholder_lines("user", user.name, user.values, user.codes)
+        of_items += placeholder_lines("item", item.name, item.values, item.codes)
         for line in (*of_users, *of_items):
             say(line)
     rest = {name: c for name, c in table.columns.items() if name not in columns.names}

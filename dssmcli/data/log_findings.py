@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dssmcli.data.column_figures import in_common, repeated
 from dssmcli.data.findings import ERROR, NOTE, WARNING, Finding
+from dssmcli.data.heavy_findings import findings_of_heavy
 from dssmcli.data.located_table import LocatedTable
 from dssmcli.data.log_events import UNITS, Events, keys, plausible
 from dssmcli.data.log_figures import DAY, LogFigures, date_of
@@ -24,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 _FEW_EVENTS, _SAMPLE = 100, 1000
 _MANY_ONCE = 0.3
-_SHORT, _HEAVY, _HEAVY_SHARE = 3, 50, 0.01
+_SHORT = 3
 _MANY_SAME, _MANY_TIED, _TIED_ALL = 0.01, 0.3, 0.9
 _LONG_GAP, _GAP_SHARE, _OUTLIERS, _FAR = 3.0, 0.1, 0.02, 3.0
 _SOME_UNKNOWN, _MANY_UNKNOWN = 0.01, 0.1
@@ -91,14 +92,7 @@ def findings_of_users(log: Log, min_count: int) -> Iterator[Finding]:
                 f"{left / figures.events:.1%} of the {log.noun} stay."
             )
         yield Finding(NOTE, "items_of_one", items.once, what, todo, name)
-    heavy = users.most_events
-    if heavy > _HEAVY * users.median and heavy > _HEAVY_SHARE * figures.events:
-        what = (
-            f"{log.noun} are of the user {shown(users.most)} alone "
-            f"({heavy / figures.events:.1%}; the median user has {users.median:g})."
-        )
-        todo = "A program, or everybody who is not signed in? Then drop the rows."
-        yield Finding(WARNING, "heavy_user", heavy, what, todo, name)
+    yield from findings_of_heavy(log.events, log.figures.users, log.noun, name)
     yield from _nobody(log)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dssmcli.data.ids import IdCoder
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import good_rows, no_id, without_headers
+from dssmcli.data.placeholders import placeholder_lines
 from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.roles import (
     check_there,
@@ -275,6 +276,9 @@ class WatchReader:
         for name in (columns.user, columns.item):
             coder = self._coders[name]
             self.lines += coder.lines(name) if isinstance(coder, IdCoder) else ()
+        if self._way.plain_ids:
+            self.lines += placeholder_lines("user", columns.user, users.values, users.codes)
+            self.lines += placeholder_lines("item", columns.item, items.values, items.codes)
         if times is not None:
             self.lines += [*self._clock.lines(times), *order_lines(times)]
             self.lines += unit_lines(times, self._way.unit)
