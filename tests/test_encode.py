@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from conftest import Dssm, Result
 
 import dssmcli
 from dssmcli.commands.options import can_fork
-from dssmcli.data.texts import TextReader
+from dssmcli.data import texts as text_files
+from dssmcli.data.texts import Shard, TextReader
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import ConfigError, DssmError, MissingExtra, OutputError
 from dssmcli.pace import Pace, clock
@@ -29,6 +31,29 @@ from dssmcli.serving.workers import Encoded, in_processes
 from dssmcli.text.limits import Cuts
 
 TEXTS = ["couch", "", "手机 电话", 'a "quoted"\\ text', "mower"]
+
+
+LINES = b"a\nbb\n\nccc\r\n\n\xe6\x89\x8b\xe6\x9c\xba\nd\nlast"
+
+
+@pytest.mark.parametrize("content", [LINES, LINES + b"\n", b"\n\n\n", b"x", b"x\n"])
+@pytest.mark.parametrize("block", [1, 4, 1 << 20])
+def test_shards_of_any_number_are_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, block: int
+) -> None:
+    monkeypatch.setattr(text_files, "_BLOCK_BYTES", block)
+    path = tmp_path / "t.txt"
+    path.write_bytes(content)
+
+    def read(shard: Shard | None = None) -> list[str]:
+        blocks = TextReader([str(path), str(path)], BadRows(False), shard).blocks()
+        return [text for block in blocks for text in block]
+
+    whole = read()
+    assert whole == 2 * content.decode().replace("\r", "").removesuffix("\n").split("\n")
+    for parts in range(1, 2 * len(content) + 1):
+        shards = [read(Shard(number, parts)) for number in range(1, parts + 1)]
+        assert [*chain.from_iterable(shards)] == whole, parts
 
 
 @pytest.fixture(name="vectors")
@@ -172,6 +197,70 @@ def test_going_on_gives_the_same_bytes_as_never_having_stopped(
         assert file.write(blocks[3:], form, lambda: Cuts(7, 7, 300)) == 6
     assert path.read_bytes() == (tmp_path / "whole").read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["v", "whole"]
+
+
+@pytest.mark.parametrize("count", range(8))
+def test_going_on_leaves_out_what_has_rows_over_any_number_of_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(output, "SAVE_SECONDS", 0.0)
+    form, letters = build_format("tsv", 2, "float32"), "abcdefgh"
+
+    def killed() -> Iterator[output.Block]:
+        yield from blocks_of(letters, count)
+        raise _Killed
+
+    with pytest.raises(_Killed), output.growing(tmp_path / "v", "x") as file:
+        file.begin(form)
+        file.write(killed(), form, Cuts)
+    with output.growing(tmp_path / "v", "x") as file:
+        if not count:
+            return
+        assert file.go_on() is not None
+        blocks = iter([list("ab"), [], list("cde"), list("f"), list("gh")])
+        assert "".join(chain.from_iterable(file.skip(blocks))) == letters[count:]
+
+
+@pytest.mark.parametrize("change", ["--side", "byte", "run"])
+def test_going_on_refuses_another_side_or_run_and_a_damaged_file(
+    dssm: Dssm,
+    run: Path,
+    runs: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    monkeypatch.setattr(output, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("dssmcli.commands.options.available_threads", lambda: 1)
+    first, second, partial = tmp_path / "1.txt", tmp_path / "2.txt", tmp_path / ".v.npy.partial"
+    first.write_text("couch\ntap\n")
+    second.write_bytes(b"\xff\n")
+    command = ("encode", first, second, "-o", tmp_path / "v.npy")
+    assert dssm(*command, "-m", run).code == 3 and partial.exists()
+    second.write_bytes(b"rug\n")
+    if change == "byte":
+        content = bytearray(partial.read_bytes())
+        content[-1] ^= 1
+        partial.write_bytes(content)
+    side = ("--side", "title") if change == "--side" else ()
+    done = dssm(*command, "-m", runs["lstm"] if change == "run" else run, *side, "--resume")
+    said = "damaged since it was written" if change == "byte" else "begun from other"
+    assert done.code == 1 and said in done.err and not (tmp_path / "v.npy").exists(), done
+
+
+def test_going_on_counts_the_texts_cut_before(
+    dssm: Dssm, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("dssmcli.commands.options.available_threads", lambda: 1)
+    first, second = tmp_path / "1.txt", tmp_path / "2.txt"
+    first.write_text("couch\n" + "tap " * 500 + "\n")
+    second.write_bytes(b"rug\n\xff\n")
+    command = ("encode", "-m", run, first, second, "-o", tmp_path / "v.npy")
+    assert dssm(*command).code == 3
+    second.write_text("bin " * 500 + "\nrug\n")
+    resumed = dssm(*command, "--resume").err.splitlines()[-1]
+    assert resumed == dssm(*command).err.splitlines()[-1] and "2" in resumed, resumed
 
 
 def test_an_error_keeps_what_is_safe_and_says_so(

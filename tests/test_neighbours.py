@@ -61,6 +61,7 @@ def test_queries_are_searched_in_blocks_and_none_is_lost(monkeypatch: pytest.Mon
     lists = lists._replace(probes=4)
     whole = exact(rows, queries, 7), approximate(sorted_rows, lists, queries, 7)
     monkeypatch.setattr(neighbours, "_SCORES_AT_ONCE", 1200)
+    monkeypatch.setattr(neighbours, "_VECTORS_AT_ONCE", 7)
     parts = exact(rows, queries, 7), approximate(sorted_rows, lists, queries, 7)
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one.places, other.places)
