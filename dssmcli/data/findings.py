@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from dssmcli.data.baseline import Baseline
 from dssmcli.data.damage import decoding, said
 from dssmcli.data.doctor import Checkup, Examined, Figures, Group
+from dssmcli.data.grade_scales import other_scale
 from dssmcli.data.located import Located
 from dssmcli.data.overlap import Overlap
 from dssmcli.data.survey import TOP
@@ -207,12 +210,26 @@ def findings_of(checkup: Checkup) -> list[Finding]:
         found += _named(file.rows.file, _of_file(file, checkup))
     for group in checkup.groups:
         found += _named(group.rows.file, _of_group(group))
+    found += _of_scales(checkup.files)
     for overlap in checkup.overlaps:
         found += _named(overlap.file, _of_overlap(overlap))
     names = ", ".join(file.rows.file for file in checkup.files)
     long = _found(NOTE, "long_words", checkup.long_words, most=MAX_UNIT_CHARS)
     found += _named(names, iter([long]))
     return sorted(found, key=lambda each: LEVELS.index(each.level))
+
+
+def _of_scales(files: Sequence[Examined]) -> Iterator[Finding]:
+    """Yield files whose grades are on another scale than those of the other files to train on."""
+    graded = [each for each in files if each.meaning.kind == "grade"]
+    train = [each for each in graded if each.role == "train"]
+    for file in graded if len(train) > 2 else [each for each in graded if each != graded[0]]:
+        others = [each.rows.value for each in train if each is not file]
+        if others and other_scale(file.rows.value, np.concatenate(others)):
+            high, other = float(file.rows.value.max()), max(float(each.max()) for each in others)
+            what = f"Grades up to {high:g}, in the other files up to {other:g}."
+            todo = "If it is another scale, write it alike in all files."
+            yield Finding(WARNING, "other_unit", len(file.rows), what, todo, file.rows.file)
 
 
 def _named(file: str, found: Iterator[Finding]) -> Iterator[Finding]:

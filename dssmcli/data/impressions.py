@@ -91,7 +91,8 @@ class Impressions:
     time (so far behind `origin`), clicked (0 or 1), watched (seconds, also of those not clicked):
     (N,) float64. outcomes: (N, O) float64, 1 where such a column holds a number above 0. order:
     (N,), the row of the file that each is. table: the other columns, in this order. dates: how
-    dates such as 03/04/2024 turned out to be meant, if there are any.
+    dates such as 03/04/2024 turned out to be meant, if there are any. ends: where the rows of each
+    file end.
     """
 
     users: list[str]
@@ -107,6 +108,7 @@ class Impressions:
     digest: str
     origin: int = 0
     dates: str | None = None
+    ends: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.item)
@@ -198,6 +200,7 @@ def impressions_in(
         whole.digest,
         read.times.origin,
         read.dates,
+        whole.ends,
     )
     return impressions, columns
 

@@ -11,6 +11,7 @@ import numpy as np
 from dssmcli.data.column_figures import ColumnFigures, column_figures, kinds_in
 from dssmcli.data.examples import examples_of
 from dssmcli.data.features import Reader, Schema
+from dssmcli.data.file_units import findings_of_units, numbers_in
 from dssmcli.data.findings import ERROR, LEVELS, NOTE, WARNING, Finding, parted
 from dssmcli.data.impressions import ImpressionColumns
 from dssmcli.data.inference import FeatureInput, understand
@@ -30,6 +31,7 @@ from dssmcli.data.log_findings import (
 from dssmcli.data.log_reading import LogReading
 from dssmcli.data.outcomes import findings_of_outcomes
 from dssmcli.data.reading_findings import findings_of_reading, findings_of_unwatched
+from dssmcli.data.source_rows import SourceRows
 from dssmcli.data.table_findings import findings_of_column, findings_of_files
 from dssmcli.data.tasks import Task
 from dssmcli.data.tsv import BadRows
@@ -237,6 +239,7 @@ class _Examination:
         for warning in found.warnings:
             what, todo = parted(warning)
             self.findings.append(Finding(WARNING, "column", 1, what, todo, train.name))
+        self.findings += _units(train, found.schema, str(used.watch_time))
         reader = Reader(found.schema)
         assert events.clicked is not None and events.watched is not None
         labels = np.stack([events.clicked, events.watched], axis=1)
@@ -260,6 +263,18 @@ class _Examination:
             role = "ignored" if name in given.ignored and name not in roles else role
             few = given.min_count if name not in roles or roles[name] == "item" else 1
             yield column_figures(column, roles.get(name, role), kinds.get(name, ""), few)
+
+
+def _units(train: Log, schema: Schema, watch_time: str) -> Iterator[Finding]:
+    """Yield columns that one of several files has in another unit than the others."""
+    located, events = train.located, train.events
+    assert events.clicked is not None and events.watched is not None
+    watched = np.full(located.table.rows, np.nan)
+    watched[events.row] = np.where(events.clicked > 0, events.watched, np.nan)
+    numbers = [*numbers_in(located.table, schema), (watch_time, watched)]
+    yield from findings_of_units(
+        numbers, [SourceRows(each.file, each.rows) for each in located.files]
+    )
 
 
 def _events(

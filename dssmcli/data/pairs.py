@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import VALUE_KINDS, one_of
+from dssmcli.data.grade_scales import grade_lines
 from dssmcli.data.layout import Layout
 from dssmcli.data.pair_values import impressions_problem, kind_of, settled
+from dssmcli.data.plain import Columns
 from dssmcli.data.rows import USUAL, RowOptions, RowReader
+from dssmcli.data.source_rows import rows_of_sources
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import DataError, counted
 from dssmcli.text.numbers import Numbers
@@ -128,6 +131,7 @@ class PairsReader:
         self._query, self._title = array("i"), array("i")
         self._values, self._impressions = array("d"), array("d")
         self._digest = hashlib.sha256()
+        self._ends: list[int] = []  # where the rows of each file end
         #: Who else gets the rows as they are read.
         self.meet: Meet | None = None
         #: Whether any row so far has the value 0, so is no match.
@@ -136,7 +140,7 @@ class PairsReader:
     def blocks(self) -> Iterator[tuple[list[str], list[str]]]:
         """Yield the normalised queries and titles of some thousand rows at a time."""
         texts: list[str] = []
-        for raw, normal, values, impressions, _ in self._rows.columns(self._sources):
+        for raw, normal, values, impressions, _ in self._columns():
             self._digest.update(raw)
             if impressions is not None:
                 self._fill_impressions()
@@ -150,6 +154,15 @@ class PairsReader:
                 del texts[: 2 * _ROWS_AT_ONCE]
         if texts:
             yield self._numbered(texts)
+
+    def _columns(self) -> Iterator[Columns]:
+        """Yield the rows of all files column by column, and note where those of each end."""
+        for source in self._sources:
+            rows = self._ends[-1] if self._ends else 0
+            for columns in self._rows.columns([source]):
+                rows += len(columns.values)
+                yield columns
+            self._ends.append(rows)
 
     def _fill_impressions(self) -> None:
         """Take the rows so far as shown an unknown number of times where they do not say it."""
@@ -195,8 +208,13 @@ class PairsReader:
             reading.headers.append(
                 "How often a title was shown is not used: that goes with clicks (--value clicks)."
             )
-        digest, notes = self._digest.hexdigest(), tuple(reading.lines())
+        digest, notes = self._digest.hexdigest(), (*reading.lines(), *self._scales(value, kind))
         return Pairs(len(self._texts), query, title, value, kind, digest, shown, notes)
+
+    def _scales(self, value: Floats, kind: str) -> Iterator[str]:
+        """Yield a warning for each file whose grades are on another scale than the others'."""
+        if kind == "grade":
+            yield from grade_lines(value, rows_of_sources(self._sources, self._ends))
 
     @property
     def layout(self) -> Layout | None:

@@ -31,11 +31,15 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """N rows by columns. digest: SHA-256 of the names and all fields, column after column."""
+    """N rows by columns. digest: SHA-256 of the names and all fields, column after column.
+
+    ends: where the rows of each file end, as they were read; empty of rows that were taken out.
+    """
 
     columns: dict[str, Column]
     rows: int
     digest: str
+    ends: tuple[int, ...] = ()
 
     def column(self, name: str, where: str) -> Column:
         """Return a column; DataError, which tells where it should be, when it is missing."""
@@ -48,7 +52,7 @@ class Table(NamedTuple):
         kept = {
             name: column._replace(codes=column.codes[rows]) for name, column in self.columns.items()
         }
-        return self._replace(columns=kept, rows=len(rows))
+        return self._replace(columns=kept, rows=len(rows), ends=())
 
 
 def read_table(sources: Sequence[str], bad_rows: BadRows) -> Table:
@@ -62,6 +66,7 @@ def read_table(sources: Sequence[str], bad_rows: BadRows) -> Table:
             if encoder is None:
                 encoder = _Encoder(file.sheet.names)
             encoder.add(file)
+            encoder.ends.append(encoder.rows)
     assert encoder is not None
     table = encoder.table()
     if not table.rows:
@@ -111,7 +116,8 @@ class _Encoder:
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
         self._coders = [Coder() for _ in names]
-        self._rows = 0
+        self.rows = 0
+        self.ends: list[int] = []
         self._hashes = [hashlib.sha256(name.encode()) for name in names]
 
     def add(self, file: TableFile) -> None:
@@ -124,10 +130,10 @@ class _Encoder:
             coder.add(fields)
             # Of the fields one by one: where a block ends depends on how the file was read.
             digest.update("\x1f".join(["", *fields]).encode())
-        self._rows += len(columns[0])
+        self.rows += len(columns[0])
 
     def table(self) -> Table:
         pairs = zip(self._names, self._coders, strict=True)
         columns = {name: coder.column(name) for name, coder in pairs}
         whole = hashlib.sha256(b"".join(each.digest() for each in self._hashes))
-        return Table(columns, self._rows, whole.hexdigest())
+        return Table(columns, self.rows, whole.hexdigest(), tuple(self.ends))

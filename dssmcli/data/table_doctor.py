@@ -11,11 +11,13 @@ import numpy.typing as npt
 from dssmcli.data.column_figures import ColumnFigures, column_figures, kinds_in
 from dssmcli.data.examples import examples_of
 from dssmcli.data.features import Reader, Schema
+from dssmcli.data.file_units import findings_of_units, numbers_in
 from dssmcli.data.findings import ERROR, LEVELS, Finding, parted
 from dssmcli.data.inference import FeatureInput, Understood, understand
 from dssmcli.data.label_texts import settled
 from dssmcli.data.located_table import FileRows, LocatedTable, read_located
 from dssmcli.data.lone_labels import refuse_lone_labels
+from dssmcli.data.source_rows import SourceRows
 from dssmcli.data.table import Table
 from dssmcli.data.table_findings import (
     Balance,
@@ -30,7 +32,7 @@ from dssmcli.data.table_findings import (
 )
 from dssmcli.data.tasks import Task, check_positive, labels_of, parse_tasks, targets_of
 from dssmcli.data.tsv import BadRows
-from dssmcli.data.unlike import findings_of_units, findings_of_unlike
+from dssmcli.data.unlike import findings_of_unlike
 from dssmcli.errors import DataError
 
 Floats = npt.NDArray[np.float64]
@@ -186,7 +188,9 @@ class _Examination:
 
     def _compare(self, beside: Beside, tasks: Sequence[Task]) -> None:
         """Compare later files with the first, and those to measure on with all before them."""
-        self._findings += findings_of_units(self._train, beside.schema)
+        numbers = numbers_in(self._train.table, beside.schema, tasks, self._train.name)
+        files = [SourceRows(each.file, each.rows) for each in self._train.files]
+        self._findings += findings_of_units(numbers, files)
         for file in self._train.files[1:]:
             first = self._train.files[0]
             if len(file) and len(first):

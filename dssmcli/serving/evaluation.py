@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.bootstrap import Plan
+from dssmcli.data.grade_scales import measured_grade_warning
 from dssmcli.data.pairs import (
     Pairs,
     PairsReader,
@@ -44,7 +45,8 @@ def evaluate(
         parts.append(scored.rows)
         cut = cut.joined(scored.cuts)
     pairs = reader.pairs()
-    for line in filter(None, (f"{interpretation(pairs)}.", *pairs.notes, cut_by(encoders, cut))):
+    lines = (f"{interpretation(pairs)}.", *pairs.notes, scale_doubt(encoders[0], pairs))
+    for line in filter(None, (*lines, cut_by(encoders, cut))):
         say(line)
     say_if_slow(len(pairs), plan, say)
     cosines = np.concatenate(parts)
@@ -98,6 +100,14 @@ class KeptTexts:
             if reader.zeros:
                 self.kept = None
             yield block
+
+
+def scale_doubt(encoder: Encoder, pairs: Pairs) -> str:
+    """Return a warning if grades are on another scale than those that a run has learned from."""
+    highest = stored_number(encoder.config, "data", "highest_grade")
+    if highest is None or pairs.kind != "grade":
+        return ""
+    return measured_grade_warning(pairs.value, highest)
 
 
 def match_grade(encoder: Encoder, pairs: Pairs) -> float:

@@ -19,7 +19,7 @@ from dssmcli.data.seen import PairHashes, Seen
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import counted
 from dssmcli.serving.encoder import BATCH, Encoder, Rows, score_together
-from dssmcli.serving.evaluation import match_grade
+from dssmcli.serving.evaluation import match_grade, scale_doubt
 from dssmcli.serving.several import cut_by, normalizer_for
 from dssmcli.text.limits import Cuts
 
@@ -88,6 +88,7 @@ def scored_pairs(
     grade = match_grade(encoders[0], whole)
     if whole.kind == "grade":
         notes.append(f"A grade of {grade:g} or more counts as a match.")
+        notes.append(scale_doubt(encoders[0], whole))
     chosen = np.zeros(len(whole), np.bool_)
     chosen[sample.rows] = True
     pairs = whole.rows(chosen)

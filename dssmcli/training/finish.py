@@ -87,6 +87,7 @@ def _settings(task: TextTask) -> dict[str, Any]:
     }
     if task.train.kind == "grade":
         data["match_grade"] = task.match_grade
+        data["highest_grade"] = float(task.train.value.max())
     return {
         "model": to_dict(task.model),
         "loss": to_dict(task.loss),
@@ -106,6 +107,7 @@ def _decisive(task: TextTask) -> dict[str, Any]:
     settings = _settings(task)
     for name in DEVICE_SETTINGS:
         del settings["train"][name]
+    settings["data"].pop("highest_grade", None)  # the rows decide it, and older runs lack it
     return settings
 
 

@@ -15,6 +15,7 @@ from dssmcli.data.examples import examples_of
 from dssmcli.data.features import Categorical, Ints, Numeric, Reader
 from dssmcli.data.fingerprint import Bools, Fingerprint
 from dssmcli.data.impression_features import ImpressionReader
+from dssmcli.data.impression_units import impression_unit_lines
 from dssmcli.data.impressions import (
     ImpressionColumns,
     Impressions,
@@ -128,6 +129,8 @@ def build_ranking_task(
     _check(log, cut, where)
     _tell(log, columns, say)
     categorical, numeric = _columns(log, given.features, cut.stop, columns, say)
+    for line in impression_unit_lines(log, numeric, columns, given.sources):
+        say(line)
     written = {each.name: each.notation for each in numeric}
     known = _known(log, later, written, columns, cut, model.history)
     numbers = np.concatenate([known.features, known.numbers], axis=1)

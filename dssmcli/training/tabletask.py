@@ -10,6 +10,7 @@ import numpy as np
 
 from dssmcli.data.examples import Examples, examples_of
 from dssmcli.data.features import Reader, Schema
+from dssmcli.data.file_units import numbers_in, unit_lines
 from dssmcli.data.fingerprint import (
     NOTHING,
     Fingerprint,
@@ -22,11 +23,12 @@ from dssmcli.data.inference import FeatureInput, understand
 from dssmcli.data.label_texts import label_lines, settled
 from dssmcli.data.lone_labels import refuse_lone_labels
 from dssmcli.data.seen import Seen, seen
+from dssmcli.data.source_rows import rows_of_sources
 from dssmcli.data.suspects import suspects
 from dssmcli.data.table import Table, read_table
 from dssmcli.data.table_hashes import hashes_of
 from dssmcli.data.tasks import Labels, Target, Task, check_positive, parse_tasks, targets_of
-from dssmcli.data.tsv import BadRows, name_of
+from dssmcli.data.tsv import BadRows, name_of, names_of
 from dssmcli.data.unlike import unlike_lines
 from dssmcli.errors import DataError, counted, shown
 from dssmcli.rec_config import MultitaskConfig, MultitaskTrainConfig, Sizes, sized_rows
@@ -95,7 +97,7 @@ def build_table_task(
         say(line)
     table, held = _split(whole, given, config, bad_rows)
     found = understand(table, tasks, given.features)
-    for line in (*found.lines, *_unlike(held, given, found.schema, tasks)):
+    for line in (*found.lines, *_unlike(whole, held, given, found.schema, tasks)):
         say(line)
     reader = Reader(found.schema)
     valid = None if held is None else _judging(held, given, reader, tasks)
@@ -153,9 +155,12 @@ _FEW_ROWS = 5_000
 
 
 def _unlike(
-    held: Table | None, given: TableInput, schema: Schema, tasks: Sequence[Task]
+    whole: Table, held: Table | None, given: TableInput, schema: Schema, tasks: Sequence[Task]
 ) -> Iterator[str]:
-    """Yield what is unlike the rows to train on in a file that the user named to validate on."""
+    """Yield what is unlike the other files in one to train on, and in one that the user named to
+    validate on."""
+    sources = rows_of_sources(given.sources, whole.ends)
+    yield from unit_lines(numbers_in(whole, schema, tasks, names_of(given.sources)), sources)
     if held is not None and given.valid_sources:
         where = ", ".join(map(name_of, given.valid_sources))
         yield from unlike_lines(held, schema, tasks, where)

@@ -13,6 +13,7 @@ from dssmcli.config import LossConfig, ModelConfig, TrainConfig, between, sized
 from dssmcli.data.batching import Split, epoch_rows, split_by_query
 from dssmcli.data.clicks import added_up
 from dssmcli.data.fingerprint import Fingerprint
+from dssmcli.data.grade_scales import later_grade_lines
 from dssmcli.data.pairs import (
     Pairs,
     Texts,
@@ -158,6 +159,9 @@ def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, s
         say(f"Validating on {interpretation(valid)}.")
         for note in valid.notes:
             saying_of(given.valid_sources, say)(note)
+        if valid.kind == rows.kind == "grade":
+            for line in later_grade_lines(valid.value, rows.value):
+                saying_of(given.valid_sources, say)(line)
         split = Split(replace(pairs, texts=valid.texts), valid)
     else:
         del texts, how  # much memory, where rows are many

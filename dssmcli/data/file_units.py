@@ -1,0 +1,90 @@
+"""Numbers of one file in another unit than those of the others: seconds beside milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.data.features import Schema
+from dssmcli.data.findings import WARNING, Finding
+from dssmcli.data.source_rows import SourceRows
+from dssmcli.data.table import Table
+from dssmcli.data.tasks import Task, labels_of
+from dssmcli.errors import WARNING as BEGIN
+from dssmcli.errors import about, counted
+
+Floats = npt.NDArray[np.float64]
+Numbers = Iterable[tuple[str, Floats]]
+
+_ENOUGH = 50
+"""Fewer rows say little of what is usual."""
+_TIMES = 5
+"""So many times larger or smaller is another unit, rather than another day, another shop."""
+_MANY_TIMES = 50
+"""So many times is one, however far the numbers lie apart."""
+_FEW_FILES = 4
+"""Of more files, each is compared with all of them: to leave it out each time takes long."""
+
+
+def numbers_in(
+    table: Table, schema: Schema, tasks: Sequence[Task] = (), where: str = ""
+) -> Iterator[tuple[str, Floats]]:
+    """Yield the numeric columns of a table, and the numbers to predict, (N,) each."""
+    for feature in schema.numeric:
+        column = table.columns[feature.name]
+        yield feature.name, feature.numbers(column.values)[column.codes]
+    for task in tasks:
+        if task.kind == "regression":
+            yield task.name, labels_of(table, task, where)
+
+
+def unit_lines(columns: Numbers, files: Sequence[SourceRows]) -> Iterator[str]:
+    """Yield a warning for each column that in one file lies where hardly any of the others do."""
+    for each in findings_of_units(columns, files):
+        yield about(each.file, f"{BEGIN}{each.what} {each.todo}")
+
+
+def findings_of_units(columns: Numbers, files: Sequence[SourceRows]) -> Iterator[Finding]:
+    """Yield numeric columns (N,) that in one file lie where hardly any of the other files do."""
+    if len(files) < 2:
+        return
+    for name, numbers in columns:
+        parts = [_known(numbers[each.rows]) for each in files]
+        large = [i for i, part in enumerate(parts) if len(part) >= _ENOUGH]
+        if len(large) < 2:
+            continue
+        whole = _range(np.concatenate(parts)) if len(large) > _FEW_FILES else None
+        for i in large if len(large) > 2 else large[1:]:
+            others = whole or _range(np.concatenate([parts[j] for j in large if j != i]))
+            yield from _unit(name, parts[i], others, files[i].file)
+
+
+class _Range(NamedTuple):
+    low: float
+    middle: float
+    high: float
+
+
+def _known(numbers: Floats) -> Floats:
+    return numbers[~np.isnan(numbers)]
+
+
+def _range(numbers: Floats) -> _Range:
+    return _Range(*np.quantile(numbers, (0.01, 0.5, 0.99)).tolist())
+
+
+def _unit(name: str, own: Floats, others: _Range, file: str) -> Iterator[Finding]:
+    """Yield a column whose numbers in a file mostly lie beyond those of others, and far."""
+    middle, (low, usual, high) = float(np.median(own)), others
+    ratio = abs(middle / usual) if usual and middle else 1.0
+    times = max(ratio, 1 / ratio)
+    if times >= _MANY_TIMES or (times >= _TIMES and not low <= middle <= high):
+        what = (
+            f"{name}: half of {counted(len(own), 'number')} are {middle:.6g} or more, in the other "
+            f"files {usual:.6g} or more, and 98% from {low:.6g} to {high:.6g}."
+        )
+        todo = "If it is another unit or way of writing, write it alike in all files."
+        yield Finding(WARNING, "other_unit", len(own), what, todo, file)

@@ -1,0 +1,37 @@
+"""Watch times and numbers that one of several logs has in another unit than the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.data.features import Numeric, Schema
+from dssmcli.data.file_units import numbers_in, unit_lines
+from dssmcli.data.impressions import ImpressionColumns, Impressions
+from dssmcli.data.source_rows import rows_of_sources
+
+Floats = npt.NDArray[np.float64]
+
+
+def impression_unit_lines(
+    log: Impressions,
+    numeric: Sequence[Numeric],
+    columns: ImpressionColumns,
+    sources: Sequence[str],
+) -> Iterator[str]:
+    """Yield a warning for each column, and each file that has it in another unit."""
+    if len(sources) < 2:
+        return
+    watched = np.where(log.clicked > 0, log.watched, np.nan)
+    numbers = (*numbers_in(log.table, Schema((), tuple(numeric))), (columns.watch_time, watched))
+    by_file = ((str(name), _by_file(values, log)) for name, values in numbers)
+    yield from unit_lines(by_file, rows_of_sources(sources, log.ends))
+
+
+def _by_file(numbers: Floats, log: Impressions) -> Floats:
+    """Return numbers of impressions (N,) in the order of their files, nan in rows left out."""
+    found = np.full(log.ends[-1], np.nan)
+    found[log.order] = numbers
+    return found
