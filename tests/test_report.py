@@ -281,6 +281,17 @@ def test_a_page_is_not_written_to_a_terminal(
     assert dssm("report", run, "-o", "-").out.startswith("<!DOCTYPE html>")
 
 
+def test_a_page_takes_the_place_of_pages_alone(dssm: Dssm, run: Path, tmp_path: Path) -> None:
+    log, page = tmp_path / "log.tsv", tmp_path / "page.html"
+    log.write_text("a\tb\n")
+    done = dssm("report", run, "-o", log)
+    assert done.code == 1 and "is no HTML page" in done.err and log.read_text() == "a\tb\n"
+    page.touch()  # as `mktemp` leaves it
+    for _ in range(2):
+        assert dssm("report", run, "-o", page, "-q").code == 0
+        assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
 def test_a_damaged_history_is_one_line(dssm: Dssm, run: Path, tmp_path: Path) -> None:
     import hashlib
     import shutil

@@ -11,6 +11,7 @@ import click
 
 from dssmcli.commands.options import CONTEXT, FOLDER, refuse_input
 from dssmcli.commands.pictures import DATA, Asked, asked, picture_options, shown
+from dssmcli.errors import OutputError
 
 if TYPE_CHECKING:
     from dssmcli.commands.pictures import Shown
@@ -37,7 +38,8 @@ Example:
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE|-",
-    help="Write the page here instead of to standard output.",
+    help="Write the page here instead of to standard output. It takes the place of a page, but "
+    "of no other file.",
 )
 @picture_options
 def command(
@@ -74,6 +76,7 @@ def command(
         raise click.UsageError("not writing a page to a terminal; add -o FILE or > FILE.")
     output = None if output == Path("-") else output
     refuse_input(output, [*data, *history])
+    _refuse_other_file(output)
     what = asked(
         *(runs, data, history, columns, kind, header, null_texts, rows, seed),
         *(bad_rows, rejects, threads),
@@ -91,6 +94,19 @@ def command(
     wrote = f"Wrote {output}." if output else ""
     talk(quiet, *found.notes, what.bad_rows.summary, wrote)
     warn(*found.warnings)
+
+
+def _refuse_other_file(output: Path | None) -> None:
+    """Raise OutputError where a file stands that is no page, as a log named by mistake."""
+    if output is None or not output.is_file():
+        return
+    with output.open("rb") as stream:
+        start = stream.read(64).lstrip().lower()
+    if start and not start.startswith(b"<!doctype html"):
+        raise OutputError(
+            f"{output}: is no HTML page, so no report takes its place. Write elsewhere, or remove "
+            "it first."
+        )
 
 
 def _introduction(what: Asked, found: Shown) -> Iterator[str]:
