@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
+from dssmcli.data.column_command import column_command
 from dssmcli.data.positives import Positives
-from dssmcli.data.records import open_table
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Task
 from dssmcli.data.times import DATES, moment_kind
-from dssmcli.data.tsv import BadRows, names_of
+from dssmcli.data.tsv import names_of
 from dssmcli.data.values import boolean_in, category_of, is_missing
-from dssmcli.errors import DataError, counted, in_shell, shown
+from dssmcli.errors import DataError, counted, shown
 
 
 def refuse_lone_labels(table: Table, tasks: Sequence[Task], sources: Sequence[str]) -> None:
@@ -35,7 +34,7 @@ def refuse_lone_labels(table: Table, tasks: Sequence[Task], sources: Sequence[st
                 f"{where}: the task {shown(task.name)} has {such} in {counted(rows, 'row')} and no "
                 f"value in {others:,}. No value says that nobody knows, so there is nothing to "
                 "tell apart. If it is a no, write 0 there, 1 in the others, and name the column "
-                f"alone as the task{_by_command(table, task, sources) if blank else ''}."
+                f"alone as the task{_by_command(task, sources) if blank else ''}."
             )
 
 
@@ -52,23 +51,9 @@ def _lone(known: Sequence[str], missing: Sequence[str], task: Task) -> bool:
     return says == {True}
 
 
-def _by_command(table: Table, task: Task, sources: Sequence[str]) -> str:
+def _by_command(task: Task, sources: Sequence[str]) -> str:
     """Return a command that writes the labels of one plain file, empty if it is not one."""
     (source, *more) = sources
-    if more or not os.path.isfile(source) or source.endswith(".gz"):
-        return ""
-    with open_table(source, BadRows(skip=True)) as file:
-        between = {",": "", "\t": r', delimiter="\t"'}.get(
-            file.sheet.delimiter, f', delimiter="{file.sheet.delimiter}"'
-        )
-    place = [*table.columns].index(task.column)
-    stem, ending = os.path.splitext(source)
-    code = _CODE.format(between=between, place=place, next=place + 1)
-    return f": python3 -c {in_shell(code)} < {in_shell(source)} > {in_shell(stem + '-01' + ending)}"
-
-
-_CODE = (
-    "import csv, sys; r = csv.reader(sys.stdin{between}); "
-    'w = csv.writer(sys.stdout{between}, lineterminator="\\n"); w.writerow(next(r)); '
-    'w.writerows(x[:{place}] + [int(x[{place}].strip() > "")] + x[{next}:] for x in r)'
-)
+    made = 'str(int(v.strip() > ""))'
+    command = "" if more else column_command(source, task.column, made, "-01")
+    return f": {command}" if command else ""

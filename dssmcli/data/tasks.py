@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import from_dict, one_of, to_dict
+from dssmcli.data.decimal_marks import mark_advice
 from dssmcli.data.notation import PLAIN, Notation
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.positives import Positives
@@ -103,9 +104,8 @@ def labels_of(table: Table, task: Task, where: str) -> Labels:
     if len(wrong):
         found = ", ".join(shown(column.values[i]) for i in wrong[:3])
         texts = [column.values[i] for i in np.flatnonzero(used).tolist()]
-        raise DataError(
-            f"{where}: the task {shown(task.name)} has {found}, {_expected(task, texts)}"
-        )
+        expected = _marks([column.values[i] for i in wrong], task, where) or _expected(task, texts)
+        raise DataError(f"{where}: the task {shown(task.name)} has {found}, {expected}")
     return each[column.codes]
 
 
@@ -138,7 +138,11 @@ def known_labels(texts: Sequence[str], task: Task, where: str) -> dict[str, floa
     """Return the label of each distinct text (V,), as `labels_in` does."""
     labels = _labels(texts, task)
     if np.isinf(labels).any():
-        wrong = texts[int(np.flatnonzero(np.isinf(labels))[0])]
+        places = np.flatnonzero(np.isinf(labels)).tolist()
+        wrong = texts[places[0]]
+        advice = _marks([texts[i] for i in places], task, where)
+        if advice:
+            raise DataError(f"{where}: the task {shown(task.name)} has {shown(wrong)}, {advice}")
         written = task.notation.described or "a decimal point"
         numbers = f"{_NUMBERS}, written with {written}"
         expected = numbers if task.kind == "regression" else "0 or 1"
@@ -147,6 +151,14 @@ def known_labels(texts: Sequence[str], task: Task, where: str) -> dict[str, floa
             "run has learned it, or nothing where no label is known."
         )
     return dict(zip(texts, labels.tolist(), strict=True))
+
+
+def _marks(wrong: Sequence[str], task: Task, where: str) -> str:
+    """Return what to do about numbers with another decimal mark, empty if they are no such."""
+    if task.kind != "regression":
+        return ""
+    advice = mark_advice(wrong, task.notation, task.column, where)
+    return advice and f"expected {_NUMBERS}, all in one unit: {advice}"
 
 
 def _labels(texts: Sequence[str], task: Task) -> Labels:

@@ -1,0 +1,34 @@
+"""A command for a shell that writes a column of a plain table otherwise, for messages to name."""
+
+from __future__ import annotations
+
+import os
+
+from dssmcli.data.records import open_table
+from dssmcli.data.tsv import BadRows
+from dssmcli.errors import in_shell
+
+
+def column_command(source: str, column: str, made: str, ending: str) -> str:
+    """Return a command that writes a copy of a table, beside it; empty if it is not a plain file.
+
+    made: what becomes of a field `v`, in Python. ending: what the copy's name has more.
+    """
+    if not os.path.isfile(source) or source.endswith(".gz"):
+        return ""
+    with open_table(source, BadRows(skip=True)) as file:
+        delimiter, names = file.sheet.delimiter, list(file.sheet.names)
+    if column not in names:
+        return ""
+    place = names.index(column)
+    between = {",": "", "\t": r', delimiter="\t"'}.get(delimiter, f', delimiter="{delimiter}"')
+    code = _CODE.format(between=between, made=made, place=place, next=place + 1)
+    stem, name = os.path.splitext(source)
+    return f"python3 -c {in_shell(code)} < {in_shell(source)} > {in_shell(stem + ending + name)}"
+
+
+_CODE = (
+    "import csv, sys; r = csv.reader(sys.stdin{between}); "
+    'w = csv.writer(sys.stdout{between}, lineterminator="\\n"); w.writerow(next(r)); '
+    "f = lambda v: {made}; w.writerows(x[:{place}] + [f(x[{place}])] + x[{next}:] for x in r if x)"
+)
