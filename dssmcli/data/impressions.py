@@ -17,6 +17,7 @@ from dssmcli.data.impression_values import (
     note_missing_ids,
     old_outcomes_of,
     outcomes_of,
+    refuse_codes,
     unit_doubts,
     watch_times_of,
 )
@@ -224,6 +225,7 @@ class _Read(NamedTuple):
 def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str) -> _Read:
     assert columns.timestamp and columns.clicked and columns.watch_time
     wrong: dict[int, str] = {}
+    refuse_codes(whole.columns[columns.clicked], where)
     clicked = clicks_of(whole.columns[columns.clicked], wrong)
     watch_time, unit = whole.columns[columns.watch_time], str(columns.unit)
     watched = watch_times_of(watch_time, clicked.values, UNITS[unit], wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from dssmcli.data.other_formats import other_format
 from dssmcli.data.pair_values import plain, value_in
 from dssmcli.data.tsv import Line
 from dssmcli.data.values import is_missing
-from dssmcli.errors import DataError, shown
+from dssmcli.errors import DataError, in_shell, shown
 from dssmcli.text.normalize import Normalizer
 
 
@@ -126,7 +127,7 @@ def _number(line: Line, fields: list[str], column: int | None, name: str) -> flo
     if is_missing(text):
         raise DataError(
             f"{line.place}:{column + 1}: the {name} is missing ({shown(text)}), expected "
-            f"{expected}."
+            f"{expected}.{_zero_for_none(line, text, column) if name == 'value' else ''}"
         )
     if _COMMA.fullmatch(text.strip()):
         expected += ", with a point for a comma"
@@ -134,6 +135,16 @@ def _number(line: Line, fields: list[str], column: int | None, name: str) -> flo
         f"{line.place}:{column + 1}: {name} is {shown(text)}, expected {expected}."
         f"{_of_first_line(fields, column) if line.number == 1 else ''}"
     )
+
+
+def _zero_for_none(line: Line, text: str, column: int) -> str:
+    """Return how to write 0 for values that are left empty, of a file that awk reads."""
+    if text.strip() or line.source.endswith(".gz") or not os.path.isfile(line.source):
+        return ""
+    place = column + 1
+    program = f"NF >= {place} && ${place} ~ /^[ \\r]*$/ {{${place} = 0}} 1"
+    command = f"awk -F'\\t' -v OFS='\\t' '{program}' {in_shell(line.source)} > NEW"
+    return f" If what is empty is a no: {command}, and give NEW for it."
 
 
 _LOOKED_AT = 20

@@ -15,7 +15,7 @@ from dssmcli.data.notation import PLAIN, Notation
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.positives import Positives
 from dssmcli.data.table import Table
-from dssmcli.data.values import bare, boolean_in, is_missing
+from dssmcli.data.values import bare, boolean_in, integer_in, is_missing
 from dssmcli.errors import ConfigError, DataError, RunError, in_shell, nearest, shown
 
 KINDS = ("binary", "regression")
@@ -185,6 +185,8 @@ def _expected(task: Task, texts: Sequence[str]) -> str:
     """Return what a task's column, which has these texts, should have, and how else to name it."""
     known = [text for text in texts if not is_missing(text)]
     yes = bare(next((text for text in known if boolean_in(text) or _says_yes(text)), known[-1]))
+    if len(known) == 2 and {*map(integer_in, known)} == {1, 2}:
+        yes = "2"  # of answers that are numbered, the second is oftener the yes
     said = f"Say which values are a 1, as in --task {in_shell(f'{task.column}={yes}')}."
     numbers = not any(math.isnan(signed_number_in(text)) for text in known)
     if task.kind == "regression":
