@@ -157,9 +157,11 @@ def said_of(place: str, fields: Sequence[str]) -> str | None:
     return f"A header ({place}): {', '.join(told)}{more}. If it is a row: --no-header."
 
 
-def stands_in_the_middle(fields: Sequence[str], header: Sequence[str] | None) -> bool:
+def stands_in_the_middle(
+    fields: Sequence[str], header: Sequence[str] | None, layout: Layout
+) -> bool:
     """Tell whether a row further down names columns: those of the header in whatever spelling, or
-    by other names that are known.
+    by other names that are known, where a query and a title are expected, in either order.
 
     Where the first line was no header, one of two English words is not enough to tell: a text may
     well be `question` or `source`.
@@ -170,7 +172,10 @@ def stands_in_the_middle(fields: Sequence[str], header: Sequence[str] | None) ->
     names = without_index(names)
     roles = [role_of(name) for name in names]
     values = sum(role in VALUE_KINDS for role in roles)
-    if roles.count("query") != 1 or roles.count("title") != 1 or values > 1:
+    texts = sorted(str(roles[place]) for place in (layout.query, layout.title))
+    if texts != ["query", "title"] or values > 1:
+        return False
+    if roles.count("query") > 1 or roles.count("title") > 1:
         return False
     plain = [name for name, role in zip(names, roles, strict=True) if role in ("query", "title")]
     if None in roles or roles.count("impressions") > 1:
@@ -187,7 +192,7 @@ def _is_known(name: str) -> bool:
 def middle_names(header: Sequence[str] | None) -> frozenset[str]:
     """Return the normalised texts that a row has which names columns further down."""
     known = {*names_of_texts(), *map(plain_name, header or ())}
-    forms = {name.replace("_", sign) for name in known for sign in ("_", " ", "-", ".", "")}
+    forms = {name.replace("_", sign) for name in known for sign in ("_", *" -./:", "")}
     return frozenset(forms | {f'"{form}"' for form in forms} | {f"'{form}'" for form in forms})
 
 

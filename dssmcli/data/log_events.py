@@ -180,14 +180,3 @@ class _Replay(TableFile):
 def plausible(seconds: Any) -> Any:
     """Tell which moments, in seconds since 1970, a log may be from."""
     return (seconds >= _EARLIEST) & (seconds <= _LATEST)
-
-
-def keys(*parts: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    """Return a hash (N,) of several arrays (N,): equal where all are equal."""
-    found = np.full(len(parts[0]), np.uint64(0x9E3779B97F4A7C15))
-    with np.errstate(over="ignore"):
-        for part in parts:
-            bits = np.ascontiguousarray(part.astype(np.float64) + 0.0).view(np.uint64)
-            found = (found ^ bits) * np.uint64(0xC2B2AE3D27D4EB4F)
-            found ^= found >> np.uint64(29)
-    return found

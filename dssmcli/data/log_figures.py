@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.column_figures import repeated, shares_of_top
-from dssmcli.data.log_events import Events, keys
+from dssmcli.data.copies import keys
+from dssmcli.data.log_events import Events
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.column_figures import in_common, repeated
+from dssmcli.data.copies import keys
 from dssmcli.data.findings import ERROR, NOTE, WARNING, Finding
 from dssmcli.data.heavy_findings import findings_of_heavy
 from dssmcli.data.located_table import LocatedTable
-from dssmcli.data.log_events import UNITS, Events, keys, plausible
+from dssmcli.data.log_events import UNITS, Events, plausible
 from dssmcli.data.log_figures import DAY, LogFigures, date_of
 from dssmcli.data.roles import likely_moments
 from dssmcli.data.time_doubts import HALF_A_DAY, WRITE_WHOLE, is_to_come, naive_dates, on_half_a_day

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import VALUE_KINDS, one_of
+from dssmcli.data.copies import Copies, copies_among, keys, whole_copies
 from dssmcli.data.grade_scales import grade_lines
 from dssmcli.data.layout import Layout
 from dssmcli.data.pair_values import impressions_problem, kind_of, settled
@@ -246,6 +247,14 @@ def read_pairs(
     for _ in reader.blocks():
         pass
     return reader.pairs()
+
+
+def copies_of(pairs: Pairs) -> Copies | None:
+    """Return how many rows are copies of others, with the same value; clicks of a pair repeat by
+    themselves, so of these only where every row does."""
+    parts = [pairs.query, pairs.title, pairs.value]
+    hashes = keys(*parts, *([] if pairs.impressions is None else [pairs.impressions]))
+    return (whole_copies if pairs.kind in ("click", "clicks") else copies_among)(hashes)
 
 
 def interpretation(pairs: Pairs) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.copies import keys, whole_copies
 from dssmcli.data.event_hashes import event_hashes
-from dssmcli.data.log_events import keys
 from dssmcli.data.watches import Watches
 
 _MANY = 0.2
@@ -21,8 +21,16 @@ _HALF, _APART = 0.5, 0.4
 def repeated_lines(
     user: npt.NDArray[Any], item: npt.NDArray[Any], time: npt.NDArray[Any] | None
 ) -> Iterator[str]:
-    """Warn if many of the events (N,) have the user, item and moment of another."""
-    if time is None or not len(user):
+    """Warn if many of the events (N,) have the user, item and moment of another.
+
+    Without moments: if every user has each item twice, or three times, and so on.
+    """
+    if time is None:
+        copies = whole_copies(keys(user, item))
+        if copies is not None:
+            yield f"Warning: {copies.said('user and item')}. Keep one of each."
+        return
+    if not len(user):
         return
     again = len(user) - len(np.unique(keys(user, item, time)))
     if again >= _MANY * len(user):

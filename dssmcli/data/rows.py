@@ -306,7 +306,7 @@ class RowReader:
         layout = self.layout
         if layout is None or len(fields) != layout.width:
             return False
-        if not stands_in_the_middle(fields, self.header):
+        if not stands_in_the_middle(fields, self.header, layout):
             return False
         if self.header is not None and same_names(fields, self.header):
             self.reading.repeat(line)

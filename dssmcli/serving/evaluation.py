@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.bootstrap import Plan
+from dssmcli.data.copies import judged_lines
 from dssmcli.data.grade_scales import measured_grade_warning
 from dssmcli.data.pairs import (
     Pairs,
     PairsReader,
     Texts,
+    copies_of,
     default_match_grade,
     interpretation,
     positive_rows,
@@ -47,6 +49,8 @@ def evaluate(
     pairs = reader.pairs()
     lines = (f"{interpretation(pairs)}.", *pairs.notes, scale_doubt(encoders[0], pairs))
     for line in filter(None, (*lines, cut_by(encoders, cut))):
+        say(line)
+    for line in judged_lines(copies_of(pairs)):
         say(line)
     say_if_slow(len(pairs), plan, say)
     cosines = np.concatenate(parts)

@@ -12,6 +12,7 @@ import numpy as np
 
 from dssmcli import metrics, weighted
 from dssmcli.bootstrap import Plan
+from dssmcli.data.copies import copies_among, judged_lines, keys
 from dssmcli.data.fingerprint import label_marks
 from dssmcli.data.label_texts import LabelTexts
 from dssmcli.data.records import TableFile, open_table
@@ -106,6 +107,8 @@ def judged_table(
         warnings += texts.warnings()
         warnings += _one_sided(texts, labels[texts.task.name])
         warnings += _far_off(predictors, texts.task.name, labels[texts.task.name])
+    for line in judged_lines(copies_among(keys(*found.T))):
+        warnings.append(line.removeprefix("Warning: "))
     values, first = [], 0
     for predictor in predictors:
         values.append(found[:, first : first + len(predictor.targets)])

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dssmcli.data.column_figures import row_hashes
+from dssmcli.data.copies import copies_among, learned_lines
 from dssmcli.data.examples import Examples, examples_of
 from dssmcli.data.features import Reader, Schema
 from dssmcli.data.file_units import numbers_in, unit_lines
@@ -94,6 +96,8 @@ def build_table_task(
     refuse_lone_labels(whole, tasks, given.sources)
     say(f"Read {counted(whole.rows, 'row')} of {counted(len(whole.columns), 'column')}.")
     for line in label_lines(whole, tasks, where):
+        say(line)
+    for line in learned_lines(copies_among(row_hashes(whole, whole.columns))):
         say(line)
     table, held = _split(whole, given, config, bad_rows)
     found = understand(table, tasks, given.features)

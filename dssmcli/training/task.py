@@ -12,11 +12,13 @@ import numpy as np
 from dssmcli.config import LossConfig, ModelConfig, TrainConfig, between, sized
 from dssmcli.data.batching import Split, epoch_rows, split_by_query
 from dssmcli.data.clicks import added_up
+from dssmcli.data.copies import judged_lines, learned_lines
 from dssmcli.data.fingerprint import Fingerprint
 from dssmcli.data.grade_scales import later_grade_lines
 from dssmcli.data.pairs import (
     Pairs,
     Texts,
+    copies_of,
     default_match_grade,
     interpretation,
     positive_rows,
@@ -150,14 +152,15 @@ def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, s
     texts, sketch = Texts(met), PairSketch()
     how = (given.columns, given.kind, bad_rows, texts, given.options)
     rows = read_pairs(given.sources, *how, sketch.take)
-    for line in (f"Read {interpretation(rows)}.", *rows.notes):
+    copies = learned_lines(copies_of(rows))
+    for line in (f"Read {interpretation(rows)}.", *rows.notes, *copies):
         say(line)
     pairs = _each_once(rows, say)
     others = PairSketch()
     if given.valid_sources:
         valid = read_pairs(given.valid_sources, *how, others.take)
         say(f"Validating on {interpretation(valid)}.")
-        for note in valid.notes:
+        for note in (*valid.notes, *judged_lines(copies_of(valid))):
             saying_of(given.valid_sources, say)(note)
         if valid.kind == rows.kind == "grade":
             for line in later_grade_lines(valid.value, rows.value):
