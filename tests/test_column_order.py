@@ -215,13 +215,13 @@ def test_words_that_nobody_knows_are_never_clicks(tmp_path: Path) -> None:
     file.write_text(lines("q t s"), "utf-8")
     told = refusal(file)
     assert 'words, "good" (8), "bad" (8), "so so" (8), expected numbers' in told
-    command = re.search(r"sed '.*?' FILE > NEW", told)
+    assert 'If "good" is a match, 1 for it, 0 for the others: awk' in told
+    command = re.search(r"awk .*? FILE > NEW", told)
     assert command is not None and "--columns" not in told and "--bad-rows" not in told
     subprocess.run(command[0], shell=True, cwd=tmp_path, check=True)
     content = (tmp_path / "NEW").read_text("utf-8")
-    assert content.count("\t1\n") == 8
-    file.write_text(content.replace("\tbad\n", "\t0\n").replace("\tso so\n", "\t0.5\n"), "utf-8")
-    assert read(file, kind="grade")[0].kind == "grade"
+    assert (content.count("\t1\n"), content.count("\t0\n")) == (8, 16)
+    assert read(tmp_path / "NEW")[0].kind == "label"
 
 
 def test_lines_of_which_some_end_with_carriage_returns_are_told(tmp_path: Path) -> None:

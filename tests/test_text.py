@@ -239,7 +239,7 @@ def test_what_is_too_long_is_cut_and_counted() -> None:
     found = [lookup_of("auto", 128).cut(text).cuts for text in ("x" * 5000, "a " * 4001, "a")]
     assert found == [Cuts(1, 0, 0, 1, 0), Cuts(1, 1, 4001, 0, 0), Cuts()]
     assert [cut_note(each, 128)[-12:].strip("-):") for each in found] == [
-        *(": in 1 text.", "units 4100.", ""),
+        *(" in 1 text.", "units 4100.", ""),
     ]
 
 

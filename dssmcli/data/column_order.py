@@ -22,6 +22,7 @@ from dssmcli.data.column_kinds import (
     of_width,
 )
 from dssmcli.data.column_names import role_of
+from dssmcli.data.label_words import labelled
 from dssmcli.data.layout import Layout
 from dssmcli.data.values import is_missing
 from dssmcli.errors import shown
@@ -70,7 +71,10 @@ def columns_problem(fields: Sequence[str], ahead: Rows, known: Known) -> Problem
         return Problem(told, True)
     if named:
         told = None if layout is None else _names_problem(layout, ahead)
-        return None if told is None else Problem(told, not known.by_user)
+        if told is not None:
+            return Problem(told, not known.by_user)
+        told = None if layout is None else _words_in(layout, fields, ahead, known.header)
+        return None if told is None else Problem(told, True)
     told = _places_problem(fields, ahead, known.header)
     return None if told is None else Problem(told, True)
 
@@ -118,7 +122,9 @@ def _places_problem(fields: Sequence[str], ahead: Rows, header: bool) -> str | N
     kinds = [*map(kind_of_column, columns)]
     texts = [place for place, kind in enumerate(kinds) if kind == TEXTS]
     if texts[:2] == [0, 1]:
-        told = _words_problem(columns, kinds)
+        told = None
+        if len(columns) > 2 and kinds[2] == TEXTS:
+            told = _words_problem(columns[2], 2, header or alone)
         if told is not None or len(rows) < 2 or not _lacks_values(kinds):
             return told
     if len(texts) > 1:
@@ -203,12 +209,13 @@ def _holding(columns: Sequence[Sequence[str]], kinds: Sequence[str]) -> str:
     return f"the {len(kinds)} columns hold {', '.join(told)}"
 
 
-def _words_problem(columns: Sequence[Sequence[str]], kinds: Sequence[str]) -> str | None:
-    """Say that the values are a few words that are no yes or no."""
-    if len(columns) < 3 or kinds[2] != TEXTS:
-        return None
-    counts = Counter(word for word in columns[2] if not is_missing(word))
-    few = len(counts) <= _MOST_WORDS and _ROWS_A_WORD * len(counts) <= len(columns[2])
+def _words_problem(fields: Sequence[str], place: int, headed: bool) -> str | None:
+    """Say that the values, of the column at a place, are a few words that are no yes or no.
+
+    headed: below a first line of names.
+    """
+    counts = Counter(word for word in fields if not is_missing(word))
+    few = len(counts) <= _MOST_WORDS and _ROWS_A_WORD * len(counts) <= len(fields)
     if (
         not counts
         or not few
@@ -216,11 +223,14 @@ def _words_problem(columns: Sequence[Sequence[str]], kinds: Sequence[str]) -> st
     ):
         return None
     told = ", ".join(f"{shown(word)} ({count:,})" for word, count in counts.most_common())
-    first = max(counts, key=lambda word: counts[word])
     return (
-        f"the third column holds words, {told}, expected numbers: 1 and 0 as labels, or grades. "
-        f"Write a number for each, as sed 's/\\t{first}$/\\t1/' FILE > NEW does for {shown(first)}."
+        f"{_ordinal(place)} column holds words, {told}, expected numbers: 1 and 0 as labels, "
+        f"or grades. {labelled([*counts], [*({*fields} - {*counts})], place, headed)}"
     )
+
+
+def _ordinal(place: int) -> str:
+    return f"the {_ORDINALS[place]}" if place < len(_ORDINALS) else f"the {place + 1}th"
 
 
 def _names_problem(layout: Layout, ahead: Rows) -> str | None:
@@ -237,6 +247,15 @@ def _names_problem(layout: Layout, ahead: Rows) -> str | None:
                 "--columns, as query,title,label."
             )
     return None
+
+
+def _words_in(layout: Layout, fields: Sequence[str], ahead: Rows, headed: bool) -> str | None:
+    """Return why a column that a name calls a value holds none, else None."""
+    rows = of_width(ahead if headed else [fields, *ahead], layout.width)
+    if layout.value is None or len(rows) < _ROWS_A_WORD:
+        return None
+    values = column(rows, layout.value)
+    return _words_problem(values, layout.value, headed) if kind_of_column(values) == TEXTS else None
 
 
 def _width_problem(width: int, ahead: Rows, layout: Layout, known: Known) -> str | None:

@@ -13,7 +13,7 @@ from dssmcli.data.categories import one_spelling
 from dssmcli.data.features import LARGEST, Floats, Ints
 from dssmcli.data.notation import NumberColumn, Understanding, listed, read_numbers
 from dssmcli.data.table import Column
-from dssmcli.data.values import bare, is_infinite, is_missing, plain_signs
+from dssmcli.data.values import BITS, bare, is_infinite, is_missing, plain_signs
 
 FEWEST_NUMBERS = 3
 """Fewer distinct numbers are categories."""
@@ -144,9 +144,10 @@ class ColumnTexts:
         rows = int(self.counts.sum())
         if what == "numbers":
             return Understanding(self.name, what, rows, self.read.examples)
-        if len({text for text, gone in zip(self.texts, self.missing, strict=True) if not gone}) == (
-            len({category for category in self.categories if category})
-        ):
+        bits = not BITS.keys().isdisjoint(self.texts)
+        if not bits and len(
+            {text for text, gone in zip(self.texts, self.missing, strict=True) if not gone}
+        ) == (len({category for category in self.categories if category})):
             return Understanding(self.name, what, rows)
         merged = [
             (text, category)

@@ -67,9 +67,10 @@ _LOOKED_AT = 1 << 15
 _SAID = {
     "encoding": "characters of a wrong encoding ({example}). Export the texts anew as UTF-8: such "
     "texts match nothing.",
-    "html": "entities or tags of HTML ({example}), which count as characters. Take them out, or "
-    'decode them: python3 -c "import sys,html;[sys.stdout.write(html.unescape(t)) for t in '
-    'sys.stdin]" < FILE > NEW',
+    "html": "entities or tags of HTML ({example}), which count as characters. Decode those, and "
+    'take these out: python3 -c "import html,re,sys;u=html.unescape;[sys.stdout.write('
+    "re.sub('</?[a-zA-Z][^<>]*>',' ',u(u(re.sub('&#(9|1[03]);',' ',t))))) for t in sys.stdin]\" "
+    "< FILE > NEW",
     "escapes": "characters written as escapes ({example}), which match no plain text. {todo}",
 }
 

@@ -143,7 +143,12 @@ def _suggested(fields: Sequence[str], ahead: Rows) -> str:
 
 def _holds_values(ahead: Rows, place: int) -> bool:
     values = [row[place] for row in ahead if len(row) > place]
-    return bool(values) and all(map(is_value, values))
+    few = len({*values}) <= _MOST_WORDS and _ROWS_A_WORD * len({*values}) <= len(values)
+    return bool(values) and (few or all(map(is_value, values)))
+
+
+_MOST_WORDS, _ROWS_A_WORD = 10, 3
+"""So few different words may be labels, which stand in so many rows each."""
 
 
 def said_of(place: str, fields: Sequence[str]) -> str | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.values import bare, boolean_in, number_in, plain_number_in
+from dssmcli.data.values import BITS, bare, boolean_in, number_in, plain_number_in
 from dssmcli.errors import DataError, shown
 from dssmcli.text.ragged import distinct
 
@@ -61,7 +61,7 @@ def value_in(text: str) -> Value:
         return Value(number, "")
     number = number_in(text)
     if not math.isnan(number):
-        return Value(number, "number")
+        return Value(number, "word" if text.strip() in BITS else "number")
     word = boolean_in(text)
     if word is None:
         word = _JUDGEMENTS.get(_PAUSE.sub(" ", bare(text).lower()))
@@ -94,7 +94,9 @@ class Spellings:
                 continue
             number, form = unusual[text]
             if form == "word":
-                self.words[bare(text)] += 1
+                self.words[
+                    text.strip() if number in (0, 1) and text.strip() in BITS else bare(text)
+                ] += 1
             else:
                 self.numbers += 1
                 self.first = self.first or (bare(text), number)

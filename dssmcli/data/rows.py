@@ -271,7 +271,13 @@ class RowReader:
         if self._named and not is_header(fields):
             self._compare(line, fields)
             return
-        layout = layout_of_header(line.place, fields, ahead, bool(self._told))
+        try:
+            layout = layout_of_header(line.place, fields, ahead, bool(self._told))
+        except DataError:
+            if not self._named:
+                raise
+            self._compare(line, fields)
+            return
         joins = self._later and self.layout is not None and _adds_clicks(self.layout, layout)
         if self._named and not joins:
             self._compare(line, fields)

@@ -50,9 +50,9 @@ INFINITE = frozenset(sign + word for sign in ("", "+", "-") for word in ("inf", 
 
 _TRUE = ("true", "t", "yes", "y", "on", "是", "有", "对", "真", "✓", "✔", "√", "☑", "✅")
 _FALSE = ("false", "f", "no", "n", "off", "否", "无", "错", "假", "✗", "✘", "×", "☐", "❌")
-_BITS = {r"b'\x00'": False, r"b'\x01'": True}
-"""How Python writes a BIT(1) of MySQL."""
-_BOOLEANS = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False), **_BITS}
+_BOOLEANS = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}
+BITS = {"\x00": "0", "\x01": "1", r"b'\x00'": "0", r"b'\x01'": "1"}
+"""A BIT(1) of MySQL as its own programs and Spark export it, and as Python writes it."""
 
 _LONGEST = 4000
 """Digits of a whole number at most: Python refuses to read longer ones."""
@@ -62,11 +62,11 @@ _PLAIN_WHOLE = re.compile(r"([+-]?)(0|[1-9]\d*)(\.0*)?", re.ASCII)
 
 def bare(text: str) -> str:
     """Return a text without the white space of any kind at its ends, and out of `="…"`, in which
-    spreadsheets write what is to stay a text."""
+    spreadsheets write what is to stay a text; a BIT of MySQL as 0 or 1."""
     stripped = text.strip() if text.isascii() else text.strip(_EDGES)
     if stripped[:2] == '="' and stripped[-1] == '"' and len(stripped) > _QUOTED:
         return stripped[2:-1]
-    return stripped
+    return BITS.get(stripped, stripped)
 
 
 _QUOTED = 3
