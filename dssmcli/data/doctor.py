@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dssmcli.config import VALUE_KINDS, one_of
 from dssmcli.data.baseline import Baseline, baseline_of
+from dssmcli.data.id_texts import IdTexts, id_texts
 from dssmcli.data.located import Located, LocatedReader, joined
 from dssmcli.data.overlap import Overlap, overlap_of
 from dssmcli.data.pair_values import kind_of, settled
@@ -41,6 +42,7 @@ Bools = npt.NDArray[np.bool_]
 _ANY_LENGTH = 1 << 30
 _TEXT_SHOWN = 48
 _UNKNOWN_SHOWN = 5
+_LOOKED_AT = 4096
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Figures:
     suited: Suited
     unknown: Unknown | None
     baseline: Baseline | None
+    ids: tuple[IdTexts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -254,7 +257,15 @@ class _Examination:
             suited=suited_to(query, title),
             unknown=self._unknown(rows),
             baseline=baseline_of(rows, kind, positive, lookup, self._texts.of),
+            ids=tuple(self._ids(rows)),
         )
+
+    def _ids(self, rows: Located) -> Iterator[IdTexts]:
+        """Yield the columns whose texts look like ids."""
+        for role, numbers in (("queries", rows.query), ("titles", rows.title)):
+            found = id_texts(role, [*self._texts.of(numbers[:_LOOKED_AT])])
+            if found is not None:
+                yield found
 
     def _examples(self, places: tuple[Place, ...]) -> tuple[Example, ...]:
         numbers = np.array([(each.query, each.title) for each in places], np.int64).reshape(-1)

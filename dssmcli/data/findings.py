@@ -12,6 +12,7 @@ from dssmcli.data.baseline import Baseline
 from dssmcli.data.damage import decoding, said
 from dssmcli.data.doctor import Checkup, Examined, Figures, Group
 from dssmcli.data.grade_scales import other_scale
+from dssmcli.data.id_texts import TODO, few_texts
 from dssmcli.data.located import Located
 from dssmcli.data.overlap import Overlap
 from dssmcli.data.survey import TOP
@@ -87,6 +88,8 @@ _WORDS = {
         "Every label is 1.",
         "Add rows labelled 0; if every row is a click, leave the column out (two columns).",
     ),
+    "id_texts": ("{what}.", TODO),
+    "few_texts": ("Rows in which there is only {what}.", "Hardly anything can be learned."),
     "one_row": ("There is only one row.", "Give more rows, with other titles."),
     "identical_rows": ("All rows are the same pair.", "Give different pairs."),
     "same_title": (
@@ -269,6 +272,8 @@ def _of_variety(group: Group) -> Iterator[Finding]:
         yield _found(ERROR, "identical_rows", size)
     elif group.role == "train" and same_title:
         yield _found(ERROR, "same_title", size)
+    if (few := few_texts(rows.query, rows.title)) is not None and not same_title:
+        yield _found(WARNING, "few_texts", size, what=few)
     if group.empty_rows == size:
         yield _found(ERROR, "no_units", size)
     elif group.role == "train" and size < _FEW_ROWS:
@@ -294,6 +299,8 @@ def _of_file(file: Examined, checkup: Checkup) -> Iterator[Finding]:
         return
     yield from _of_repeats(file, file.figures)
     yield from _of_baseline(file.figures.baseline)
+    for ids in file.figures.ids:
+        yield _found(WARNING, "id_texts", ids.ids, what=f"{ids.what[0].upper()}{ids.what[1:]}")
     yield from _of_queries(file.meaning.kind, file.figures)
     yield from _of_texts(file.figures, checkup.request.lookup.max_units)
     suited, tokenizer = file.figures.suited, checkup.request.tokenizer

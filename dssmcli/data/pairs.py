@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dssmcli.config import VALUE_KINDS, one_of
 from dssmcli.data.copies import Copies, copies_among, keys, whole_copies
 from dssmcli.data.grade_scales import grade_lines
+from dssmcli.data.id_texts import id_text_warnings
 from dssmcli.data.layout import Layout
 from dssmcli.data.pair_values import impressions_problem, kind_of, settled
 from dssmcli.data.plain import Columns
@@ -137,6 +138,7 @@ class PairsReader:
         self.meet: Meet | None = None
         #: Whether any row so far has the value 0, so is no match.
         self.zeros = False
+        self._ids: list[str] = []  # warnings of texts that look like ids
 
     def blocks(self) -> Iterator[tuple[list[str], list[str]]]:
         """Yield the normalised queries and titles of some thousand rows at a time."""
@@ -172,6 +174,8 @@ class PairsReader:
 
     def _numbered(self, texts: list[str]) -> tuple[list[str], list[str]]:
         """Number the queries and titles, which stand in turn; return both."""
+        if not self._query:
+            self._ids = id_text_warnings(texts[0::2], texts[1::2])
         numbers = self._texts.number(texts).astype(np.int32)
         if self.meet is not None:
             first = len(self._query)
@@ -209,7 +213,8 @@ class PairsReader:
             reading.headers.append(
                 "How often a title was shown is not used: that goes with clicks (--value clicks)."
             )
-        digest, notes = self._digest.hexdigest(), (*reading.lines(), *self._scales(value, kind))
+        digest, notes = self._digest.hexdigest(), (*reading.lines(), *self._ids)
+        notes += tuple(self._scales(value, kind))
         return Pairs(len(self._texts), query, title, value, kind, digest, shown, notes)
 
     def _scales(self, value: Floats, kind: str) -> Iterator[str]:

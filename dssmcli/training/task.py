@@ -15,6 +15,7 @@ from dssmcli.data.clicks import added_up
 from dssmcli.data.copies import judged_lines, learned_lines
 from dssmcli.data.fingerprint import Fingerprint
 from dssmcli.data.grade_scales import later_grade_lines
+from dssmcli.data.id_texts import few_texts
 from dssmcli.data.pairs import (
     Pairs,
     Texts,
@@ -240,6 +241,9 @@ def check_learnable(name: str, train: Pairs, match_grade: float, index: TextInde
         warnings.append(
             f"Only {counted(len(train), 'row')} to learn from: expect little of the model."
         )
+    few = few_texts(train.query, train.title)
+    if few is not None:
+        warnings.append(f"Only {few} in {len(train):,} rows: hardly anything can be learned.")
     if train.kind == "clicks" and (train.value % 1 > 0).any():
         broken = train.value[train.value % 1 > 0]
         warnings.append(
