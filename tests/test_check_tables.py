@@ -13,7 +13,7 @@ import pytest
 from conftest import Dssm, Result
 from tables import write_table
 
-from dssmcli.data.sentinels import sentinels_in
+from dssmcli.data.sentinels import sentinels_in, zero_apart
 
 ROOT = Path(__file__).parent.parent
 VISITS = ROOT / "examples" / "multitask" / "visits.csv"
@@ -103,6 +103,10 @@ def no_age(columns: Columns) -> None:
     columns["age"][::10] = ["-999.000"] * len(columns["age"][::10])
 
 
+def age_of_0(columns: Columns) -> None:
+    columns["age"][::10] = ["0"] * len(columns["age"][::10])
+
+
 def no_minutes(columns: Columns) -> None:
     columns["minutes"][::10] = ["99999"] * len(columns["minutes"][::10])
 
@@ -147,6 +151,7 @@ Change = Callable[[Columns], None]
     [
         (copied, "label_copy", "error"),
         (no_age, "sentinel", "warning"),
+        (age_of_0, "sentinel", "warning"),
         (no_minutes, "sentinel", "warning"),
         (seconds, "label_copy", "error"),
         (nearly_copied, "leak", "warning"),
@@ -377,6 +382,32 @@ def test_numbers_that_stand_for_no_value_are_found(
     found = sentinels_in(values, np.array([*numbers.values(), 7], np.int64), rows)
     assert [each.number for each in found] == told
     assert [each.rows for each in found] == [numbers[each] for each in told]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "rows", "apart"),
+    [
+        ({0: 50} | dict.fromkeys(range(500, 3000, 3), 1), 900, True),
+        ({0: 50} | dict.fromkeys(range(18, 81), 15), 1000, True),
+        ({0: 50} | dict.fromkeys(range(2010, 2020), 95), 1000, True),
+        ({0: 50} | dict.fromkeys(range(5, 500, 5), 9), 1000, False),  # amounts spent
+        ({0: 50} | {10 * 1.05**k: 9 for k in range(100)}, 1000, False),  # begin near 0
+        ({0: 500} | dict.fromkeys(range(18, 81), 8), 1000, False),  # half of the rows
+        ({0: 5} | dict.fromkeys(range(18, 81), 16), 1010, False),  # too few rows
+        ({0: 50, 50: 100, 60: 100, 70: 100}, 350, False),  # a discount
+        ({0: 50, 100: 50}, 100, False),
+        ({0: 50, -1: 3} | dict.fromkeys(range(18, 81), 15), 1000, False),
+        (dict.fromkeys(range(500), 2), 1000, False),
+        ({}, 1, False),
+    ],
+)
+def test_a_0_apart_from_all_others_may_stand_for_no_value(
+    numbers: dict[float, int], rows: int, apart: bool
+) -> None:
+    values = np.array([*numbers, np.nan], np.float64)
+    found = zero_apart(values, np.array([*numbers.values(), 7], np.int64), rows)
+    assert (found is not None) == apart
+    assert found is None or (found.number, found.rows) == (0, 50)
 
 
 def test_following_what_is_said_of_such_numbers_leads_on(dssm: Dssm, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from dssmcli.data.categories import one_spelling
 from dssmcli.data.features import Schema
 from dssmcli.data.notation import read_numbers
-from dssmcli.data.sentinels import Sentinel, sentinels_in
+from dssmcli.data.sentinels import Sentinel, sentinels_in, zero_apart
 from dssmcli.data.table import Column, Table
 from dssmcli.data.values import category_of, is_missing
 
@@ -94,8 +94,18 @@ def column_figures(column: Column, role: str, kind: str, min_count: int) -> Colu
         spellings=spellings,
         alike=_alike(column, known) if kind == "category" else {},
         numbers=_figures(numbers, counts) if len(numbers) else None,
-        sentinels=sentinels_in(numbers, counts, int(counts.sum())) if len(numbers) else (),
+        sentinels=_sentinels(numbers, counts, role),
     )
+
+
+def _sentinels(numbers: Floats, counts: Ints, role: str) -> tuple[Sentinel, ...]:
+    """Return the numbers of a column that may say that there is no value. What is to be predicted
+    is often 0."""
+    if not len(numbers):
+        return ()
+    rows = int(counts.sum())
+    zero = zero_apart(numbers, counts, rows) if role == "feature" else None
+    return (*sentinels_in(numbers, counts, rows), *([] if zero is None else [zero]))
 
 
 def _categories(column: Column, used: Bools, counts: Ints) -> Ints:

@@ -12,7 +12,7 @@ from dssmcli.data.baseline import Baseline
 from dssmcli.data.damage import decoding, said
 from dssmcli.data.doctor import Checkup, Examined, Figures, Group
 from dssmcli.data.grade_scales import other_scale
-from dssmcli.data.id_texts import TODO, few_texts
+from dssmcli.data.id_texts import WHAT_TO_DO, few_texts
 from dssmcli.data.located import Located
 from dssmcli.data.overlap import Overlap
 from dssmcli.data.survey import TOP
@@ -88,7 +88,7 @@ _WORDS = {
         "Every label is 1.",
         "Add rows labelled 0; if every row is a click, leave the column out (two columns).",
     ),
-    "id_texts": ("{what}.", TODO),
+    "id_texts": ("{what}.", WHAT_TO_DO),
     "few_texts": ("Rows in which there is only {what}.", "Hardly anything can be learned."),
     "one_row": ("There is only one row.", "Give more rows, with other titles."),
     "identical_rows": ("All rows are the same pair.", "Give different pairs."),

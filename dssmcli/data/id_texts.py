@@ -40,7 +40,7 @@ class IdTexts(NamedTuple):
         )
 
 
-TODO = (
+WHAT_TO_DO = (
     "The model compares what texts say: join them with the file that has the texts, and put these "
     "in their place."
 )
@@ -84,4 +84,4 @@ def few_texts(query: Codes, title: Codes) -> str | None:
 def id_text_warnings(queries: Sequence[str], titles: Sequence[str]) -> list[str]:
     """Return a warning for each of two columns whose texts look like ids."""
     found = (id_texts("queries", queries), id_texts("titles", titles))
-    return [f"Warning: {each.what}. {TODO}" for each in found if each is not None]
+    return [f"Warning: {each.what}. {WHAT_TO_DO}" for each in found if each is not None]
