@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from logs import IMPRESSION_NAMES, impressions, random_watches, write_log
+from logs import IMPRESSION_NAMES, Row, impressions, random_watches, write_log
 from tables import world, write_table
 
 from dssmcli.data.impressions import ImpressionColumns
@@ -204,12 +204,17 @@ def test_candidates_learn_by_the_softmax_over_all_items_or_over_a_corrected_samp
 NAMES = (*IMPRESSION_NAMES, "genre", "maker")
 
 
+def shown_rows() -> list[Row]:
+    """Return impressions of which some were watched though nobody clicked them."""
+    return [
+        (*row[:4], row[4] if row[3] or n % 5 else 30.0)
+        for n, row in enumerate(impressions(9, 8, 300))
+    ]
+
+
 def ranking_task(folder: Path, **settings: Any) -> RankingTask:
     """Return a task all of whose impressions are one batch, with two columns of categories."""
-    rows = [
-        (*row, f"g{int(row[1][1:]) % 3}", f"m{int(row[1][1:]) % 5}")
-        for row in impressions(9, 8, 300)
-    ]
+    rows = [(*row, f"g{int(row[1][1:]) % 3}", f"m{int(row[1][1:]) % 5}") for row in shown_rows()]
     log = write_log(folder / "i.tsv", NAMES, rows)
     columns = ImpressionColumns(*IMPRESSION_NAMES)
     given = RankingInput([str(log)], columns, FeatureInput())
@@ -224,8 +229,8 @@ def ranking_task(folder: Path, **settings: Any) -> RankingTask:
 def test_ranking_adds_up_the_heads_losses_of_clicks_and_of_the_time_watched(tmp_path: Path) -> None:
     task = ranking_task(tmp_path)
     state = ranking.new_state(task)
-    rows = impressions(9, 8, 300)
-    clicked, watched = (np.array([row[k] for row in rows], float) for k in (3, 4))
+    clicked, watched = (np.array([row[k] for row in shown_rows()], float) for k in (3, 4))
+    watched *= clicked
     # Of the 240 that are not validated on the first tenth is not learned from.
     seconds = watched / watched[:240].mean()
     click, time = clicked[24:240], seconds[24:240]
