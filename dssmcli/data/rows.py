@@ -29,6 +29,7 @@ from dssmcli.data.other_formats import other_format
 from dssmcli.data.plain import Columns, plain_columns
 from dssmcli.data.reading import Reading
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
+from dssmcli.data.type_names import are_types, begins_with_types
 from dssmcli.errors import DataError, HeaderError, shown
 from dssmcli.text.folding import Folder
 from dssmcli.text.normalize import Normalizer
@@ -164,7 +165,11 @@ class RowReader:
 
     def _may_repeat_header(self, content: bytes) -> bool:
         """Tell whether the header, as it stood, may stand among whole lines."""
-        return self._told is not False and any(header in content for header in self._headers)
+        if self._told is False or not self._headers:
+            return False
+        return any(header in content for header in self._headers) or begins_with_types(
+            content, "\t"
+        )
 
     def _names_columns(self, columns: Columns) -> bool:
         """Tell whether a row of two texts may name columns: both are names of some."""
@@ -312,6 +317,9 @@ class RowReader:
         layout = self.layout
         if layout is None or len(fields) != layout.width:
             return False
+        if self.header is not None and line.number == 2 and are_types(fields):
+            self.reading.repeat(line)
+            return True
         if not stands_in_the_middle(fields, self.header, layout):
             return False
         if self.header is not None and same_names(fields, self.header):

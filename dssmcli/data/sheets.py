@@ -9,6 +9,7 @@ from typing import NamedTuple
 from dssmcli.data.fields import Fields, fields_in
 from dssmcli.data.header_again import HeaderAgain, header_again
 from dssmcli.data.tsv import UTF8_MARK
+from dssmcli.data.type_names import are_types, begins_with_types
 
 DELIMITERS = ("\t", ",", ";")
 SAID = re.compile(rb'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
@@ -37,7 +38,7 @@ class Sheet(NamedTuple):
         """Tell whether one of some whole lines may be the header once more, in whatever order."""
         if len(self.names) == 1:
             return False
-        if self._again.may_stand_in(content):
+        if self._again.may_stand_in(content) or begins_with_types(content, self.delimiter):
             return True
         return any(
             line in content
@@ -46,8 +47,9 @@ class Sheet(NamedTuple):
         )
 
     def is_header(self, row: Sequence[str]) -> bool:
-        """Tell whether a row is the header once more, in whatever case and spelling."""
-        return self._again.is_same(row)
+        """Tell whether a row is the header once more, in whatever case and spelling, or names the
+        types of its columns."""
+        return self._again.is_same(row) or are_types(row)
 
     def is_reordered(self, row: Sequence[str]) -> bool:
         """Tell whether a row is the header once more with its columns in another order."""

@@ -27,6 +27,7 @@ from dssmcli.data.located_table import FileRows, LocatedTable
 from dssmcli.data.suspects import powers
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Task
+from dssmcli.data.totals import total_line
 from dssmcli.errors import in_shell, shown
 
 Floats = npt.NDArray[np.float64]
@@ -123,6 +124,11 @@ def findings_of_columns(
     if rows < _FEW_ROWS:
         todo = "Expect little of the model."
         yield Finding(WARNING, "few_rows", rows, "Few rows to learn from.", todo, name)
+    total = total_line(beside.train.table)
+    if total is not None:
+        what, todo = parted(total[0].upper() + total[1:])
+        place = beside.train.place(rows - 1)
+        yield Finding(WARNING, "total_row", 1, what, todo, name, place)
     for warning in [] if understood is None else understood.warnings:
         what, todo = parted(warning)
         yield Finding(WARNING, "column", 1, what, todo, name)

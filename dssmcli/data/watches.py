@@ -25,6 +25,7 @@ from dssmcli.data.roles import (
 from dssmcli.data.table import Coder, Column
 from dssmcli.data.time_lines import newest_first, order_lines, unit_lines
 from dssmcli.data.times import Clock, moments_among
+from dssmcli.data.totals import last_id_lines
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.data.unwatched import unwatched
 from dssmcli.data.values import is_missing
@@ -279,6 +280,7 @@ class WatchReader:
         if self._way.plain_ids:
             self.lines += placeholder_lines("user", columns.user, users.values, users.codes)
             self.lines += placeholder_lines("item", columns.item, items.values, items.codes)
+            self.lines += last_id_lines(users.values, users.codes)
         if times is not None:
             self.lines += [*self._clock.lines(times), *order_lines(times)]
             self.lines += unit_lines(times, self._way.unit)

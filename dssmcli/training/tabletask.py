@@ -30,6 +30,7 @@ from dssmcli.data.suspects import suspects
 from dssmcli.data.table import Table, read_table
 from dssmcli.data.table_hashes import hashes_of
 from dssmcli.data.tasks import Labels, Target, Task, check_positive, parse_tasks, targets_of
+from dssmcli.data.totals import total_line
 from dssmcli.data.tsv import BadRows, name_of, names_of
 from dssmcli.data.unlike import unlike_lines
 from dssmcli.errors import DataError, counted, shown
@@ -95,9 +96,7 @@ def build_table_task(
     check_positive(whole, tasks, where)
     refuse_lone_labels(whole, tasks, given.sources)
     say(f"Read {counted(whole.rows, 'row')} of {counted(len(whole.columns), 'column')}.")
-    for line in label_lines(whole, tasks, where):
-        say(line)
-    for line in learned_lines(copies_among(row_hashes(whole, whole.columns))):
+    for line in (*label_lines(whole, tasks, where), *_odd_rows(whole)):
         say(line)
     table, held = _split(whole, given, config, bad_rows)
     found = understand(table, tasks, given.features)
@@ -138,6 +137,13 @@ def build_table_task(
         fingerprint,
         seen,
     )
+
+
+def _odd_rows(whole: Table) -> Iterator[str]:
+    """Yield warnings of rows that are copies of others, and of a last one that adds them up."""
+    yield from learned_lines(copies_among(row_hashes(whole, whole.columns)))
+    if (total := total_line(whole)) is not None:
+        yield f"Warning: {total}"
 
 
 def _split(
