@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -22,6 +23,7 @@ from dssmcli.errors import (
     EXIT_TERMINATED,
     EXIT_USAGE,
     DssmError,
+    TextWarning,
     nearest,
 )
 
@@ -123,6 +125,7 @@ def dssm(debug: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors become one line on stderr."""
+    warnings.simplefilter("ignore", TextWarning)  # commands say it in lines of their own
     try:
         # Not click's own `main`, to which a closed pipe is a failure.
         with dssm.make_context("dssm", list(arguments)) as context:

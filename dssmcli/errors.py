@@ -92,6 +92,10 @@ class MissingExtra(DssmError):  # noqa: N818
         super().__init__(f"{what} needs {package}. Install it: pip install 'dssmcli[{extra}]'")
 
 
+class TextWarning(UserWarning):
+    """Texts are not what they seem: longer than a model reads, or only NULL, nan and the like."""
+
+
 WARNING = "Warning: "
 """How a line begins that says that figures are not what they seem: said also when quiet."""
 

@@ -16,8 +16,8 @@ from logs import SMALL_WATCHES, watches_in_a_ring, write_log
 from tables import EXPERTS, SMALL_TABLE, world, write_table
 
 import dssmcli
-from dssmcli.data.arguments import list_of_texts, whole_count
-from dssmcli.errors import DataError, RunError
+from dssmcli.data.arguments import check_lengths, list_of_texts, whole_count
+from dssmcli.errors import DataError, RunError, TextWarning
 
 TEXTS = ["sofa bed", "便宜 手机", "", "电话"]
 
@@ -342,3 +342,28 @@ def test_a_predictor_takes_lists_of_values(tmp_path: Path, dssm: Dssm) -> None:
     for other in (pickle.loads(pickle.dumps(predictor)), copy.deepcopy(predictor)):
         assert (other.predict(columns) == once).all()
     assert repr(predictor).startswith("Predictor(mmoe, bought, ")
+
+
+def test_what_the_commands_say_of_texts_is_a_warning_in_python(run: Path) -> None:
+    model = dssmcli.load(run)
+    long = "word " * 400
+    with pytest.warns(TextWarning, match=r"so cut: 1 text\. To read more") as caught:
+        model.encode(["short", long])
+    assert caught[0].filename == __file__
+    with pytest.warns(TextWarning, match="so cut: 1 text"):
+        model.score("short", long)
+    with pytest.warns(TextWarning, match=r'mean that there is none: "nan" \(2\)'):
+        model.encode_title(["nan", "short", "nan"])
+    assert model.truncated == 2
+
+
+def test_numbers_of_threads_and_lengths_of_vectors_are_checked(run: Path) -> None:
+    for number in (0, -1):
+        with pytest.raises(ValueError, match=f"threads is {number}, expected 1 or more"):
+            dssmcli.load(run, threads=number)
+    with pytest.raises(TypeError, match='processes is "2", expected a whole number'):
+        dssmcli.load(run, processes="2")  # type: ignore[arg-type]
+    rows = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 3.0]], np.float32)
+    check_lengths(rows[:2], "queries")
+    with pytest.raises(ValueError, match=r"queries\[2\] has length 3, expected 1"):
+        check_lengths(rows, "queries")

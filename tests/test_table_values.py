@@ -340,7 +340,7 @@ def test_eval_reads_other_spellings_and_says_if_there_is_one_class(
     assert 'Task y, in how many rows: 1 is "True" 20; 0 is "False" 20.' in done.err
     columns["y"] = ["so", "no"] * 20
     done = dssm("eval", "-q", "-m", run, write(tmp_path / "v.csv", columns), "--bootstrap", "0")
-    assert 'Warning: no row is a 1 of the task "y", which the run has learned as "1"' in done.err
+    assert 'no row is a 1 of the task "y", which the run has learned as "1"' in done.err
 
 
 def test_info_says_what_columns_are(dssm: Dssm, run: Path) -> None:

@@ -122,6 +122,23 @@ def rows_of_vectors(vectors: object, width: int, name: str) -> npt.NDArray[np.fl
     return rows
 
 
+def check_lengths(rows: npt.NDArray[np.float32], name: str) -> None:
+    """Raise ValueError for rows (n, D) that are neither of length 1 nor zeros.
+
+    What is not finite is another error.
+    """
+    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
+    wrong = np.flatnonzero((lengths > _SHORT) & (np.abs(lengths - 1) > _UNEVEN))
+    if len(wrong):
+        raise ValueError(
+            f"{name}[{wrong[0]}] has length {lengths[wrong[0]]:.4g}, expected 1: the vectors of "
+            "encode_query, as they are"
+        )
+
+
+_SHORT, _UNEVEN = 1e-6, 0.01
+
+
 def _items(texts: Any, name: str) -> list[Any]:
     """Return the items of what is no plain list."""
     check_ordered(texts, name, "a list of texts")

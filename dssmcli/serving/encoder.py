@@ -18,6 +18,7 @@ from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import WHOLE_VECTORS
 from dssmcli.serving.origin import OfRun, said_of
 from dssmcli.serving.tables import Looked
+from dssmcli.serving.text_warnings import warn_of_texts
 from dssmcli.serving.towers import Tower, build_tower
 from dssmcli.serving.weights import JUDGED_LATER, under
 from dssmcli.serving.workers import Encode, Encoded, in_processes
@@ -200,18 +201,21 @@ class Encoder(OfRun):
 
         All are of one kind, so that any two can be compared by their inner product: a text beside
         itself has 1. What the run knows of queries and titles beyond that is in the vectors of
-        `encode_query` and `encode_title`, which are this function with another `side`. `texts` is a
-        list, a tuple, an array, a Series or anything else that gives texts in an order.
+        `encode_query` and `encode_title`, this function with another `side`. `texts` is a list, a
+        tuple, an array, a Series or anything else that gives texts in an order.
 
         A text without letters, digits or symbols is a row of zeros. What is longer than the model
-        reads is cut, and counted in `truncated`. Raises ConfigError for another side and for a run
-        with separate towers that is not told which, TypeError for one str instead of a list and for
-        what is no text among them (None, nan), RunError when a vector is not finite.
+        reads is cut, and counted in `truncated`: a TextWarning says so, and how many texts are only
+        NULL or nan. Raises ConfigError for another side and for separate towers without one,
+        TypeError for one str and for what is no text, RunError when a vector is not finite.
         """
         texts = list_of_texts(texts, "texts")
-        blocks = (texts[i : i + BATCH] for i in range(0, len(texts), BATCH))
         self.check_side(side)
+        blocks = (texts[i : i + BATCH] for i in range(0, len(texts), BATCH))
+        before, self.cuts = self.cuts, Cuts()
         parts = [rows for _, rows in self._blocks(blocks, side)]
+        own, self.cuts = self.cuts, before.joined(self.cuts)
+        warn_of_texts(texts, own, self.lookup.max_units)
         return np.concatenate(parts) if parts else np.zeros((0, self.dim_of(side)), np.float32)
 
     def encode_query(self, texts: Iterable[str]) -> Floats:
@@ -288,8 +292,7 @@ class Encoder(OfRun):
         queries, titles = list_of_texts(queries, "queries"), list_of_texts(titles, "titles")
         if len(queries) != len(titles):
             raise ValueError(f"{len(queries)} queries and {len(titles)} titles, expected N of each")
-        rows = self.encode(queries, "query"), self.encode(titles, "title")
-        return _cosines(*rows)
+        return _cosines(self.encode(queries, "query"), self.encode(titles, "title"))
 
     def score_blocks(self, blocks: Iterable[Rows]) -> Iterator[Floats]:
         """Yield the cosines (n,) of each block of n queries and n titles, in order.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dssmcli.data.arguments import whole_count
 from dssmcli.run import WEIGHTS, Run, find_run, read_ahead, using_run
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def load(path: str | Path | None = None, threads: int = 1, processes: int = 1) -
 
     Raises RunError when it is missing, damaged, newer than this program or not a run of texts.
     """
+    threads, processes = whole_count(threads, "threads"), whole_count(processes, "processes")
     where = find_run(str(path) if path is not None else None)
     return using_run(where, lambda run: _encoder(run, threads, processes))
 

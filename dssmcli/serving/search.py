@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.arguments import list_of_texts, rows_of_vectors, whole_count
+from dssmcli.data.arguments import check_lengths, list_of_texts, rows_of_vectors, whole_count
 from dssmcli.errors import DataError, RunError
 from dssmcli.neighbours import Found, approximate, exact, recall
 from dssmcli.run import WEIGHTS
@@ -86,6 +86,7 @@ class Index:
         """
         count = whole_count(count)
         queries = rows_of_vectors(queries, self._file.settings.dim, "queries")
+        check_lengths(queries, "queries")
         if self._lists is None or whole:
             found = exact(self._vectors, queries, count)
         else:
@@ -143,6 +144,7 @@ def load_index(path: str | Path | None = None, threads: int = 1) -> Index:
 
     Raises RunError when it is missing, damaged, newer than this program or not an index.
     """
+    threads = whole_count(threads, "threads")
     file = IndexFile(find_index(str(path) if path is not None else None))
     return _index_of(file, threads)
 
