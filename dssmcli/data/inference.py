@@ -22,6 +22,7 @@ from dssmcli.data.features import (
     signed_log,
 )
 from dssmcli.data.notation import listed
+from dssmcli.data.sentinels import sentinels_in
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Task
 from dssmcli.errors import ConfigError, DataError, counted, in_shell, nearest, shown
@@ -62,7 +63,7 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
     labels = [task.column for task in tasks]
     _check_named(given, list(table.columns), labels)
     left_out = [name for name in dict.fromkeys(given.ignored) if name not in labels]
-    parts = _Parts([], [], left_out, [], [], [])
+    parts = _Parts([], [], left_out, [], [], [], [])
     for name, column in table.columns.items():
         if name not in labels and name not in given.ignored:
             _understand_column(texts_of(column), table.rows, given, parts)
@@ -71,13 +72,20 @@ def understand(table: Table, tasks: Sequence[Task], given: FeatureInput) -> Unde
         reason = parts.warnings[0] if parts.warnings else "All are tasks or ignored."
         raise DataError(f"no column is left to learn from. {reason}")
     lines = [*_lines(schema, parts.left_out), *parts.unusual]
+    if parts.sentinels:
+        lines.append(
+            "Warning: numbers that may stand for a missing value, apart from all others: "
+            f"{_listed(parts.sentinels)}. If they do, leave those fields empty; `dssm check` tells "
+            "more."
+        )
     if parts.missing:
         lines.append(f"Missing, in how many rows: {_listed(parts.missing)}.")
     return Understood(schema, lines, parts.warnings)
 
 
 class _Parts(NamedTuple):
-    """What is found out column by column. missing: `age 3 ("-")`. unusual: lines."""
+    """What is found out column by column. missing: `age 3 ("-")`. unusual: lines. sentinels: `age
+    -999 (3 rows)`."""
 
     categorical: list[Categorical]
     numeric: list[Numeric]
@@ -85,6 +93,7 @@ class _Parts(NamedTuple):
     warnings: list[str]
     missing: list[str]
     unusual: list[str]
+    sentinels: list[str]
 
 
 def _understand_column(seen: ColumnTexts, rows: int, given: FeatureInput, parts: _Parts) -> None:
@@ -99,13 +108,17 @@ def _understand_column(seen: ColumnTexts, rows: int, given: FeatureInput, parts:
         return
     if name in given.numeric or (name not in given.categorical and seen.numeric):
         parts.numeric.append(_numeric(name, seen))
+        counts = seen.counts.astype(np.int64)
+        for each in sentinels_in(seen.numbers, counts, int(counts.sum())):
+            many = counted(each.rows, "row")
+            parts.sentinels.append(f"{name} {each.number:.12g} ({many})")
         codes = [] if name in given.numeric else _coded(name, seen, given.min_count)
         parts.categorical.extend(codes)
         parts.warnings.extend(_strange(name, seen, asked, bool(codes)))
         what = "numbers"
     else:
-        counts = seen.category_counts
-        parts.categorical.append(_categorical(name, counts, counts.values(), given.min_count))
+        texts = seen.category_counts
+        parts.categorical.append(_categorical(name, texts, texts.values(), given.min_count))
         what = "categories"
     understanding = seen.understanding(what)
     parts.unusual.extend([understanding.line] if understanding.unusual else [])

@@ -135,10 +135,11 @@ def build_ranking_task(
     known = _known(log, later, written, columns, cut, model.history)
     numbers = np.concatenate([known.features, known.numbers], axis=1)
     features = _features(categorical, written, numbers[cut], columns.outcomes)
-    reader = ImpressionReader(features)
-    codes = np.concatenate([reader.codes(each, where) for each in known.logs])
+    readers = [ImpressionReader(features) for _ in known.logs]
+    pairs = zip(readers, known.logs, strict=True)
+    codes = np.concatenate([reader.codes(each, where) for reader, each in pairs])
     if later is not None:
-        for line in _unlike(later, features, log):
+        for line in _unlike(later, readers[-1], log):
             saying_of(given.valid_sources, say)(line)
     task = RankingTask(
         model=model,
@@ -187,10 +188,11 @@ def _features(
     )
 
 
-def _unlike(later: Impressions, features: RankingFeatures, log: Impressions) -> list[str]:
-    """Return what of a log to validate on cannot be read, or is unlike what is trained on."""
-    reader = ImpressionReader(features)
-    reader.codes(later, "the log")
+def _unlike(later: Impressions, reader: ImpressionReader, log: Impressions) -> list[str]:
+    """Return what of a log to validate on cannot be read, or is unlike what is trained on.
+
+    reader: has read its categories.
+    """
     reader.numbers(later)
     items, users = frozenset(log.items), frozenset(log.users)
     strange = [
