@@ -136,8 +136,7 @@ def build_ranking_task(
     numbers = np.concatenate([known.features, known.numbers], axis=1)
     features = _features(categorical, written, numbers[cut], columns.outcomes)
     readers = [ImpressionReader(features) for _ in known.logs]
-    pairs = zip(readers, known.logs, strict=True)
-    codes = np.concatenate([reader.codes(each, where) for reader, each in pairs])
+    codes = np.concatenate([readers[i].codes(each, where) for i, each in enumerate(known.logs)])
     if later is not None:
         for line in _unlike(later, readers[-1], log):
             saying_of(given.valid_sources, say)(line)
