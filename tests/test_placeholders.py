@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from dssmcli.data.heavy_findings import findings_of_heavy
+from dssmcli.data.ids import id_lines
 from dssmcli.data.log_events import Events
 from dssmcli.data.log_figures import Share
-from dssmcli.data.placeholders import looks_like_none, placeholder_lines
+from dssmcli.data.placeholders import looks_like_none, one_id_lines, placeholder_lines
+from dssmcli.data.table import Column
 
 NONE = (
     *("-1", "0", "-0", "000", "0000", "99", "-999", "99999", "guest", "Guest", "GUESTS"),
@@ -63,3 +65,28 @@ def test_check_finds_any_id_far_beyond_the_next(name: str, codes: set[str]) -> N
     events = Events(np.arange(len(user)), user, item, names, [*map(str, range(50))], None)
     share = Share(41, 10.0, 10.0, 0, 0.2, name, 100)
     assert {each.code for each in findings_of_heavy(events, share, "watches", "f")} == codes
+
+
+def test_one_item_alone_and_items_that_are_users_are_told() -> None:
+    user, item = (np.arange(60, dtype=np.int32) % size for size in (30, 1))
+    users = Column("u", [f"u{i}" for i in range(30)], user)
+    (line,) = one_id_lines("u", users, "i", Column("i", ["i7"], item))
+    assert 'i: all 60 rows are of the item "i7"' in line
+    (line,) = one_id_lines("u", users, "i", Column("i", users.values[::-1], 29 - user))
+    assert "u and i are the same in 60 of 60 rows" in line
+    assert not one_id_lines("u", users, "i", Column("i", [f"i{i}" for i in range(30)], user))
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([*(f"u{i}" for i in range(20)), *(f"U{i}" for i in range(5))], '"U0" and "u0"'),
+        ([*map(str, range(1, 21)), *(f"{i:04d}" for i in range(1, 6))], '"0001" and "1"'),
+        ([*(f"u{i}" for i in range(20)), "U1"], None),
+        ([f"{i:05d}" for i in range(20)], None),
+        ([f"a{i}b" for i in range(20)] + [f"a{i}0b" for i in range(20, 30)], None),
+    ],
+)
+def test_ids_that_differ_in_capitals_or_zeros_are_told(ids: list[str], said: str | None) -> None:
+    lines = [*id_lines("user", {each: i for i, each in enumerate(ids)}, ids)]
+    assert len(lines) == (said is not None) and (said is None or said in lines[0])

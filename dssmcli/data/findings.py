@@ -357,7 +357,8 @@ def _of_repeats(file: Examined, figures: Figures) -> Iterator[Finding]:
     yield _found(WARNING if many else NOTE, "repeated_rows", found.same_value)
     yield _found(NOTE, "swapped_pairs", found.swapped)
     yield _found(WARNING, "self_no_match", _self_no_match(figures))
-    yield _found(NOTE, "self_match", found.self_matches)
+    most = 2 * found.self_matches >= figures.values.matches
+    yield _found(WARNING if most else NOTE, "self_match", found.self_matches)
 
 
 def _self_no_match(figures: Figures) -> int:

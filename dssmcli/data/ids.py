@@ -122,6 +122,7 @@ def id_lines(name: str, known: Mapping[str, int], plain: Sequence[str]) -> Itera
             "spreadsheet or a data frame: different ids have become one. Export the column as text."
         )
     yield from _cut_off(name, plain)
+    yield from _written_alike(name, plain)
 
 
 def _cut_off(name: str, plain: Sequence[str]) -> Iterator[str]:
@@ -142,3 +143,24 @@ def _cut_off(name: str, plain: Sequence[str]) -> Iterator[str]:
         f"Warning: {name}: {told} with zeros, as {long[0]}: a spreadsheet keeps 15 digits, so "
         "different ids may have become one. Export the column as text."
     )
+
+
+def _written_alike(name: str, plain: Sequence[str]) -> Iterator[str]:
+    """Yield whether ids differ from others in capitals or zeros in front only, as 7 and 0007."""
+    alike: dict[str, str] = {}
+    pairs = [(alike.setdefault(_folded(each), each), each) for each in plain]
+    differing = [(first, each) for first, each in pairs if first != each]
+    if len(differing) >= max(_ALIKE, _ALIKE_SHARE * len(plain)):
+        first, other = differing[0]
+        yield (
+            f"Warning: {name}: {len(differing):,} ids differ from another in capitals or zeros in "
+            f"front only, as {shown(other)} and {shown(first)}: they count as different ones. "
+            "Write them alike, if they are the same."
+        )
+
+
+_ALIKE, _ALIKE_SHARE = 5, 0.02
+
+
+def _folded(each: str) -> str:
+    return (each.lstrip("0") or "0") if each.isdecimal() else each.lower()

@@ -24,7 +24,7 @@ from dssmcli.data.impression_values import (
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import take_bad
 from dssmcli.data.notation import Notation
-from dssmcli.data.placeholders import placeholder_lines
+from dssmcli.data.placeholders import one_id_lines, placeholder_lines
 from dssmcli.data.roles import (
     check_there,
     likely_moments,
@@ -184,6 +184,7 @@ def impressions_in(
         (user, of_users), (item, of_items) = plain_column(user), plain_column(item)
         of_users += placeholder_lines("user", user.name, user.values, user.codes)
         of_items += placeholder_lines("item", item.name, item.values, item.codes)
+        of_items += one_id_lines(user.name, user, item.name, item)
         for line in (*of_users, *of_items):
             say(line)
     rest = {name: c for name, c in table.columns.items() if name not in columns.names}

@@ -25,7 +25,7 @@ from dssmcli.errors import in_shell, shown
 Floats = npt.NDArray[np.float64]
 
 _FEW_EVENTS, _SAMPLE = 100, 1000
-_MANY_ONCE = 0.3
+_MANY_ONCE, _NEARLY_ALL_ONCE = 0.3, 0.9
 _SHORT = 3
 _MANY_SAME, _MANY_TIED, _TIED_ALL = 0.01, 0.3, 0.9
 _LONG_GAP, _GAP_SHARE, _OUTLIERS, _FAR = 3.0, 0.1, 0.02, 3.0
@@ -92,7 +92,8 @@ def findings_of_users(log: Log, min_count: int) -> Iterator[Finding]:
                 f" --min-count {_USUAL_MIN_COUNT} leaves out items that are rarer: "
                 f"{left / figures.events:.1%} of the {log.noun} stay."
             )
-        yield Finding(NOTE, "items_of_one", items.once, what, todo, name)
+        level = WARNING if items.once > _NEARLY_ALL_ONCE * items.count else NOTE
+        yield Finding(level, "items_of_one", items.once, what, todo, name)
     yield from findings_of_heavy(log.events, log.figures.users, log.noun, name)
     yield from _nobody(log)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.table import Column
 from dssmcli.errors import shown
 
 _WORDS = re.compile(
@@ -84,3 +85,28 @@ def placeholder_lines(
         for each in heavy_ids(names, codes)
         if each.looks
     ]
+
+
+def one_id_lines(user_name: str, users: Column, item_name: str, items: Column) -> list[str]:
+    """Return a warning if all rows are of one item, or the item of each is its user."""
+    rows = len(users.codes)
+    if rows < _FEW_ROWS:
+        return []
+    if len(np.unique(items.codes)) == 1:
+        only = shown(items.values[items.codes[0]])
+        return [
+            f"Warning: {item_name}: all {rows:,} rows are of the item {only}: there is nothing to "
+            "choose from. Is it the right column?"
+        ]
+    places = {name: place for place, name in enumerate(users.values)}
+    same = np.array([places.get(name, -1) for name in items.values], np.int64)[items.codes]
+    count = int((same == users.codes).sum())
+    if count >= _NEARLY_ALL * rows:
+        return [
+            f"Warning: {user_name} and {item_name} are the same in {count:,} of {rows:,} rows. Are "
+            "both the right columns?"
+        ]
+    return []
+
+
+_NEARLY_ALL = 0.9

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from dssmcli.data.ids import IdCoder
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import good_rows, no_id, without_headers
-from dssmcli.data.placeholders import placeholder_lines
+from dssmcli.data.placeholders import one_id_lines, placeholder_lines
 from dssmcli.data.records import TableFile, open_table
 from dssmcli.data.roles import (
     check_there,
@@ -281,6 +281,7 @@ class WatchReader:
             self.lines += placeholder_lines("user", columns.user, users.values, users.codes)
             self.lines += placeholder_lines("item", columns.item, items.values, items.codes)
             self.lines += last_id_lines(users.values, users.codes)
+            self.lines += one_id_lines(columns.user, users, columns.item, items)
         if times is not None:
             self.lines += [*self._clock.lines(times), *order_lines(times)]
             self.lines += unit_lines(times, self._way.unit)

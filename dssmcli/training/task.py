@@ -241,6 +241,12 @@ def check_learnable(name: str, train: Pairs, match_grade: float, index: TextInde
         warnings.append(
             f"Only {counted(len(train), 'row')} to learn from: expect little of the model."
         )
+    own = int((positive & (train.query == train.title)).sum())
+    if own >= _MANY_OWN * positive.sum():
+        warnings.append(
+            f"In {own:,} of {int(positive.sum()):,} matches the query is the title: they match "
+            "anyway, and teach nothing. Are both columns the right ones?"
+        )
     few = few_texts(train.query, train.title)
     if few is not None:
         warnings.append(f"Only {few} in {len(train):,} rows: hardly anything can be learned.")
@@ -258,4 +264,4 @@ def check_learnable(name: str, train: Pairs, match_grade: float, index: TextInde
     return warnings
 
 
-_FEW_ROWS, _FEW_MATCHES = 100, 20
+_FEW_ROWS, _FEW_MATCHES, _MANY_OWN = 100, 20, 0.5
