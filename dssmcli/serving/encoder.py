@@ -205,9 +205,9 @@ class Encoder(OfRun):
         tuple, an array, a Series or anything else that gives texts in an order.
 
         A text without letters, digits or symbols is a row of zeros. What is longer than the model
-        reads is cut, and counted in `truncated`: a TextWarning says so, and how many texts are only
-        NULL or nan. Raises ConfigError for another side and for separate towers without one,
-        TypeError for one str and for what is no text, RunError when a vector is not finite.
+        reads is cut, and counted in `truncated`. A TextWarning says so once a call, with the first
+        place, and what `dssm encode` warns of: NULL, tags of HTML, escapes, CSV. Raises ConfigError
+        for a side that is not there, TypeError for no text, RunError for a vector not finite.
         """
         texts = list_of_texts(texts, "texts")
         self.check_side(side)
@@ -256,7 +256,7 @@ class Encoder(OfRun):
     def _blocks(
         self, blocks: Iterable[Sequence[str]], side: str
     ) -> Iterator[tuple[Sequence[str], Floats]]:
-        drawn: deque[Sequence[str]] = deque()
+        drawn, done = deque[Sequence[str]](), 0
 
         def noted() -> Iterator[Sequence[str]]:
             for texts in blocks:
@@ -264,7 +264,8 @@ class Encoder(OfRun):
                 yield texts
 
         for found in self._encoded(noted(), side):
-            self.cuts = self.cuts.joined(found.cuts)
+            self.cuts = self.cuts.joined(found.cuts, done)
+            done += len(found.rows)
             yield drawn.popleft(), found.rows
 
     def _encoded(self, blocks: Iterable[Sequence[str]], side: str) -> Iterator[Encoded]:
@@ -278,8 +279,7 @@ class Encoder(OfRun):
     def score(self, query: str, title: str) -> float:
         """Return the cosine of a query and a title, a float from -1 to 1; 0 when one says nothing.
 
-        Raises TypeError when one is no text, RunError when a vector is not finite.
-        """
+        Warns and raises as `encode`."""
         check_text(query, "query")
         check_text(title, "title")
         return float(self.score_pairs([query], [title])[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from dssmcli.rec_config import MultitaskConfig, Sizes, multitask_from_dict
 from dssmcli.run import CONFIG, FEATURES, MULTITASK, WEIGHTS, Run, find_run, read_ahead, using_run
 from dssmcli.serving.multitask import AT_ONCE, Answers, build_network, weight_shapes
 from dssmcli.serving.origin import OfRun, said_of
+from dssmcli.serving.text_warnings import warn_caller
 from dssmcli.serving.weights import JUDGED_LATER, tensors_in
 
 Floats = npt.NDArray[np.float32]
@@ -96,8 +96,7 @@ class Predictor(OfRun):
         self.reader.examples.clear()
         values = self.predicted(texts).values
         lines = self.reader.lines(self.reader.met - before)
-        if lines:
-            warnings.warn(" ".join(lines), stacklevel=2)
+        warn_caller(lines)
         return values
 
     def predicted(self, columns: Sequence[Sequence[str]]) -> Predicted:

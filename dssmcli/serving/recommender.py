@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from dssmcli.data.users import Placed, Strangers, Users, placed, users_of
 from dssmcli.neighbours import Found, taken
 from dssmcli.serving.candidates import Candidates, load_candidates
 from dssmcli.serving.ranker import Ranker, load_ranker
+from dssmcli.serving.text_warnings import warn_caller
 from dssmcli.serving.weights import JUDGED_LATER
 
 Floats = npt.NDArray[np.float32]
@@ -96,7 +96,7 @@ class Recommender:
         before, self.strangers = self.strangers, Strangers()
         found = self.recommend(users_of(histories, self.candidates.columns), count)
         for line in self.strangers.lines():
-            warnings.warn(line, stacklevel=2)
+            warn_caller([line])
         before.join(self.strangers)
         self.strangers = before
         items, scores = self.candidates.catalogue.items, next(iter(found.figures.values()))

@@ -1,22 +1,51 @@
-"""What a program is warned of in texts that it has encoded: cut ones, and NULL or nan as texts."""
+"""What a program is warned of in texts that it has encoded, as the commands print it."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dssmcli.data.missing_texts import missing_among, missing_said
-from dssmcli.errors import TextWarning
+from dssmcli.errors import WARNING, TextWarning
 from dssmcli.text.limits import Cuts, cut_note
 
 
 def warn_of_texts(texts: Sequence[str], cuts: Cuts, max_units: int) -> None:
     """Warn, where the package was called, of texts that may not mean what a caller thinks."""
+    lines = [*_cut_lines(cuts, max_units), *_text_lines(texts)]
+    if lines:
+        warnings.warn(" ".join(lines), TextWarning, stacklevel=_outside())
+
+
+def warn_caller(lines: Iterable[str]) -> None:
+    """Warn, where the package was called, of what a command prints in some lines, if any."""
+    said = " ".join(line.removeprefix(WARNING) for line in lines if line)
+    if said:
+        warnings.warn(said, UserWarning, stacklevel=_outside())
+
+
+_FEWEST = 3
+"""Fewer texts than this are not looked at as the beginning of a file is."""
+_LOOKED_AT = 200
+
+
+def _cut_lines(cuts: Cuts, max_units: int) -> Iterator[str]:
+    if cuts.texts:
+        yield f"{cut_note(cuts, max_units)} The first: place {cuts.first}, counted from 0."
+
+
+def _text_lines(texts: Sequence[str]) -> Iterator[str]:
+    """Yield what the command says of texts, but for what to do with their file."""
     missing = missing_among(texts)
-    lines = cut_note(cuts, max_units), missing_said(missing) if missing else ""
-    for line in filter(None, lines):
-        warnings.warn(line, TextWarning, stacklevel=_outside())
+    if missing:
+        first = next(place for place, text in enumerate(texts) if text in missing)
+        yield f"{missing_said(missing)} The first: place {first}, counted from 0."
+    if len(texts) >= _FEWEST:
+        # Here and not above: a single text need not wait for the code.
+        from dssmcli.data.text_doubts import doubts_of_texts
+
+        yield from doubts_of_texts(texts[:_LOOKED_AT], "texts")
 
 
 def _outside() -> int:
