@@ -264,6 +264,8 @@ OF_PAIRS = (
 )
 
 NOT_FOLLOWED = {
+    "For the titles alone: --columns": "test_index_changes.py: hints of titles alone",
+    "in another order than --columns says": "test_index_changes.py: a header against --columns",
     "Say --columns if the columns hold something else.": "as other --columns",
     # what names an option or a command, and is no hint
     "Try '{} --help'.": "of every command",

@@ -22,7 +22,7 @@ from dssmcli.commands.options import (
     quiet_option,
     threads_option,
 )
-from dssmcli.errors import DataError, DssmError, counted
+from dssmcli.errors import WARNING, DataError, DssmError, counted
 
 if TYPE_CHECKING:
     from dssmcli.data.reading import Reading
@@ -176,7 +176,7 @@ def command(
     finally:
         skipped.write_rejects()
         talk(quiet, *(line for each in asked.readings for line in each.lines()), skipped.summary)
-    talk(quiet, *_summary(made, output))
+    talk(quiet, *_summary(made, output), *(f"{WARNING}{each}" for each in made.warnings))
 
 
 def _check_files(files: tuple[str, ...], needed: bool) -> None:

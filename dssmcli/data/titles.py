@@ -19,6 +19,7 @@ from dssmcli.data.headers import rows_ahead, same_names, seem_names, stands_agai
 from dssmcli.data.missing_texts import is_missing_text
 from dssmcli.data.other_formats import doubt_of
 from dssmcli.data.reading import Reading
+from dssmcli.data.title_columns import other_width, texts_as_ids, without_ids
 from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import ConfigError, DataError, HeaderError, counted, shown
 
@@ -73,7 +74,7 @@ class TitleReader:
         #: Whether to look at what columns hold: where nobody names them.
         self.checks = columns is None
         self._options, self._header = options, b""
-        self._first_names = _FIRST_NAMES
+        self._first_names, self._begun = _FIRST_NAMES, 0
 
     @property
     def own_ids(self) -> bool:
@@ -96,6 +97,7 @@ class TitleReader:
     def _begin(self, piece: Piece) -> None:
         """Look at the first line of a file: does it name columns, is it of another format?"""
         self._header = b""
+        self._begun += 1
         self.reading.warnings += doubts_about(piece.source, piece.content)
         first = next(piece.lines())
         try:
@@ -114,6 +116,9 @@ class TitleReader:
     def _header_of(self, line: Line, fields: list[str], ahead: list[list[str]]) -> _Layout | None:
         """Return where ids and titles stand if a first line names columns, None if it does not."""
         layout = self._layout
+        names = titles_named(fields)
+        if layout is not None and self.checks and names is not None and "id" in names:
+            return self._as_before(line, fields, names, ahead)
         if self._options.header:
             told = titles_named(fields) or _NAMES[-len(fields) :]
             return layout or _layout_of(_checked(line, fields, told))
@@ -121,8 +126,13 @@ class TitleReader:
             title = fields[layout.title]
             if layout.id is None:
                 return layout if is_header_word(title) else None
+            if _is_other_way(layout, fields):
+                raise HeaderError(
+                    f"{line.place}: a header with the columns in another order than --columns says "
+                    f"({shown(' '.join(fields))}). Leave out --columns; if it is a title: "
+                    "--no-header."
+                )
             return layout if is_title_name(title) and is_id_name(fields[layout.id]) else None
-        names = titles_named(fields)
         if layout is not None or names is None or _as_texts(fields, names, ahead):
             if layout is None and seem_names(fields, ahead):
                 self.reading.suspect(line, fields)
@@ -134,11 +144,31 @@ class TitleReader:
             )
         return _layout_of(_checked(line, fields, names))
 
+    def _as_before(
+        self, line: Line, fields: list[str], names: Sequence[str], ahead: list[list[str]]
+    ) -> _Layout | None:
+        """Return where ids and titles stand below a header, in a file that follows others."""
+        if self._options.header is None and _as_texts(fields, names, ahead):
+            return None
+        layout = _layout_of(_checked(line, fields, names))
+        if not self.own_ids:
+            columns = ["-" if name == "id" else name for name in names]
+            way = without_ids(columns, line.source if self._begun > 1 else "")
+            raise HeaderError(
+                f"{line.place}: a header with ids ({shown(' '.join(fields))}), but {way}"
+            )
+        return layout
+
     def _refuse_other_columns(self, line: Line, fields: list[str], ahead: list[list[str]]) -> None:
         """Raise HeaderError where nobody names the columns, and they are no ids and titles."""
         ids = self._layout is None or self._layout.id is not None
+        if self.checks and self._layout is not None and not self._header:
+            before = line.source if self._begun > 1 else ""
+            problem = other_width(self._layout.width, fields, ahead, before)
+            if problem is not None:
+                raise HeaderError(f"{line.place}: {problem}")
         if self.checks and ids and not self._header:
-            problem = titles_problem(fields, ahead)
+            problem = titles_problem(fields, ahead) or texts_as_ids(fields, ahead)
             if problem is not None:
                 raise HeaderError(f"{line.place}: {problem}")
 
@@ -193,7 +223,7 @@ class TitleReader:
         if layout is None or layout.id is None or len(names) != layout.width:
             return False
         own, title = names[layout.id], names[layout.title]
-        if is_id_name(title) and is_title_name(own) and not is_id_name(own):
+        if _is_other_way(layout, names):
             raise HeaderError(
                 f"{line.place}: a header in the middle ({shown(' '.join(names))}) with the columns "
                 "in another order than above, expected the same. Put them in one order first."
@@ -239,6 +269,14 @@ class _Layout(NamedTuple):
     id: int | None
     title: int
     width: int
+
+
+def _is_other_way(layout: _Layout, names: Sequence[str]) -> bool:
+    """Tell whether names have the id where a layout has the title, and the title where the id."""
+    if layout.id is None:
+        return False
+    own, title = names[layout.id], names[layout.title]
+    return is_id_name(title) and is_title_name(own) and not is_id_name(own)
 
 
 def _layout_of(names: Sequence[str]) -> _Layout:

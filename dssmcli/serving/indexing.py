@@ -9,12 +9,18 @@ from typing import BinaryIO, NamedTuple
 
 import dssmcli
 from dssmcli.atomic import replacing_alone
+from dssmcli.data.title_columns import (
+    none_removed,
+    none_replaced,
+    spelled_otherwise,
+    titles_twice,
+)
 from dssmcli.data.titles import TitleReader, Titles
 from dssmcli.errors import DataError
 from dssmcli.run import FINGERPRINT, MANIFEST, WEIGHTS, Run, find_run, packed_run, using_run
 from dssmcli.serving.contents import build_encoder
 from dssmcli.serving.encoder import Encoder
-from dssmcli.serving.gathered import Floats, Gathered, gathering, ids_of, slices_of
+from dssmcli.serving.gathered import Floats, Gathered, gathering, ids_of, lines_of, slices_of
 from dssmcli.serving.index_file import IndexFile
 from dssmcli.serving.index_format import (
     DTYPES,
@@ -64,13 +70,14 @@ class Change(NamedTuple):
 
 class Made(NamedTuple):
     """An index that was written; how many titles of the one before went, and how many were to go
-    that were not there; what is to be said of titles that were cut."""
+    that were not there; what is to be said of titles that were cut; what may be wrong."""
 
     settings: Settings
     removed: int
     replaced: int
     missing: int = 0
     cut: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def make(
@@ -106,13 +113,43 @@ def grow(
         packed = _packed(before.run(), parallel)
         with gathering(output, packed.encoder.side_dim) as gathered:
             reader = _reader(change, before.settings, there - removed)
-            cut = _gather(reader.read(change.sources), packed.encoder, gathered, told)
+            repeats = _Repeats(before)
+            titles = repeats.counted(reader.read(change.sources))
+            cut = _gather(titles, packed.encoder, gathered, told)
             _check_ids(reader, before)
             replaced = reader.seen & there if change.replaces else set()
             gathered.take_over(before, removed | replaced)
             settings = _write(stream, packed, gathered, reader, plan(before.settings), before)
             missing = len(change.removed) - len(removed)
-            return Made(settings, len(removed), len(replaced - removed), missing, cut)
+            doubts = [repeats.said()]
+            if change.removed and not removed:
+                doubts.append(none_removed(change.removed, there))
+            if change.replaces and not replaced:
+                doubts.append(none_replaced(reader.seen, there))
+            if before.settings.own_ids:
+                doubts.append(spelled_otherwise(reader.seen - there, there))
+            counts = (len(removed), len(replaced - removed), missing)
+            return Made(settings, *counts, cut, tuple(filter(None, doubts)))
+
+
+class _Repeats:
+    """Counts titles that an index has already, where they are known by their lines."""
+
+    def __init__(self, before: IndexFile) -> None:
+        known = [] if before.settings.own_ids else lines_of(before)
+        self._known = {line.partition("\t")[2] for line in known}
+        self._titles = self._twice = 0
+
+    def counted(self, titles: Iterable[Titles]) -> Iterator[Titles]:
+        """Yield titles, and count them."""
+        for block in titles:
+            self._titles += len(block.texts)
+            self._twice += sum(text in self._known for text in block.texts)
+            yield block
+
+    def said(self) -> str:
+        """Return what there is to say."""
+        return titles_twice(self._twice, self._titles)
 
 
 def _check_change(change: Change, before: IndexFile, all_removed: bool) -> None:
