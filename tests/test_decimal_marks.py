@@ -57,3 +57,25 @@ def test_texts_that_are_no_numbers_have_no_such_hint(dssm: Dssm, tmp_path: Path)
     command = ("train-rec", "mmoe", *TASK, *SMALL_TABLE, "--epochs", "1", "-o", tmp_path / "r")
     done = dssm(*command, write_table(tmp_path / "a.csv", columns))
     assert done.code == 3 and "python3" not in done.err and "decimal" not in done.err
+
+
+def test_what_is_said_of_marks_for_unknown_numbers_leads_on(dssm: Dssm, tmp_path: Path) -> None:
+    columns = world(120).columns
+    columns["minutes"][::9] = ["<0.1"] * len(columns["minutes"][::9])
+    command = ("train-rec", "mmoe", *TASK, *SMALL_TABLE, "--epochs", "1", "-o", tmp_path / "r")
+    done = dssm(*command, write_table(tmp_path / "a.csv", columns))
+    assert done.code == 3 and "Where nobody knows the number, leave the field empty." in done.err
+    columns["minutes"][::9] = [""] * len(columns["minutes"][::9])
+    assert dssm(*command, write_table(tmp_path / "a.csv", columns)).code == 0
+
+
+@pytest.mark.parametrize("between", [" - ", " – ", "~", "至", " to "])
+def test_ranges_are_told_to_be_no_numbers(between: str, dssm: Dssm, tmp_path: Path) -> None:
+    columns = world(120).columns
+    columns["price"] = [f"{i % 70}{between}{i % 70 + 5}" for i in range(120)]
+    command = ("train-rec", "mmoe", *TASK, *SMALL_TABLE, "--epochs", "1", "-o", tmp_path / "r")
+    done = dssm(*command, write_table(tmp_path / "a.csv", columns))
+    assert done.code == 0 and "give both ends of ranges columns of their own." in done.err
+    columns["price"] = [f"{i % 24}-{1 + i % 12:02}" for i in range(120)]
+    done = dssm(*command, "--overwrite", write_table(tmp_path / "a.csv", columns))
+    assert done.code == 0 and "ranges" not in done.err

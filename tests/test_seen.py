@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from logs import IMPRESSION_NAMES, SMALL_RANKING, SMALL_WATCHES, impressions, run, write_log
 from tables import SMALL_TABLE, TASKS, UNITS, world, write_table
 
+from dssmcli.data.copies import keys
 from dssmcli.data.event_hashes import moment_hashes
 from dssmcli.data.fields import fields_in
 from dssmcli.data.fingerprint import MOST, NOTHING, Fingerprint, Smallest, repeats, sketch_of
@@ -82,6 +83,11 @@ def test_a_field_is_known_again_however_its_number_is_written() -> None:
     column = fields_in("\n".join(texts[:10]).encode(), ",", 1, [0])
     if column is not None:
         assert field_hashes(column[0]).tolist() == hashes[:10].tolist()
+
+
+def test_hashes_whose_bits_are_those_of_a_nan_are_keys_like_any_other() -> None:
+    hashes = np.array([0x7FF0000000000001, 0x7FF0000000000002, 5], np.uint64)
+    assert len(np.unique(keys(hashes.view(np.float64)))) == 3
 
 
 # The sketch

@@ -35,7 +35,7 @@ class Copies(NamedTuple):
 def keys(*parts: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
     """Return a hash (N,) of several arrays (N,): equal where all are equal."""
     found = np.full(len(parts[0]), np.uint64(0x9E3779B97F4A7C15))
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # bits of hashes may be those of a nan
         for part in parts:
             bits = np.ascontiguousarray(part.astype(np.float64) + 0.0).view(np.uint64)
             found = (found ^ bits) * np.uint64(0xC2B2AE3D27D4EB4F)

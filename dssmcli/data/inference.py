@@ -282,6 +282,13 @@ _UNREAD_NUMBERS = (
         "give numbers alone, without what says how exact they are.",
     ),
     (re.compile(r"\d+(_\d+)+"), "give numbers without underscores."),
+    (
+        re.compile(
+            r"[$￥¥€£]?\s*-?\d[\d,.]*(\s+-\s+|\s*[–—~～至到]\s*|\s+to\s+)[$￥¥€£]?\s*-?\d[\d,.]*\s*\w{0,3}",
+            re.I,
+        ),
+        "give both ends of ranges columns of their own.",
+    ),
 )
 """Forms of numbers that are not read, and what to do about them."""
 _UNREAD = (

@@ -191,7 +191,8 @@ def _expected(task: Task, texts: Sequence[str]) -> str:
     numbers = not any(math.isnan(signed_number_in(text)) for text in known)
     if task.kind == "regression":
         few = not numbers and len(known) <= _FEW
-        return f"expected {_NUMBERS}, all in one unit." + (f" {said}" if few else "")
+        empty = "" if numbers else "Where nobody knows the number, leave the field empty."
+        return f"expected {_NUMBERS}, all in one unit. {said if few else empty}".rstrip()
     if len(known) > 2 and numbers:
         number, some = (in_shell(task.column + kind) for kind in (":regression", "=VALUE|VALUE"))
         return (
