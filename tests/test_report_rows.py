@@ -11,6 +11,7 @@ from test_check_tables import objects
 
 from dssmcli.data.pairs import read_pairs
 from dssmcli.data.table import read_table
+from dssmcli.data.titles import TitleReader
 from dssmcli.data.totals import last_id_lines, total_line
 from dssmcli.data.tsv import BadRows
 from dssmcli.data.type_names import are_types
@@ -73,3 +74,15 @@ def test_a_row_of_sums_below_a_log_is_told() -> None:
     (line,) = last_id_lines(["a", "b", "c", "d", "Total"], codes)
     assert line.startswith('Warning: the last row is called "Total": it seems to add up the rows ')
     assert not last_id_lines(["a", "b", "c", "d", "e"], codes)
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [("(50 rows)", True), ("1 row in set (0.00 sec)", True), ("50 rows of hats", False)],
+)
+def test_a_last_title_that_counts_rows_is_told(tmp_path: Path, last: str, said: bool) -> None:
+    file = tmp_path / "t.txt"
+    file.write_text("red hat\nblue hat\n" + last + "\n")
+    reader = TitleReader(None, BadRows())
+    assert sum(len(found.texts) for found in reader.read([str(file)])) == 3
+    assert bool(reader.reading.warnings) == said

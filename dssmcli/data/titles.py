@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from dssmcli.errors import ConfigError, DataError, HeaderError, counted, shown
 
 _PIECE_BYTES = 1 << 18
 _NAMES = ("id", "title")
+_FOOTER = re.compile(r"\(\d+ rows?\)|\d+ rows? in set.*", re.IGNORECASE)
 _SIGNS = b" \r\"'#\xef\xbb\xbf"
 
 
@@ -74,7 +76,7 @@ class TitleReader:
         #: Whether to look at what columns hold: where nobody names them.
         self.checks = columns is None
         self._options, self._header = options, b""
-        self._first_names, self._begun = _FIRST_NAMES, 0
+        self._first_names, self._begun, self._last = _FIRST_NAMES, 0, ""
 
     @property
     def own_ids(self) -> bool:
@@ -93,6 +95,17 @@ class TitleReader:
                         self.lines += 1
                         self._add(line, found)
                     yield found
+                    self._last = found.texts[-1] if found.texts else self._last
+                self._look_at_last(name_of(source))
+
+    def _look_at_last(self, source: str) -> None:
+        """Warn of a last title that counts the rows above, as the output of psql and mysql does."""
+        if _FOOTER.fullmatch(self._last.strip()):
+            self.reading.warnings.append(
+                f"{source}: the last title is {shown(self._last)}, which counts the rows above. "
+                "Leave it out: sed '$d' FILE > OTHER"
+            )
+        self._last = ""
 
     def _begin(self, piece: Piece) -> None:
         """Look at the first line of a file: does it name columns, is it of another format?"""
