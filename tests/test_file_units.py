@@ -13,7 +13,10 @@ from tables import SMALL_TABLE, TASKS, world, write_table
 
 from dssmcli.data.file_units import unit_lines
 from dssmcli.data.grade_scales import grade_lines
+from dssmcli.data.impressions import ImpressionColumns, read_impressions
+from dssmcli.data.log_reading import asked_reading
 from dssmcli.data.source_rows import rows_of_sources
+from dssmcli.data.tsv import BadRows
 
 FAST = (*SMALL, "--arch", "dnn", "--hidden", "8", "--epochs", "1")
 
@@ -122,3 +125,19 @@ def test_the_odd_one_of_many_files_is_found() -> None:
     files = rows_of_sources([f"{i}.csv" for i in range(60)], range(100, 6001, 100))
     (line,) = unit_lines([("price", numbers)], files)
     assert line.startswith("Warning: 7.csv: price: ")
+
+
+def test_a_later_log_in_another_unit_is_not_advised_what_would_change_the_first(
+    tmp_path: Path,
+) -> None:
+    rows = [(*row[:2], 1_700_000_000 + row[2], *row[3:]) for row in impressions(20, 12, 200)]
+    slow = [(*row[:4], 1000 * row[4]) for row in rows]
+    path = write_log(tmp_path / "later.tsv", IMPRESSION_NAMES, slow)
+    way = asked_reading(None)
+    for each, says in (
+        (way, "If it is in ms: --unit ms."),
+        (way.learned(None, 0, np.array([1.7e9])), "If it is in ms: write them in s."),
+    ):
+        lines: list[str] = []
+        read_impressions([str(path)], ImpressionColumns(), BadRows(), each, lines.append)
+        assert [line for line in lines if line.endswith(says)], lines

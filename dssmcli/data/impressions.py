@@ -238,7 +238,8 @@ def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str)
         missing = is_missing if way.plain_ids else _never
         note_missing_ids(whole.columns[str(name)], role, missing, wrong)
     answers = [line for each in (clicked, watched, *outcomes) for line in each.lines]
-    answers += unit_doubts(watch_time.name, clicked.values, watched.values, unit, way.asked)
+    first = way.asked and way.unit is None  # --unit would be that of what is trained on, too
+    answers += unit_doubts(watch_time.name, clicked.values, watched.values, unit, first)
     known = np.zeros((whole.rows, 0)), *(each.values[:, None] for each in outcomes)
     return _Read(
         times,
