@@ -164,6 +164,28 @@ USAGE = (
         "~-o elsewhere.tsv",
         "red\tshoes in red\t1\nblue\thats in blue\t0\n",
     ),
+    Hint("goes with --pairs.", "score -m d/t red hat --no-header", "dssm score -m d/t red hat"),
+    Hint(
+        "measures lists, and --exact has none: give one of them.",
+        "index -m d/t d/titles.txt -o new --exact --queries d/texts.txt",
+        "dssm index -m d/t d/titles.txt -o new --exact",
+    ),
+    Hint(
+        "goes with TEXTS, and -m shows a run as it is.",
+        "vocab -m d/t --no-fold-chinese",
+        "dssm vocab -m d/t",
+    ),
+    Hint(
+        "has its own tokenizer: give it or --tokenizer.",
+        "tokenize -m d/t --tokenizer char red",
+        "dssm tokenize --tokenizer char red",
+    ),
+    Hint(
+        "has no effect beside --valid: give one of them.",
+        f"train d/pairs.tsv {WORDS} --valid d/pairs.tsv --valid-share .2",
+        f"dssm train d/pairs.tsv {WORDS} --valid d/pairs.tsv",
+    ),
+    Hint("goes with --data.", "report d/t -o r.html --rows 9", "~--data d/two.tsv"),
     Hint("goes with --data.", "report d/t -o r.html --columns query,title", "~--data d/two.tsv"),
     Hint(
         "--data stands once for runs of tables or logs.",

@@ -20,6 +20,7 @@ from dssmcli.commands.options import (
     checked_rejects,
     parallel,
     quiet_option,
+    refuse_idle,
     threads_option,
 )
 from dssmcli.errors import WARNING, DataError, DssmError, counted
@@ -157,6 +158,8 @@ def command(
     _check_way(grows, overwrite, append and update, model, dtype)
     if exact and recall is not None:
         raise click.UsageError("--exact has no lists, so no --recall: give one of them.")
+    if exact:
+        refuse_idle("measures lists, and --exact has none: give one of them.", "queries")
     checked_number("--recall", recall)
     wanted = 0.0 if exact else recall
     from dssmcli.commands.output import talk
@@ -182,6 +185,8 @@ def command(
 def _check_files(files: tuple[str, ...], needed: bool) -> None:
     if not files and needed:
         raise click.UsageError("no TITLES. Name a file, or - for standard input.")
+    if not files:
+        refuse_idle("goes with TITLES.", "columns", "header", "null_texts", "bad_rows")
 
 
 def _check_way(

@@ -229,6 +229,8 @@ def checked_way(overwrite: bool, resume: bool) -> None:
     """Raise a usage error when a run is both to be replaced and to be gone on with."""
     if overwrite and resume:
         raise click.UsageError("--overwrite starts afresh, --resume goes on: give one of them.")
+    if click.get_current_context().params.get("valid"):
+        refuse_idle("has no effect beside --valid: give one of them.", "valid_share")
 
 
 def available_threads() -> int:
@@ -277,6 +279,15 @@ def refuse_input(output: Path | None, files: Iterable[str]) -> None:
         for file in files:
             if os.path.exists(file) and os.path.samefile(file, output):
                 raise click.UsageError(f"{output} is read: write elsewhere with -o.")
+
+
+def refuse_idle(why: str, *names: str) -> None:
+    """Raise a usage error for one of these parameters that was given, as it would do nothing."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and given is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[-1]} {why}")
 
 
 def checked_number(option: str, value: float | None) -> None:

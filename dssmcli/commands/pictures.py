@@ -17,6 +17,7 @@ from dssmcli.commands.options import (
     parallel,
     processes_for,
     quiet_option,
+    refuse_idle,
     refuse_pairs_options,
     row_options,
     threads_option,
@@ -139,8 +140,8 @@ def asked(
     """Return what the options say; a usage error where they do not go together."""
     checked_rejects(bad_rows, rejects, *data, *history)
     if not data:
-        skip = null_texts if null_texts != "keep" else None
-        _refuse_alone(columns=columns, value=kind, header=header, null_texts=skip, rejects=rejects)
+        of_pairs = ("columns", "kind", "header", "null_texts")
+        refuse_idle("goes with --data.", *of_pairs, "rows", "seed", "bad_rows", "threads")
     from dssmcli.data.tsv import BadRows
     from dssmcli.run import find_run
 
@@ -153,13 +154,6 @@ def asked(
     return Asked(chosen, data, history, columns, kind, options, rows, seed, skipped, threads)
 
 
-def _refuse_alone(**given: object) -> None:
-    """Raise a usage error for an option that says how data are read, where there are none."""
-    for name, value in given.items():
-        if value is not None:
-            raise click.UsageError(f"--{name.replace('_', '-')} goes with --data.")
-
-
 def shown(what: Asked) -> Shown:
     """Read the runs and the data, if any, and return what can be shown of them."""
     from dssmcli.run import CANDIDATES, TEXT
@@ -169,6 +163,7 @@ def shown(what: Asked) -> Shown:
     family = family_of(what.runs)
     if family != TEXT:
         _refuse_pairs_options(what)
+        refuse_idle("is for PAIRS, but the run is of tables or logs.", "rows")
         if len(what.data) > 1:
             raise click.UsageError("--data stands once for runs of tables or logs.")
     if what.history and (family != CANDIDATES or not what.data):

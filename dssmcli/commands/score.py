@@ -17,6 +17,7 @@ from dssmcli.commands.options import (
     checked_rejects,
     checked_text,
     parallel,
+    refuse_idle,
 )
 from dssmcli.errors import RunError, counted
 
@@ -93,6 +94,7 @@ def command(
     from dssmcli.text.limits import cut_note
 
     if pairs is None:
+        refuse_idle("goes with --pairs.", "columns", "header", "bad_rows")
         query, title = checked_text("query", texts[0]), checked_text("title", texts[1])
         encoder = load(model)
         scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
@@ -114,9 +116,8 @@ def command(
     )
     _score_file(pairs, reader, scorer)
     skipped.write_rejects()
-    cut = cut_note(encoder.cuts, encoder.lookup.max_units)
-    reading = reader.reading
-    talk(quiet, *reading.headers_lines(), *reading.missing_lines(""), skipped.summary, cut)
+    said = *reader.reading.headers_lines(), *reader.reading.missing_lines("")
+    talk(quiet, *said, skipped.summary, cut_note(encoder.cuts, encoder.lookup.max_units))
 
 
 class _Scorer(NamedTuple):

@@ -18,6 +18,7 @@ from dssmcli.commands.options import (
     checked_text,
     json_option,
     quiet_option,
+    refuse_idle,
     refuse_input,
     threads_option,
 )
@@ -97,6 +98,8 @@ def command(
         raise click.exceptions.NoArgsIsHelpError(click.get_current_context())
     if recall and (exact or min_score is not None):
         raise click.UsageError("--recall compares: it does not go with --exact or --min-score.")
+    if query not in (None, "-"):
+        refuse_idle("is for queries from standard input: give - for QUERY.", "bad_rows")
     from dssmcli.commands.output import file_doubt, talk, writing
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.search import find_index, load_index

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dssmcli.commands.options import CONTEXT, checked_text, json_option, model_option
+from dssmcli.commands.options import CONTEXT, checked_text, json_option, model_option, refuse_idle
 from dssmcli.config import TOKENIZERS
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def command(
 
     if fold_chinese is not None and tokenizer is None:
         raise click.UsageError("--fold-chinese goes with --tokenizer: a run has its own setting.")
+    if tokenizer is not None:
+        refuse_idle("has its own tokenizer: give it or --tokenizer.", "model")
     lookup = _of_run(model) if tokenizer is None else _shipped(tokenizer, fold_chinese is not False)
     given: Iterable[str] = (checked_text("text", text) for text in texts)
     if texts == (STDIN,):

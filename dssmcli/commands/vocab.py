@@ -17,6 +17,7 @@ from dssmcli.commands.options import (
     checked_rejects,
     json_option,
     quiet_option,
+    refuse_idle,
 )
 from dssmcli.commands.output import talk, writing
 from dssmcli.config import TOKENIZERS, WORDY, TextConfig
@@ -124,6 +125,7 @@ def command(
     if model is not None:
         if files or tokenizer or dictionary or pieces or pairs or min_count > 1:
             raise click.UsageError("-m shows a run as it is: leave out TEXTS and how to read them.")
+        refuse_idle("goes with TEXTS, and -m shows a run as it is.", "fold_chinese", "bad_rows")
         _write(_of_run_words(model) if words else _of_run(model), output, as_json)
         return
     if not files:
