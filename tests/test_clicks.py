@@ -17,6 +17,7 @@ from dssmcli.data.pairs import Pairs, positive_rows, read_pairs
 from dssmcli.data.rows import RowReader
 from dssmcli.data.tsv import BadRows
 from dssmcli.models.losses import softmax_loss
+from dssmcli.training.validation import judge_of
 
 
 def clicks_of(rows: list[tuple[int, int, float, float]], shown: bool = True) -> Pairs:
@@ -180,6 +181,31 @@ def test_training_takes_as_many_steps_as_a_capped_epoch_has(dssm: Dssm, tmp_path
     assert made.code == 0 and "step 10/10" in made.err
     lines = (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [5, 10]
+
+
+@pytest.mark.parametrize("in_batch", [True, False])
+def test_every_batch_has_random_titles_of_its_own(in_batch: bool) -> None:
+    pairs = clicks_of([(n, 1000 + n, 1, 1) for n in range(1000)])
+    loss = LossConfig(in_batch=in_batch, random_negatives=8)
+    batches = Batches(pairs, np.ones(1000, bool), loss, 2, seed=3)
+    drawn = []
+    for number in range(4):
+        batch = batches.batch(number)
+        drawn.append({*batch.candidates.tolist()} - {*pairs.title[batch.rows].tolist()})
+        # Without the batch's own titles each row has draws of its own.
+        assert 8 >= len(drawn[-1]) > 6 if in_batch else 16 >= len(drawn[-1]) > 13
+    shared = sum(len(one & other) for one in drawn for other in drawn if one is not other)
+    assert shared < 4
+
+
+def test_other_titles_clicked_for_a_query_do_not_compete_with_one_in_validation() -> None:
+    pairs = clicks_of([(0, 5, 2, 9), (0, 6, 1, 9), (1, 5, 0, 3), (1, 7, 1, 9)])
+    judge = judge_of(pairs, 0.0)
+    assert judge.metric == "mrr" and judge.pool
+    assert judge.query.tolist() == [0, 0, 1] and judge.title.tolist() == [5, 6, 7]
+    # The second title of query 0 is behind the first alone; that of query 1 behind one not clicked.
+    cosines = np.array([[0.9, 0.8, 0.1], [0.9, 0.8, 0.1], [0.5, 0.2, 0.4]])
+    assert judge.score(cosines) == pytest.approx((1 + 1 + 1 / 2) / 3)
 
 
 @pytest.mark.parametrize(("power", "expected"), [(0.0, 1.0), (1.0, 16.0), (0.75, 8.0)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from conftest import SMALL, TOWER, Dssm, write_pairs
 
 import dssmcli
+from dssmcli import metrics
 from dssmcli.config import DnnConfig, LossConfig, ModelConfig, TextConfig, model_from_dict, to_dict
 from dssmcli.data.pairs import Pairs
 from dssmcli.data.tsv import BadRows
@@ -24,10 +27,12 @@ from dssmcli.text.blocks import TextIndex
 from dssmcli.text.projection import Projection
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary
+from dssmcli.training import lexical as fitting
+from dssmcli.training import text as training_of_text
 from dssmcli.training.averaging import WeightAverage
 from dssmcli.training.task import PairsInput, TextTask, build_task, default_loss
 from dssmcli.training.text import Evaluation, new_state, train_text
-from dssmcli.training.validation import validated
+from dssmcli.training.validation import row_cosines, validated
 from dssmcli.training.worth import Judged, can_be_judged, earned
 
 WORDS = ["red", "old", "big", "hat", "box", "cup", "pen", "jar", "net", "rug", "fan", "oar"]
@@ -239,6 +244,96 @@ def test_rare_words_weigh_more_where_the_training_rows_say_so(tmp_path: Path) ->
     assert lexical is not None
     of = {feature: float(lexical.weight[task.vocabulary.id(feature)]) for feature in ("red", "r7")}
     assert of["r7"] > 1.5 * of["red"]
+
+
+def length_log(path: Path) -> list[tuple[str, str, int]]:
+    """Write rows in which long titles match, and short queries have more matches; return them."""
+    random = np.random.default_rng(2)
+    rows = []
+    for _ in range(120):
+        word, *others = random.permutation(WORDS)
+        words = [word, *others[: 1 + 2 * random.integers(2)]]
+        for _ in range(4):
+            label = int(random.random() < (0.7 if len(words) == 2 else 0.3))
+            longer = label if random.random() < 0.8 else 1 - label
+            extra = random.permutation(WORDS[:4])[: 1 + 2 * longer]
+            rows.append((" ".join(words), " ".join((word, *extra)), label))
+    path.write_text("".join(f"{query}\t{title}\t{label}\n" for query, title, label in rows))
+    return rows
+
+
+POWERS, IDF_POWERS = (0.0, 0.5, 1.0, -0.5, -1.0), (0.0, 0.5, 1.0)
+
+
+def plain_scores(rows: list[tuple[str, str, int]]) -> dict[tuple[float, float, float], float]:
+    """Return the AUC of cosines of words by the powers of idf and of the lengths of both sides."""
+    texts = {text for query, title, _ in rows for text in (query, title)}
+    idf = {w: math.log((1 + len(texts)) / (1 + sum(w in t.split() for t in texts))) for w in WORDS}
+    labels = np.array([label for *_, label in rows])
+    found = {}
+    for power in IDF_POWERS:
+        square = {word: idf[word] ** (2 * power) for word in WORDS}
+        sides = [[{*row[side].split()} for row in rows] for side in (0, 1)]
+        norms = [np.sqrt([sum(square[w] for w in words) for words in side]) for side in sides]
+        shared = [sum(square[w] for w in one & other) for one, other in zip(*sides, strict=True)]
+        cosines = np.array(shared) / norms[0] / norms[1]
+        low, high = np.quantile(np.concatenate(norms), [0.01, 0.99])
+        scales = [
+            {p: np.minimum(1, (norm / (high if p > 0 else low)) ** p) for p in POWERS}
+            for norm in norms
+        ]
+        for of_query, of_title in itertools.product(POWERS, POWERS):
+            values = np.round(cosines * scales[0][of_query] * scales[1][of_title], 6)
+            found[power, of_query, of_title] = metrics.auc(values, labels > 0)
+    return found
+
+
+def test_the_settings_chosen_are_those_that_do_best_in_a_plain_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Fewer than in earnest, for the sake of time.
+    monkeypatch.setattr(fitting, "_LENGTH_POWERS", POWERS)
+    monkeypatch.setattr(fitting, "_IDF_POWERS", IDF_POWERS)
+    rows = length_log(tmp_path / "p.tsv")
+    task = task_of(tmp_path / "p.tsv", valid_share=0.0)
+    lexical = new_state(task).model.lexical
+    assert lexical is not None
+    scores = plain_scores(rows)
+    idf, *powers = max(scores, key=lambda each: scores[each])
+    assert lexical.powers.tolist() == powers and powers[0] < 0 < powers[1]
+    # Here the words that are in few texts say no more than the others do.
+    weights = lexical.weight[[task.vocabulary.id(word) for word in WORDS]]
+    assert idf == 0 and weights.tolist() == [1.0] * len(WORDS)
+
+
+def test_the_share_that_validates_best_is_so_whatever_it_is_at_the_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_of_text, "fit_lexical", lambda *_: None)
+    task = task_of(ranking_log(tmp_path / "p.tsv", by_length=False), hidden=(8,), dim=6)
+    model, valid = new_state(task).model, task.valid
+    assert model.lexical is not None and valid is not None
+    model.lexical.lengths.copy_(torch.tensor([1.0, 3.0]))
+    doubt = 0.25 / len(valid) ** 0.5
+    for power in (0.0, 0.5):
+        best = []
+        for powers in ([-power, power], [0.0, 0.0]):
+            model.lexical.powers.copy_(torch.tensor(powers))
+            scores = []
+            for share in np.linspace(0, 1, 21):
+                model.set_share(share)
+                auc = metrics.auc(row_cosines(task, model, valid), valid.value > 0)
+                scores.append((auc - doubt * abs(share - 0.25), auc, share))
+            best.append(max(scores))
+        lengths = best[0][1] > best[1][1]
+        _, auc, share = best[not lengths]
+        assert lengths == (power > 0) and 0.3 < share < 1
+        model.lexical.powers.copy_(torch.tensor([-power, power]))
+        for moment in (0.1, 0.6):
+            model.set_share(moment)
+            told = validated(task, model, valid)
+            assert (told.share, told.score) == pytest.approx((share, auc), abs=1e-6)
+            assert told.lengths == lengths
 
 
 def test_training_keeps_nothing_that_validates_worse_than_the_untrained_start(
