@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from dssmcli.data import records
@@ -80,6 +80,7 @@ def test_every_field_is_as_csv_reads_it_wherever_a_piece_ends(
     for number, row in enumerate(rows):
         lines += [""] * (number in blanks) + [written(row, delimiter, quote_all)]
     text = end.join(lines) + end * last
+    assume(5 * text.count("\x00") < len(text))  # else it is taken for UTF-16, and refused
     content = b"\xef\xbb\xbf" * mark + text.encode()
     file = tmp_path_factory.getbasetemp() / "fields.csv"
     file.write_bytes(gzip.compress(content, mtime=0) if packed else content)
