@@ -9,7 +9,7 @@ from conftest import Dssm, write_pairs
 
 LINES = (
     *(f"report RUN -o r.html {option}" for option in ("--rows 9", "--seed 2", "--bad-rows skip")),
-    *("plot RUN --kind curves -o c.svg --threads 1", "plot RUN --kind curves -o c.svg --dpi 90"),
+    "plot RUN --kind curves -o c.svg --threads 1",
     *("score -m RUN red hat --columns title,query", "score -m RUN red hat --bad-rows skip"),
     *("search -i i red --bad-rows skip", "index -o i --remove t.txt --columns title"),
     *("index -o i --remove t.txt --header", "index -m RUN t.txt -o i --exact --queries t.txt"),

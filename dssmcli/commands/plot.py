@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dssmcli.commands.options import CONTEXT, FOLDER, OWN_FILE, refuse_idle, refuse_input
+from dssmcli.commands.options import CONTEXT, FOLDER, OWN_FILE, refuse_input
 from dssmcli.commands.pictures import DATA, KINDS, asked, picture_options, shown
 
 if TYPE_CHECKING:
@@ -83,8 +83,6 @@ def command(
     if output.suffix.lower() not in _FORMATS:
         raise click.UsageError(f"{output}: expected a name that ends in {', '.join(_FORMATS)}.")
     refuse_input(output, [*data, *history])
-    if output.suffix.lower() != ".png":
-        refuse_idle("is for a .png: the others are drawn in lines.", "dpi")
     what = asked(
         *(runs, data, history, columns, kind, header, null_texts, rows, seed),
         *(bad_rows, rejects, threads),
