@@ -108,7 +108,9 @@ def worth_saying(lines: Iterable[str], quiet: bool) -> Iterator[str]:
 
 
 def about(where: str, line: str) -> str:
-    """Return a line with the file that it is about; a warning still begins as one."""
+    """Return a line with the file that it is about, once; a warning still begins as one."""
+    if line.removeprefix(WARNING).startswith(f"{where}:"):
+        return line
     if line.startswith(WARNING):
         return f"{WARNING}{where}: {line.removeprefix(WARNING)}"
     return f"{where}: {line}"

@@ -360,3 +360,11 @@ def test_cosines_that_are_no_numbers_or_of_one_class_tell_nothing_apart() -> Non
     assert Scores(cosines, both, "labelled").can_be_told_apart
     assert not Scores(cosines, np.array([True, True]), "labelled").can_be_told_apart
     assert not Scores(np.array([math.nan, 0.1]), both, "labelled").can_be_told_apart
+
+
+def test_a_warning_names_its_file_once(dssm: Dssm, run: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.tsv"
+    log.write_text("".join(f"red &amp; blue {i}\tcouch {i}\t{i % 2}\n" for i in range(40)))
+    said = [line for line in dssm("eval", "-m", run, log).err.splitlines() if "&amp;" in line]
+    assert len(said) == 1 and said[0].startswith(f"Warning: {log}: ")
+    assert said[0].count(str(log)) == 1
