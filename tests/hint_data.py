@@ -32,6 +32,10 @@ LABELLED = "".join(f"red {i}\t{i % 2}\n" for i in range(30))
 ONE_MORE = "query\ttitle\tlabel\n" + NUMBERED
 PRICED = "".join(f"red hat {i}\t{3 + i % 4}.99\n" for i in range(30))
 CODED = "".join(f"red hat {i}\tu{1000 + i}\n" for i in range(30))
+TWO_KINDS = "".join(
+    f"query\ttitle\t{name}\n" + "".join(f"red {i}\tshoes {i}\t{i % 2 * top}\n" for i in range(12))
+    for name, top in (("label", 1), ("grade", 5))
+)
 OF_PAIRS = (
     *_read(
         "- for one to leave out: --columns ", "--columns -,query,title,label", NUMBERED, [*READERS]
@@ -130,6 +134,12 @@ OF_PAIRS = (
         "check given.tsv",
         "--value grade",
         RATES,
+    ),
+    *_read(
+        "or take all as they are for {} with --value {}.",
+        "--value grade",
+        TWO_KINDS,
+        VALUED,
     ),
     *_read("Say --value grade if they are grades", "--value grade", BELOW, VALUED),
     *_read(

@@ -31,7 +31,7 @@ _USUAL = {
         *("检索词", "问题", "问句", "问题1", "句子1", "文本1"),
     ),
     "title": (
-        *("titles", "title_text", "product_title", "product_name", "item_title", "item_name"),
+        *("titles", "title_text", "product_title", "product_name", "item_title", "item_name", "t"),
         *("page_title", "doc_title", "document_title", "ad_title", "video_title", "news_title"),
         *("text_2", "sentence_2", "textb", "text_b", "sentenceb", "sentence_b", "sent2"),
         *("sent_2", "s2", "q2", "question2", "question_2", "tgt", "target", "positive"),
@@ -69,7 +69,20 @@ _USUAL = {
     ),
 }
 """Other names that a header may have; one that is taken as a name is said."""
-_ROLES = {name: role for role, names in _USUAL.items() for name in names} | _CANONICAL
+_STEMS = (
+    *("query", "question", "sentence", "sent", "sen", "text", "string", "str", "phrase", "seq"),
+    *("utterance", "查询", "查询词", "搜索词", "问题", "句子", "句", "文本", "文", "短语"),
+)
+_SIDES = (("1", "2"), ("a", "b"), ("left", "right"), ("first", "second"), ("一", "二"))
+_NUMBERED = {
+    written: role
+    for stem in _STEMS
+    for side in _SIDES
+    for role, mark in zip(("query", "title"), side, strict=True)
+    for written in (f"{stem}{mark}", f"{stem}_{mark}", f"{mark}_{stem}")
+}
+"""Two texts of one kind: sentence1 and sentence2, text_a and text_b, left_text and right_text."""
+_ROLES = _NUMBERED | {name: role for role, names in _USUAL.items() for name in names} | _CANONICAL
 _ID_NAMES = frozenset(
     (
         *("id", "ids", "idx", "index", "no", "row", "row_id", "pid", "did", "doc_id", "docid"),
@@ -147,6 +160,32 @@ _IDENTIFIER = re.compile(r"[a-z]\w*(?:_\w+)+|[a-z]+(?:[A-Z][a-z0-9]+)+", re.ASCI
 def is_identifier(text: str) -> bool:
     """Tell whether a text is written as programs write names: search_term, searchTerm."""
     return len(text) <= _LONGEST and _IDENTIFIER.fullmatch(text.strip()) is not None
+
+
+def are_sides(first: str, second: str) -> bool:
+    """Tell whether two names set two texts apart as the sides of pairs: name1 and name2."""
+    one, two = plain_name(first), plain_name(second)
+    if (one, two) in _BOTH_SIDES:
+        return True
+    for mark, other in _SIDES:
+        stem = one.removesuffix(mark)
+        if stem not in ("", one) and two == stem + other and (mark == "1" or stem[-1] == "_"):
+            return True
+        rest = one.removeprefix(mark)
+        if rest not in ("", one) and two == other + rest and rest[0] == "_":
+            return True
+    return False
+
+
+_BOTH_SIDES = frozenset(
+    (
+        *(side for side in _SIDES if side[0] not in ("1", "a")),
+        *(("input", "output"), ("source", "target"), ("src", "dst"), ("src", "trg"), ("x", "y")),
+        *(("head", "tail"), ("lhs", "rhs"), ("prompt", "response"), ("request", "reply")),
+        *(("original", "paraphrase"), ("original", "rewrite"), ("text", "paraphrase"), ("a", "b")),
+        *(("ltext", "rtext"), ("左", "右"), ("原句", "改写"), ("原文", "译文"), ("甲", "乙")),
+    )
+)
 
 
 def is_header_word(name: str) -> bool:

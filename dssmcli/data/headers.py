@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from dssmcli.data.column_names import (
     IGNORED,
+    are_sides,
     is_canonical,
     is_identifier,
+    is_title_name,
     names_of_texts,
     plain_name,
     role_of,
@@ -72,12 +74,19 @@ def seems_header(fields: Sequence[str], ahead: Rows) -> bool:
     texts = fields[:2]
     if not alike or len(fields) < 2 or stands_again(fields, alike, (0, 1)):
         return False
-    named = [role_of(text) is not None or is_identifier(text) for text in texts]
-    single = all(_is_word(text) for text in texts)
-    if not single or not any(named) or not (all(named) or any(map(role_of, texts))):
+    if not all(map(_is_word, texts)):
+        return False
+    if are_sides(*texts):
+        return sum(are_sides(*row[:2]) for row in alike) <= _NAMED * len(alike)
+    named = [_is_any_name(text) for text in texts]
+    if not any(named) or not (all(named) or any(map(role_of, texts))):
         return False
     others = sum(any(map(is_identifier, row[:2])) for row in alike)
     return others <= _NAMED * len(alike)
+
+
+def _is_any_name(text: str) -> bool:
+    return role_of(text) is not None or is_title_name(text) or is_identifier(text)
 
 
 def seem_names(fields: Sequence[str], ahead: Rows) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dssmcli.data.column_names import IGNORED, is_canonical, named_role, role_of
 from dssmcli.data.pair_values import RELEVANCE
-from dssmcli.errors import ConfigError
+from dssmcli.errors import ConfigError, HeaderError
 
 VALUE_KINDS = {
     **{"value": None, "clicks": "clicks", "label": "label", "grade": "grade"},
@@ -44,6 +44,28 @@ def layout_of(names: Sequence[str]) -> Layout:
     impressions = roles.index("impressions") if "impressions" in roles else None
     value = values[0] if values else None
     return Layout(roles.index("query"), roles.index("title"), value, impressions, kind, len(names))
+
+
+def of_one_kind(place: str, before: Layout, layout: Layout) -> Layout:
+    """Return the layout of a header that follows other rows, with the kind of all their values.
+
+    A name that leaves it open (value, relevance) goes with any that does not contradict it.
+    HeaderError where the two headers name different kinds.
+    """
+    kinds = {*filter(None, (before.kind, layout.kind))}
+    if len(kinds) > 1 and "clicks" not in kinds:
+        kinds.discard(RELEVANCE)
+    if len(kinds) < 2:
+        return layout._replace(kind=next(iter(kinds), None))
+    kind = "clicks" if "clicks" in kinds else "grade"
+    raise HeaderError(
+        f"{place}: a header of a column of {_PLURALS[str(layout.kind)]}, where that before has "
+        f"{_PLURALS[str(before.kind)]}: these are not read as one. Write one kind of values in all "
+        f"rows, or take all as they are for {_PLURALS[kind]} with --value {kind}."
+    )
+
+
+_PLURALS = {"label": "labels", "grade": "grades", "clicks": "clicks", RELEVANCE: "relevance"}
 
 
 def without_index(fields: Sequence[str]) -> list[str]:

@@ -173,6 +173,11 @@ def kind_of(value: Floats, kind: str | None, name: str, words: bool = False) -> 
         return "label"
     if kind is None:
         raise DataError(f"{name}: {_unclear(several)}")
+    if kind == "clicks" and several[0] < 0:
+        raise DataError(
+            f"{name}: clicks are {plain(several[0])}, expected 0 or more. Where that is no match, "
+            "write 0."
+        )
     if kind == "label" and not (binary or signed or found == {-1.0}):
         wrong = several[~np.isin(several, (0.0, 1.0))][0]
         raise DataError(

@@ -22,7 +22,14 @@ from dssmcli.data.headers import (
     seems_header,
     stands_in_the_middle,
 )
-from dssmcli.data.layout import HEADERLESS, Layout, is_header, layout_of, without_index
+from dssmcli.data.layout import (
+    HEADERLESS,
+    Layout,
+    is_header,
+    layout_of,
+    of_one_kind,
+    without_index,
+)
 from dssmcli.data.missing_texts import MISSING_TEXTS
 from dssmcli.data.one_row import Row, check_width, parsed_row
 from dssmcli.data.other_formats import other_format
@@ -291,6 +298,8 @@ class RowReader:
             raise HeaderError(
                 f"{line.place}: other columns than the file before, expected the same."
             )
+        if not joins and self.layout is not None and self._kind is None:
+            layout = of_one_kind(line.place, self.layout, layout)
         self.layout = layout
         self.header = self.header or fields
         said = None if self._told else said_of(line.place, fields)
@@ -331,6 +340,8 @@ class RowReader:
                 f"{line.place}: a header in the middle ({shown(' '.join(fields))}) with other "
                 "columns than above, expected the same. Put the columns in one order first."
             )
+        if not self._named and self._kind is None:
+            of_one_kind(line.place, layout, layout_of(names))
         self.reading.repeat(line)
         return True
 
