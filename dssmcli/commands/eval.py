@@ -246,7 +246,6 @@ def _on_pairs(
 
 
 def _on_tables(asked: _Asked) -> list[Evaluated]:
-    from dssmcli.commands.output import talk
     from dssmcli.commands.tables import Evaluated
     from dssmcli.data.tsv import name_of
     from dssmcli.serving.predictor import load_predictor
@@ -258,12 +257,15 @@ def _on_tables(asked: _Asked) -> list[Evaluated]:
     def evaluated(file: str) -> Evaluated:
         say, warn = asked.say(file), asked.warn(file)
         plan, rows = asked.plan(), asked.bad_rows
+        for predictor in predictors:
+            predictor.reader.begin_anew()
         reports = evaluate_table(predictors, file, plan, rows, say, processes, warn)
+        lines = (line for each in predictors for line in each.reader.summary.splitlines())
+        for line in dict.fromkeys(lines):
+            say(line)
         return Evaluated(name_of(file), reports)
 
-    found = [evaluated(file) for file in asked.files]
-    talk(asked.quiet, next(filter(None, (each.reader.summary for each in predictors)), ""))
-    return found
+    return [evaluated(file) for file in asked.files]
 
 
 def _on_watches(asked: _Asked, history: Sequence[str]) -> tuple[list[Evaluated], list[str]]:

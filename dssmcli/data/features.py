@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import between, from_dict, to_dict
+from dssmcli.data.beyond import Beyond, outside
 from dssmcli.data.categories import Categories, Category, Code
+from dssmcli.data.column_lines import column_lines
 from dssmcli.data.forms import Forms
 from dssmcli.data.notation import AS_BEFORE, PLAIN, Notation
 from dssmcli.data.plain import signed_number_in
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import MISSING
-from dssmcli.data.unread import missing_lines, shifted_lines, unknown_line, unreadable_line
 from dssmcli.data.values import is_missing
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import parse_object
@@ -53,7 +54,7 @@ class Numeric:
     distribution, CDF(x) (Covington et al., RecSys 2016, section 4.1). zero, missing: whether it has
     an indicator of 0, of being missing; all else of a missing number is 0. notation: how
     its numbers are written. ends: which share of the numbers in training lay in the lowest and in
-    the highest bin; empty where that is not known.
+    the highest bin, and absent: which share of the fields had none; empty where that is not known.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Numeric:
     missing: bool
     notation: Notation = PLAIN
     ends: tuple[float, ...] = ()
+    absent: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         edges = np.array(self.edges)
@@ -77,8 +79,8 @@ class Numeric:
             between(f"{self.name}: {name}", getattr(self, name), 1e-300, LARGEST)
         if len(self.ends) not in (0, 2):
             raise ConfigError(f"{self.name}: ends, expected two shares.")
-        for share in self.ends:
-            between(f"{self.name}: ends", share, 0, 1)
+        for share in (*self.ends, *self.absent):
+            between(f"{self.name}: ends, absent", share, 0, 1)
 
     def bins(self, numbers: Floats) -> Ints:
         """Return where numbers (n,) lie: 0 missing, 1 between, 2 in the lowest bin or below, 3 in
@@ -88,6 +90,10 @@ class Numeric:
         found[numbers >= self.edges[-2]] = 3 if len(self.edges) > _FEWEST_EDGES else 1
         found[np.isnan(numbers)] = 0
         return found
+
+    def outside(self, numbers: Floats) -> Floats:
+        """Return numbers (n,), nan for those within what training had."""
+        return outside(numbers, self.edges[0], self.edges[-1], self.zero)
 
     def numbers(self, texts: Sequence[str]) -> Floats:
         """Return the numbers (n,) that fields hold, nan for what is missing or is none."""
@@ -231,7 +237,7 @@ def _numeric_from(plain: object, values: int, where: str) -> Numeric:
     if not isinstance(plain, dict):
         return from_dict(Numeric, plain, where)
     notation = AS_BEFORE if values == 1 else from_dict(Notation, plain.get("notation"), where)
-    return from_dict(Numeric, {"ends": [], **plain, "notation": notation}, where)
+    return from_dict(Numeric, {"ends": [], "absent": [], **plain, "notation": notation}, where)
 
 
 class Rows(NamedTuple):
@@ -256,9 +262,10 @@ _NONE: Mapping[str, Notation] = MappingProxyType({})
 class Reader:
     """Reads the texts of columns as a schema says.
 
-    met: (6, columns) int64, of each column how many texts so far were no known category, how many
-    were no number where one belongs, and how many lay where `Numeric.bins` says. examples: the
-    first of the first two, by (0 or 1, column). written: how categories are written that are
+    met: (7, columns) int64, of each column how many texts so far were no known category, how many
+    were no number where one belongs, how many lay where `Numeric.bins` says, and how many there
+    were. examples: the first of the first two, by (0 or 1, column). beyond: what numbers were
+    outside of training's, by column. written: how categories are written that are
     numbers, besides those of the numeric features.
     """
 
@@ -279,8 +286,21 @@ class Reader:
             for feature in schema.numeric
         ]
         self._categorical = [(columns[name], i) for name, i in places.items()]
-        self.met = np.zeros((6, len(columns)), np.int64)
+        self.met = np.zeros((7, len(columns)), np.int64)
+        self.forget()
+
+    def begin_anew(self) -> None:
+        """Count from nothing: what follows is of another file."""
+        self.met[:] = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what the texts were, but not how many, which a program may go on counting."""
         self.examples: dict[tuple[int, int], str] = {}
+        self.beyond = {
+            column: Beyond(feature.edges[0], feature.edges[-1])
+            for (column, _, _), feature in zip(self._numeric, self.schema.numeric, strict=True)
+        }
 
     def _categories(
         self, feature: Categorical, start: int, notation: Notation | None
@@ -310,21 +330,9 @@ class Reader:
         return "\n".join(self.lines(self.met))
 
     def lines(self, met: Ints) -> list[str]:
-        """Return a line for each column with such texts, given how many (6, columns), and a warning
-        for one whose numbers nearly all lie at an end of those in training."""
-        lines: list[str] = []
-        features = {feature.name: feature for feature in self.schema.numeric}
-        for place, name in enumerate(self.schema.names):
-            unknown, unreadable, missing, *bins = met[:, place].tolist()
-            if name in features:
-                absent = 0 if features[name].missing else missing - unreadable
-                lines += missing_lines(name, absent, missing + sum(bins))
-                lines += shifted_lines(name, features[name].edges, features[name].ends, bins)
-            if unreadable:
-                lines.append(unreadable_line(name, unreadable, self.examples.get((1, place))))
-            if unknown:
-                lines.append(unknown_line(name, unknown, self.examples.get((0, place))))
-        return lines
+        """Return a line for each column with such texts, given how many (7, columns), and warnings
+        of one whose numbers lie elsewhere than those in training."""
+        return [*column_lines(self.schema, met, self.examples, self.beyond)]
 
     def rows(self, columns: Sequence[Sequence[str]]) -> Rows:
         """Return rows, given the texts (n,) of each column, in the order of the schema's names."""
@@ -334,6 +342,7 @@ class Reader:
         for column, i in self._categorical:
             codes[:, i] = found = self.ids(i, columns[column])
             self._count(0, column, found == self._starts[i], columns[column])
+        self.met[6] += n
         begin = 0
         for column, category, known in self._numeric:
             slots = known.slots(columns[column])
@@ -341,7 +350,8 @@ class Reader:
             numbers[:, begin:end] = known.table[slots]
             begin = end
             self._count(1, column, known.unreadable[slots], columns[column])
-            self.met[2:, column] += np.bincount(known.bins[slots], minlength=4)
+            self.met[2:6, column] += np.bincount(known.bins[slots], minlength=4)
+            self.beyond[column].take(known.odd[slots])
             if category is not None:
                 codes[:, category] = known.codes[slots]
         return Rows(codes, numbers)

@@ -28,9 +28,10 @@ class Forms:
     """The forms of the numbers of a column, each worked out when its text is first met.
 
     By slot: table (V, W) float32; codes (V,) int64, the number as a category; unreadable (V,),
-    whether the text is no number; bins (V,) int64, where it lies, as the feature says. Once many
-    are kept, those of others are good for one call. Texts that are kept are found by an index, but
-    for the last ones: building it anew takes longer than to look some up.
+    whether the text is no number; bins (V,) int64, where it lies, as the feature says; odd (V,),
+    the number if it is outside of training's, else nan. Once many are kept, those of others are
+    good for one call. Texts that are kept are found by an index, but for the last ones: building it
+    anew takes longer than to look some up.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Forms:
         self.codes = np.zeros(0, np.int64)
         self.unreadable = np.zeros(0, np.bool_)
         self.bins = np.zeros(0, np.int64)
+        self.odd = np.zeros(0)
 
     def slots(self, texts: Sequence[str]) -> Ints:
         """Return where the forms of texts (n,) stand; valid until the next call."""
@@ -76,6 +78,7 @@ class Forms:
         numbers = self._feature.numbers(texts)
         self.table = np.concatenate([self.table[:kept], self._feature.forms(numbers)])
         self.bins = np.append(self.bins[:kept], self._feature.bins(numbers))
+        self.odd = np.append(self.odd[:kept], self._feature.outside(numbers))
         unreadable = np.isnan(numbers) & ~np.array([*map(self._missing, texts)], np.bool_)
         ids = np.zeros(len(texts), np.int64)
         if self._categories is not None:

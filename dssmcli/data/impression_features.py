@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.beyond import Beyond, outside
 from dssmcli.data.features import Floats, Reader
 from dssmcli.data.impressions import Impressions, numbers_of
 from dssmcli.data.places import Place, RankingFeatures
@@ -32,6 +33,9 @@ class ImpressionReader:
         self._examples: dict[tuple[str, bool], str] = {}
         #: Of each numeric column how many fields are missing, between, low, high.
         self._bins = np.zeros((len(features.numbers), 4), np.int64)
+        self._beyond = [Beyond(place.edges[0], place.edges[-1]) for place in self._places()]
+        #: How many fields of each column were read.
+        self._fields = 0
         #: How many rows are of items and of users that the run does not know, and how many rows.
         self._strange, self._rows = np.zeros(2, np.int64), 0
 
@@ -45,6 +49,7 @@ class ImpressionReader:
         table = impressions.table
         codes = self._reader.codes(table, where)
         schema = self._features.schema
+        self._fields += table.rows
         for feature, start, found in zip(schema.categorical, schema.starts, codes.T, strict=True):
             column = table.columns[feature.name]
             self._count(column, _texts(column, found == start), self._unknown)
@@ -63,6 +68,7 @@ class ImpressionReader:
             found = np.where(values <= low, 2, np.where(values >= high, 3, 1))
             found[np.isnan(values)] = 0
             self._bins[k] += np.bincount(found, minlength=4)
+            self._beyond[k].take(outside(values, place.edges[0], place.edges[-1], zero=True))
         return numbers
 
     def _places(self) -> list[Place]:
@@ -82,11 +88,11 @@ class ImpressionReader:
     def summary(self) -> str:
         """Return a line for each column in which texts were met that cannot be read, if any."""
         lines = [
-            unreadable_line(name, count, self._examples.get((name, False)))
+            unreadable_line(name, count, self._fields, self._examples.get((name, False)))
             for name, count in self._unreadable.items()
         ]
         lines += [
-            unknown_line(name, count, self._examples.get((name, True)))
+            unknown_line(name, count, self._fields, self._examples.get((name, True)))
             for name, count in self._unknown.items()
         ]
         return "\n".join([*lines, *self._numbers_lines(), *self._strange_lines()])
@@ -96,10 +102,12 @@ class ImpressionReader:
         shares = self._features.missing
         for k, place in enumerate(self._places()):
             missing, *bins = self._bins[k].tolist()
-            if shares and not shares[k]:
-                absent = missing - self._unreadable[place.name]
-                yield from missing_lines(place.name, absent, missing + sum(bins))
-            yield from shifted_lines(place.name, _edges(place), _ends(place), bins)
+            absent = missing - self._unreadable[place.name]
+            yield from missing_lines(place.name, absent, missing + sum(bins), shares[k : k + 1])
+            others = self._beyond[k].others(bins)
+            shifted = [*shifted_lines(place.name, _edges(place), _ends(place), others)]
+            yield from shifted
+            yield from self._beyond[k].lines(place.name, sum(bins), bool(shifted))
 
     def _strange_lines(self) -> Iterator[str]:
         """Say how many rows are of items and of users that the run does not know."""

@@ -346,7 +346,8 @@ def _numeric(name: str, seen: ColumnTexts) -> Numeric:
         notation=seen.read.notation,
     )
     shares = np.bincount(feature.bins(numbers), weights=counts, minlength=4) / counts.sum()
-    return replace(feature, ends=(float(shares[2]), float(shares[3])))
+    absent = float(seen.counts[~known].sum() / seen.counts.sum())
+    return replace(feature, ends=(float(shares[2]), float(shares[3])), absent=(absent,))
 
 
 def _spread(numbers: Floats, counts: Floats) -> tuple[float, float]:

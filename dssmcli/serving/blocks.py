@@ -61,8 +61,7 @@ class _Work:
     def answer(self, message: bytes) -> Sequence[bytes]:
         """Return what is made of rows without a quote, if nothing is wrong with any."""
         for reader in self._readers:
-            reader.met[:] = 0
-            reader.examples.clear()
+            reader.begin_anew()
         columns = self._file.sheet.fields(message, self._picked) if message else None
         try:
             made = None if columns is None else self._make(columns)
@@ -83,15 +82,21 @@ class _Work:
             place += met.nbytes
             (size,) = _SIZE.unpack_from(found, place)
             place += _SIZE.size
-            for kind, column, text in json.loads(bytes(found[place : place + size])):
+            examples, beyond = json.loads(bytes(found[place : place + size]))
+            for kind, column, text in examples:
                 reader.examples.setdefault((kind, column), text)
+            for column, counts in beyond:
+                reader.beyond[column].add(counts)
             place += size
         return bytes(memoryview(found)[place:])
 
 
 def _met(reader: Reader) -> Iterator[bytes]:
-    """Yield what a reader could not read in a block: how many, and the first of each kind."""
+    """Yield what a reader could not read in a block: how many, and the first of each kind; and what
+    was outside of what training had."""
     yield reader.met.tobytes()
-    examples = json.dumps([[*place, text] for place, text in reader.examples.items()]).encode()
-    yield _SIZE.pack(len(examples))
-    yield examples
+    examples = [[*place, text] for place, text in reader.examples.items()]
+    beyond = [[column, each.plain()] for column, each in reader.beyond.items() if each.repeats]
+    plain = json.dumps([examples, beyond]).encode()
+    yield _SIZE.pack(len(plain))
+    yield plain

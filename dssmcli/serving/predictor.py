@@ -93,7 +93,7 @@ class Predictor(OfRun):
                     f"{self.columns[0]} has."
                 )
         before = self.reader.met.copy()
-        self.reader.examples.clear()
+        self.reader.forget()
         values = self.predicted(texts).values
         lines = self.reader.lines(self.reader.met - before)
         warn_caller(lines)

@@ -1,0 +1,135 @@
+"""Numbers outside of what training had: counted while rows are read, and warned of in the end."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from dssmcli.errors import WARNING, counted
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_STAND_IN = re.compile(r"-1|-9+|9{3,}")
+_FEWEST, _SHARE, _ANY_SHARE = 10, 0.01, 0.05
+"""Rows, and their share, that have one number which training had not: -1 and the like, or any."""
+_SOME, _MANY = 20, 0.1
+_FAR_SHARE = 0.02
+"""Of numbers that lie as far outside as training's are apart: so many are no tail, as of numbers
+drawn alike one in n lies beyond all n of training."""
+_MOST = 1_000
+"""Different numbers of a column that are counted one by one."""
+
+
+def outside(numbers: Floats, low: float, high: float, zero: bool) -> Floats:
+    """Return numbers (n,), nan for those that training may have had: it had some from low to high.
+
+    zero: whether it had a 0.
+    """
+    odd = (numbers < low) | (numbers > high)
+    return np.where(odd if zero else odd | (numbers == 0), numbers, np.nan)
+
+
+class Beyond:
+    """What of a column is outside of training's numbers, which are from low to high.
+
+    counts: (4,) int64, how many lie below, above, far below, far above. repeats: rows by number.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        self._low, self._high = low, high
+        self.counts = np.zeros(4, np.int64)
+        self.repeats: Counter[float] = Counter()
+
+    def take(self, odd: Floats) -> None:
+        """Count numbers (n,) that `outside` tells, nan for others."""
+        odd = odd[~np.isnan(odd)]
+        if len(odd):
+            values, counts = np.unique(odd, return_counts=True)
+            self._take(values, counts)
+
+    def _take(self, values: Floats, counts: Ints) -> None:
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+            if value in self.repeats or len(self.repeats) < _MOST:
+                self.repeats[value] += count
+        low, high, width = self._low, self._high, self._high - self._low
+        sides = (values < low, values > high, values < low - width, values > high + width)
+        self.counts += [counts[there].sum() for there in sides]
+
+    def plain(self) -> list[list[float]]:
+        """Return all that was counted, for JSON."""
+        pairs = zip(self.repeats, self.repeats.values(), strict=True)
+        counts = [*map(float, self.counts)]
+        return [counts, *([value, float(count)] for value, count in pairs)]
+
+    def add(self, plain: Sequence[Sequence[float]]) -> None:
+        """Add what another process counted."""
+        counts, *repeats = plain
+        self.counts += np.array(counts, np.int64)
+        for value, count in repeats:
+            if value in self.repeats or len(self.repeats) < _MOST:
+                self.repeats[value] += int(count)
+
+    def lines(self, name: str, total: int, shifted: bool) -> Iterator[str]:
+        """Yield warnings about a column of so many numbers; shifted: whether one says already that
+        they lie elsewhere than in training."""
+        ends = f"{self._low:.6g} to {self._high:.6g}"
+        counts = self.counts.copy()
+        for value, count in self.repeated(total):
+            yield (
+                f"{WARNING}{name}: {value:.12g} in {count:,} of {counted(total, 'number')}, in "
+                f"training in none ({ends}). If it says that there is no value, leave the field "
+                "empty."
+            )
+            counts -= count * np.array(self._sides(value), np.int64)
+        sides = zip(counts[:2].tolist(), counts[2:].tolist(), ("below", "above"), strict=True)
+        for many, far, where in () if shifted else sides:
+            if (many >= _SOME and many >= _MANY * total) or (
+                far >= _FEWEST and far >= _FAR_SHARE * total
+            ):
+                yield (
+                    f"{WARNING}{name}: {many / total:.0%} of {counted(total, 'number')} are "
+                    f"{where} all in training ({ends}) and taken as the last of these: is it "
+                    "another unit or way of writing?"
+                )
+
+    def _sides(self, value: float) -> tuple[bool, bool, bool, bool]:
+        """Tell whether a number lies below, above, far below, far above."""
+        low, high, width = self._low, self._high, self._high - self._low
+        return value < low, value > high, value < low - width, value > high + width
+
+    def repeated(self, total: int) -> list[tuple[float, int]]:
+        """Return the numbers that stand for no value, as it seems, with their rows."""
+        found = []
+        for value, count in self.repeats.most_common():
+            share = _SHARE if self._stands_in(value) else _ANY_SHARE
+            if count >= max(_FEWEST, share * total) and self._alone(value, count):
+                found.append((value, count))
+        return found[:_FEW]
+
+    def others(self, bins: Sequence[int]) -> list[int]:
+        """Return how many numbers lie between, low and high, without those that are repeated."""
+        between, low, high = bins
+        for value, count in self.repeated(sum(bins)):
+            below, above, *_ = self._sides(value)
+            low, high = low - count * below, high - count * above
+        return [between, max(0, low), max(0, high)]
+
+    def _stands_in(self, value: float) -> bool:
+        likely = value % 1 == 0 and _STAND_IN.fullmatch(f"{value:.0f}") is not None
+        return any(self._sides(value)[2:]) or value == 0 or likely
+
+    def _alone(self, value: float, count: int) -> bool:
+        """Tell whether a number is far more frequent than the others on its side."""
+        side = [
+            other for each, other in self.repeats.items()
+            if (each > self._high) == (value > self._high) and each != value
+        ]  # fmt: skip
+        return count >= _TIMES * sum(side) / max(1, len(side))
+
+
+_FEW, _TIMES = 3, 5
