@@ -202,7 +202,7 @@ def test_a_target_that_is_not_known_is_a_miss_and_told(
     rows = [("a", "i1", 1), ("a", "gone", 2), ("b", "i2", 1), ("b", "i3", 2)]
     log = write_log(tmp_path / "n.tsv", NAMES, rows)
     done = dssm("eval", "--json", "--bootstrap", "0", "-m", made["run"], log)
-    assert "1 of them are of items that the run does not know: misses." in done.err
+    assert " to find are of items that the run does not know: misses." in done.err
     first = json.loads(done.out.splitlines()[0])
     assert first["rows"] == 2 and first["hr@50"] == first["unseen.hr@50"] == 0.5
 

@@ -312,5 +312,5 @@ def _tell_seen(found: Sequence[Evaluated], asked: _Asked, noun: str) -> None:
             if report.seen is None:
                 continue
             warning, note = report.seen.warning(run, noun), report.seen.note(run, noun)
-            if warning or (note and not asked.quiet):
-                click.echo(about(file, warning or note), err=True)
+            for line in worth_saying([warning or note], asked.quiet):
+                click.echo(about(file, line), err=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.id_spelling import folded
 from dssmcli.data.table import Coder, Column
 from dssmcli.data.values import bare, is_missing
 from dssmcli.errors import counted, shown
@@ -148,7 +149,7 @@ def _cut_off(name: str, plain: Sequence[str]) -> Iterator[str]:
 def _written_alike(name: str, plain: Sequence[str]) -> Iterator[str]:
     """Yield whether ids differ from others in capitals or zeros in front only, as 7 and 0007."""
     alike: dict[str, str] = {}
-    pairs = [(alike.setdefault(_folded(each), each), each) for each in plain]
+    pairs = [(alike.setdefault(folded(each), each), each) for each in plain]
     differing = [(first, each) for first, each in pairs if first != each]
     if len(differing) >= max(_ALIKE, _ALIKE_SHARE * len(plain)):
         first, other = differing[0]
@@ -160,7 +161,3 @@ def _written_alike(name: str, plain: Sequence[str]) -> Iterator[str]:
 
 
 _ALIKE, _ALIKE_SHARE = 5, 0.02
-
-
-def _folded(each: str) -> str:
-    return (each.lstrip("0") or "0") if each.isdecimal() else each.lower()

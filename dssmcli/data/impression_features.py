@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.beyond import Beyond, outside
 from dssmcli.data.features import Floats, Reader
+from dssmcli.data.id_spelling import MOST, spelling_hint
 from dssmcli.data.impressions import Impressions, numbers_of
 from dssmcli.data.places import Place, RankingFeatures
 from dssmcli.data.table import Column
@@ -38,11 +40,19 @@ class ImpressionReader:
         self._fields = 0
         #: How many rows are of items and of users that the run does not know, and how many rows.
         self._strange, self._rows = np.zeros(2, np.int64), 0
+        #: Some of these items and users, and those that the run knows.
+        self._strangers: tuple[list[str], list[str]] = ([], [])
+        self._known: tuple[Collection[str], Collection[str]] = ((), ())
 
     def meet(self, item: Bools, user: Bools) -> None:
         """Count rows (n,) whose item or user the run does not know."""
         self._strange += (int(item.sum()), int(user.sum()))
         self._rows += len(item)
+
+    def note(self, place: int, strange: Iterable[str], known: Collection[str]) -> None:
+        """Keep some items (place 0) or users (1) that the run does not know, and which it does."""
+        self._strangers[place].extend(islice(strange, MOST - len(self._strangers[place])))
+        self._known = (known, self._known[1]) if place == 0 else (self._known[0], known)
 
     def codes(self, impressions: Impressions, where: str) -> Codes:
         """Return the categories (N, C); DataError for a column that is missing."""
@@ -111,12 +121,14 @@ class ImpressionReader:
 
     def _strange_lines(self) -> Iterator[str]:
         """Say how many rows are of items and of users that the run does not know."""
-        for noun, count in zip(("items", "users"), self._strange.tolist(), strict=True):
+        for place, noun in enumerate(("items", "users")):
+            count = int(self._strange[place])
             if count:
                 warning = WARNING if 2 * count >= self._rows else ""
+                hint = spelling_hint(self._strangers[place], self._known[place])
                 yield (
                     f"{warning}{count:,} of {counted(self._rows, 'row')} are of {noun} that the "
-                    "run does not know: taken as new ones."
+                    f"run does not know: taken as new ones.{hint and f' {hint}'}"
                 )
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dssmcli.data.fingerprint import Fingerprint, Marks, value_marks
 from dssmcli.data.pairs import Pairs
-from dssmcli.errors import counted, plural
+from dssmcli.errors import WARNING, counted, plural
 from dssmcli.text.hashing import Hashes, both_ways
 
 Bools = npt.NDArray[np.bool_]
@@ -100,13 +100,14 @@ class Seen(NamedTuple):
         return ""
 
     def note(self, run: str, noun: str) -> str:
-        """Return what else there is to say where there is no warning."""
+        """Return what else there is to say where there is no warning, or of most rows a warning."""
         if self.warning(run, noun):
             return ""
         if self.earlier:
+            warning = WARNING if 2 * self.earlier >= self.rows else ""
             return (
-                f"{self.earlier:,} of {counted(self.rows, noun)} come before the last moment that "
-                f"{run} learned from: it has seen what came after them."
+                f"{warning}{self.earlier:,} of {counted(self.rows, noun)} come before the last "
+                f"moment that {run} learned from: it has seen what came after them."
             )
         if not self.chosen:
             return ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence, Set
 from itertools import islice
 
 from dssmcli.data.column_kinds import TEXTS, Rows, column, examples, kind_of_column, of_width
+from dssmcli.data.id_spelling import folded
 from dssmcli.errors import counted, in_shell, shown
 
 _FEWEST = 3
@@ -69,15 +70,15 @@ def _is_text(field: str) -> bool:
 
 def spelled_otherwise(new: Set[str], there: Set[str]) -> str:
     """Return what to say of new ids that differ from ids that are there by spelling alone."""
-    folded = {_folded(own): own for own in there}
-    alike = [own for own in new if _folded(own) in folded]
+    known = {folded(own): own for own in there}
+    alike = [own for own in new if folded(own) in known]
     if not alike:
         return ""
     first = min(alike)
     return (
         f"{counted(len(alike), 'id')} of the new titles differ from ids that are there by capital "
         f"letters, zeros in front or a .0 alone, as {shown(first)} does from "
-        f"{shown(folded[_folded(first)])}: these titles stand twice now."
+        f"{shown(known[folded(first)])}: these titles stand twice now."
     )
 
 
@@ -108,14 +109,3 @@ def titles_twice(twice: int, new: int) -> str:
 
 def _some(ids: Iterable[str]) -> str:
     return ", ".join(map(shown, sorted(islice(ids, _EXAMPLES))[:2]))
-
-
-def _folded(own: str) -> str:
-    """Return an id as any of its spellings: small letters, no zeros in front, no .0 behind."""
-    plain = own.strip().casefold()
-    whole, point, rest = plain.partition(".")
-    if point and whole.isdecimal() and not rest.strip("0"):
-        plain = whole
-    letters = plain.rstrip("0123456789")
-    number = plain[len(letters) :]
-    return letters + (number.lstrip("0") or number[-1:])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.arguments import check_ordered
+from dssmcli.data.id_spelling import MOST, spelling_hint
 from dssmcli.data.ids import find_ids, id_of
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.moments import Ints
@@ -20,7 +22,7 @@ from dssmcli.data.records import PIECE_BYTES, TableFile
 from dssmcli.data.times import Clock
 from dssmcli.data.tsv import BadRows, Line, name_of, opened, read_pieces
 from dssmcli.data.watches import WatchColumns, Watches, reader_for, words_of
-from dssmcli.errors import DataError, counted, shown
+from dssmcli.errors import WARNING, DataError, counted, shown
 
 _AT_ONCE = 1024
 """Users that are answered together."""
@@ -71,12 +73,12 @@ def _nameless(items: Iterable[Any], place: int) -> _User:
 
 class Placed(NamedTuple):
     """Watches as places in a catalogue: flat[ends[i]:ends[i + 1]] are user i's, the oldest first;
-    `unknown` others are of items that the catalogue lacks, of which `example` is one."""
+    `unknown` others are of items that the catalogue lacks, of which `examples` are some."""
 
     flat: Ints
     ends: Ints
     unknown: int
-    example: str
+    examples: list[str]
 
 
 def placed(users: Users, places: Mapping[str, int]) -> Placed:
@@ -85,21 +87,27 @@ def placed(users: Users, places: Mapping[str, int]) -> Placed:
     known = found >= 0
     before = np.append(0, np.cumsum(known)).astype(np.int64)
     unknown = np.flatnonzero(~known)
-    example = users.items[unknown[0]] if len(unknown) else ""
-    return Placed(found[known], before[users.ends], len(unknown), example)
+    examples = [users.items[place] for place in unknown[:MOST].tolist()]
+    return Placed(found[known], before[users.ends], len(unknown), examples)
 
 
 class Strangers:
-    """Counts what a run does not know of users: watches of other items, and who has no others."""
+    """Counts what a run does not know of users: watches of other items, and who has no others.
 
-    def __init__(self) -> None:
+    known: the ids of the items that it knows.
+    """
+
+    def __init__(self, known: Collection[str]) -> None:
         self.watches, self.users = 0, 0
-        self._example, self._among = "", 0
+        self._known = known
+        self._examples: list[str] = []
+        self._watched, self._among = 0, 0
 
     def add(self, watched: Placed) -> None:
         """Count those of some more users."""
         self.watches += watched.unknown
-        self._example = self._example or watched.example
+        self._examples += watched.examples[: MOST - len(self._examples)]
+        self._watched += watched.unknown + len(watched.flat)
         self.users += int((np.diff(watched.ends) == 0).sum())
         self._among += len(watched.ends) - 1
 
@@ -107,26 +115,41 @@ class Strangers:
         """Count those that another has counted."""
         self.watches += other.watches
         self.users += other.users
-        self._example = self._example or other._example
+        self._examples += other._examples[: MOST - len(self._examples)]
+        self._watched += other._watched
         self._among += other._among
 
     def lines(self, instead: str = "they get what is most watched") -> list[str]:
-        """Return lines about them, if there are any; instead: what users without a watch get."""
+        """Return lines about them, if there are any; instead: what users without a watch get.
+
+        Where most watches are not known, answers mean little: the lines are warnings.
+        """
         lines = []
+        warning = WARNING if self.watches and 2 * self.watches > self._watched else ""
         if self.watches:
-            hint = ""
-            if any(mark in self._example for mark in ",;|"):
-                hint = " Ids of a history stand between spaces, or in a JSON list."
             lines.append(
-                f"{counted(self.watches, 'watch')} of items that the run does not know, such as "
-                f"{shown(self._example)}: ignored.{hint}"
+                f"{warning}{counted(self.watches, 'watch')} of items that the run does not know, "
+                f"such as {shown(self._examples[0])}: ignored.{self._hint()}"
             )
         if self.users:
+            warning = warning if 2 * self.users > self._among else ""
             lines.append(
-                f"{self.users:,} of {counted(self._among, 'user')} without a watch that the run "
-                f"knows: {instead}."
+                f"{warning}{self.users:,} of {counted(self._among, 'user')} without a watch that "
+                f"the run knows: {instead}."
             )
         return lines
+
+    def _hint(self) -> str:
+        """Return why these items may not be known, if anything says so."""
+        hint = spelling_hint(self._examples, self._known)
+        first = self._examples[0]
+        if not hint and any(mark in first for mark in ",;|"):
+            parts = re.split("[,;|]", first)
+            if all(part.strip() in self._known for part in parts) or spelling_hint(
+                parts, self._known
+            ):
+                hint = "Ids of a history stand between spaces, or in a JSON list."
+        return f" {hint}" if hint else ""
 
 
 @contextmanager
@@ -151,7 +174,7 @@ def open_users(
         rest = pieces if first is None else chain([first], pieces)
         if first is not None and first.content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"{"):
             lines = (line for piece in rest for line in piece.lines())
-            yield _blocks(_objects(lines, columns, bad_rows), columns)
+            yield _blocks(_objects(lines, columns, bad_rows), columns, say)
             return
         if first is not None and first.content.lstrip(b"\xef\xbb\xbf \r\n").startswith(
             (b"[{", b"[\n")
@@ -162,7 +185,7 @@ def open_users(
             )
         file = TableFile(source, rest, bad_rows)
         if HISTORY in file.sheet.names and columns.item not in file.sheet.names:
-            yield _blocks(_rows(file, columns), columns)
+            yield _blocks(_rows(file, columns), columns, say)
         else:
             reader = reader_for(file, columns, bad_rows, way)
             reader.read(file)
@@ -180,9 +203,25 @@ class _User(NamedTuple):
     time: float
 
 
-def _blocks(users: Iterator[_User], columns: WatchColumns) -> Iterator[Users]:
+def _blocks(
+    users: Iterator[_User], columns: WatchColumns, say: Callable[[str], None]
+) -> Iterator[Users]:
+    """Yield users block by block; tell at the end whether some stand on several lines."""
+    met, again, example = set[int](), 0, ""
     while block := list(islice(users, _AT_ONCE)):
+        for name in filter(None, (user.name for user in block)):
+            before = len(met)
+            met.add(hash(name))
+            if len(met) == before:
+                again, example = again + 1, example or name
         yield _joined(block, columns)
+    if again:
+        lines = "a line is" if again == 1 else f"{again:,} lines are"
+        say(
+            f"{WARNING}{lines} of a user that a line above has, such as {shown(example)}: each "
+            "line is answered by its own history. Put all watches of a user in one line, or give "
+            "the log, a row a watch."
+        )
 
 
 def _joined(block: Sequence[_User], columns: WatchColumns) -> Users:

@@ -20,6 +20,7 @@ from dssmcli.data.moments import Ints, Moments, histories, no_context, tokens_be
 from dssmcli.data.repeated_events import history_lines, repeated_lines
 from dssmcli.data.seen import Seen
 from dssmcli.data.tsv import BadRows, names_of
+from dssmcli.data.unknown_ids import left_out_lines, nobody_before, unknown_lines
 from dssmcli.data.watches import Watches, followed, read_watches
 from dssmcli.errors import ConfigError, DataError, counted
 from dssmcli.serving.baselines import DECAYS, Neighbours, item_neighbours, knn_scores
@@ -89,10 +90,7 @@ def read_next(
     past = np.arange(len(watches)) > watches.starts[watches.user]
     places = np.flatnonzero(candidates & past)
     if not len(places):
-        raise DataError(
-            f"{source}: no watch has one before it, of the same user, to be found from. Give the "
-            "watches before with --history FILE."
-        )
+        raise DataError(f"{source}: {nobody_before(watches, known, history)}")
     for name, said in ((names_of([source]), lines), (names_of(history), before_lines)):
         for line in said:
             say_of(name)(line)
@@ -118,16 +116,17 @@ def evaluate_next(
         f"{counted(int(rows.query.max()) + 1, 'user')}, among "
         f"{counted(len(runs[0].catalogue.items), 'item')}."
     )
-    if found.strangers:
-        say(f"{found.strangers:,} more have none before them, of the same user: left out.")
+    for line in left_out_lines(found.watches, found.places, found.known, found.strangers):
+        say(line)
     reports = []
     for run in runs:
         view = _view(run, found)
         if run is runs[0]:
             first = view
-            lost = int((view.targets < 0).sum())
-            if lost:
-                say(f"{lost:,} of them are of items that the run does not know: misses.")
+            for line in unknown_lines(
+                run.catalogue.items, found.watches, found.places, found.known
+            ):
+                say(line)
         _warn_if_learned(run, found, say)
         figures = _figures(view, _run_scores(run, view), ranks)
         reports.append(report_of(figures, rows, plan, _seen(run, found)))

@@ -169,7 +169,15 @@ class Ranker(OfRun):
             known = known_now(self.chronicle, impressions, numbers, self.model.history, together)
         codes = self.reader.codes(impressions, "the table").astype(np.int64)
         strangers = np.array([user not in self._users for user in impressions.users], np.bool_)
-        self.reader.meet(self._are_strange(known.item), strangers[impressions.user])
+        items = self._are_strange(known.item)
+        self.reader.meet(items, strangers[impressions.user])
+        self.reader.note(
+            0,
+            (impressions.items[i] for i in np.unique(impressions.item[items]).tolist()),
+            self._items,
+        )
+        users = (impressions.users[i] for i in np.flatnonzero(strangers).tolist())
+        self.reader.note(1, users, self._users)
         return self._answers(known.item, known.history, codes, known.features, numbers)
 
     def rank(self, users: Users, items: Sequence[Sequence[str]], width: int) -> dict[str, Values]:
@@ -186,6 +194,7 @@ class Ranker(OfRun):
         place = find_ids(self._items, flat)
         numbers, codes = self._columns_of(place)
         self.reader.meet(place < 0, np.zeros(len(place), np.bool_))
+        self.reader.note(0, (flat[i] for i in np.flatnonzero(place < 0).tolist()), self._items)
         shown = self._shown(users, flat, rows)
         # How many are ranked together says nothing: in training it was how many were shown.
         together = np.full(len(rows), np.nan)

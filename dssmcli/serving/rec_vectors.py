@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.id_spelling import MOST, spelling_hint
 from dssmcli.data.ids import find_ids
 from dssmcli.data.texts import TextReader
 from dssmcli.data.tsv import BadRows, saying_of
 from dssmcli.data.users import open_users
-from dssmcli.errors import counted, shown
+from dssmcli.errors import WARNING, counted, shown
 from dssmcli.serving.candidates import Candidates
 from dssmcli.serving.recommender import Recommender
 
@@ -34,18 +35,22 @@ def item_blocks(
         for first in range(0, len(items), _AT_ONCE):
             yield items[first : first + _AT_ONCE], vectors[first : first + _AT_ONCE]
         return
-    unknown, example = 0, ""
+    unknown, lines, examples = 0, 0, list[str]()
     for ids in TextReader(sources, bad_rows, None).blocks():
         found = find_ids(candidates.places, ids)
         lost = np.flatnonzero(found < 0)
-        unknown, example = unknown + len(lost), example or next((ids[i] for i in lost), "")
+        unknown, lines = unknown + len(lost), lines + len(ids)
+        examples += [ids[i] for i in lost[: MOST - len(examples)].tolist()]
         rows = vectors[found]
         rows[found < 0] = 0
         yield ids, rows
     if unknown:
+        warning = WARNING if 2 * unknown > lines else ""
+        hint = spelling_hint(filter(None, examples), items)
+        example = shown(next(filter(None, examples), ""))
         say(
-            f"{counted(unknown, 'line')} without an item that the run knows, such as "
-            f"{shown(example)}: rows of zeros."
+            f"{warning}{counted(unknown, 'line')} without an item that the run knows, such as "
+            f"{example}: rows of zeros.{hint and f' {hint}'}"
         )
 
 

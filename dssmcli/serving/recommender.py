@@ -49,7 +49,7 @@ class Recommender:
         catalogue = candidates.catalogue
         self._items = candidates.places
         self._words = {word: i for i, word in enumerate(catalogue.words, start=1)}
-        self.strangers = Strangers()
+        self.strangers = Strangers(self._items)
 
     @property
     def unknown(self) -> int:
@@ -93,7 +93,7 @@ class Recommender:
         product, or with a ranker what that ranks by. Raises TypeError for a history that is one
         str, and for what is no id, such as None.
         """
-        before, self.strangers = self.strangers, Strangers()
+        before, self.strangers = self.strangers, Strangers(self._items)
         found = self.recommend(users_of(histories, self.candidates.columns), count)
         for line in self.strangers.lines():
             warn_caller([line])

@@ -193,11 +193,11 @@ def _unlike(later: Impressions, reader: ImpressionReader, log: Impressions) -> l
     reader: has read its categories.
     """
     reader.numbers(later)
-    items, users = frozenset(log.items), frozenset(log.users)
-    strange = [
-        np.array([name not in known for name in names], np.bool_)
-        for names, known in ((later.items, items), (later.users, users))
-    ]
+    strange = []
+    for place, (names, others) in enumerate(((later.items, log.items), (later.users, log.users))):
+        known = frozenset(others)
+        strange.append(np.array([name not in known for name in names], np.bool_))
+        reader.note(place, (name for name in names if name not in known), others)
     reader.meet(strange[0][later.item], strange[1][later.user])
     return reader.summary.splitlines()
 

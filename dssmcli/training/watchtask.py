@@ -21,6 +21,7 @@ from dssmcli.data.repeated_events import repeated_lines
 from dssmcli.data.seen import Seen
 from dssmcli.data.table import Table
 from dssmcli.data.tsv import BadRows, name_of, saying_of
+from dssmcli.data.unknown_ids import valid_lines
 from dssmcli.data.watches import WatchColumns, Watches, counted_watches, followed, read_watches
 from dssmcli.errors import ConfigError, DataError, counted
 from dssmcli.youtube_config import (
@@ -123,6 +124,9 @@ def build_watch_task(given: WatchInput, choose: Choose, bad_rows: BadRows, say: 
     fingerprint = fingerprint_of(*events)
     seen = None if later is None else seen_in_training(*events)
     catalogue = _catalogue(cut, given.min_count)
+    if later is not None:
+        for line in valid_lines(catalogue.items, log.users, later):
+            saying_of(given.valid_sources, say)(line)
     cut = _of_catalogue(cut, catalogue)
     watches = cut.watches
     train = np.flatnonzero(cut.trained & _has_past(watches))
