@@ -26,6 +26,7 @@ from test_run import reseal
 
 import dssmcli
 from dssmcli import calibration, metrics
+from dssmcli.serving.candidates import load_candidates
 
 # So high a rate that the last weights are not the best, and a mean of weights that is neither.
 ROUGH = ("--learning-rate", "0.2", "--decay", "none", "--averaging", "0.5", "--patience", "2")
@@ -93,7 +94,8 @@ def test_watches_are_found_in_serving_and_by_eval_as_often_as_in_validation(
     later = write_log(tmp_path / "l.tsv", WATCH_NAMES, after)
     options = [*SMALL_WATCHES, *ROUGH, "--epochs", "12", "--searches", "2", "--search", "said"]
     options += ["--context", "device", "--context", "hour", "--example-age", "--history", "4"]
-    options += ["--watch-dropout", "0.3", "--valid", later, "-o", tmp_path / "r"]
+    options += ["--watch-dropout", "0.3", "--echo", "--seen", "3", "--lists-from", "5"]
+    options += ["--valid", later, "-o", tmp_path / "r"]
     done = dssm("train-rec", "youtube-candidates", log, *options)
     assert (done.code, done.err) == (0, "")
     figures = recorded(tmp_path / "r")
@@ -114,7 +116,8 @@ def test_watches_are_found_in_serving_and_by_eval_as_often_as_in_validation(
         lines.append({"user": str(place), "history": [each[1] for each in past], **told})
         targets.append(row[1])
     stdin = "\n".join(map(json.dumps, lines)).encode()
-    done = dssm("recommend", "-q", "-m", tmp_path / "r", "--keep-seen", "-k", "99", stdin=stdin)
+    words = ("-q", "-m", tmp_path / "r", "--keep-seen", "-k", "99", "--exact")
+    done = dssm("recommend", *words, stdin=stdin)
     found: dict[str, list[str]] = {}
     for line in done.out.splitlines()[1:]:
         user, _, item, _ = line.split("\t")
@@ -123,6 +126,12 @@ def test_watches_are_found_in_serving_and_by_eval_as_often_as_in_validation(
     assert (1 / np.log2(2 + ranks)).mean() == pytest.approx(figures["ndcg"], abs=1e-6)
     assert (ranks < 10).mean() == pytest.approx(figures["hr@10"], abs=1e-6)
     assert 0 < figures["hr@10"] < 1 and len(set(ranks.tolist())) > 5
+    # Each item lies in the list whose centre is nearest to the vector that is kept.
+    model = load_candidates(tmp_path / "r")
+    assert model.lists is not None and len(model.lists.centres) == 4
+    apart = ((model.vectors[:, None] - model.lists.centres[None]) ** 2).sum(axis=2)
+    of_list = np.repeat(np.arange(4), np.diff(model.lists.starts))
+    np.testing.assert_array_equal(apart.argmin(axis=1), of_list)
 
 
 def test_impressions_are_ranked_in_serving_as_well_as_in_validation(
