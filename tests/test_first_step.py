@@ -31,7 +31,7 @@ from dssmcli.training.state import TrainState
 from dssmcli.training.tabletask import TableInput, TableTask, build_table_task
 from dssmcli.training.task import PairsInput, TextTask, build_task
 from dssmcli.training.validation import encode_texts
-from dssmcli.training.watchtask import WatchInput, build_watch_task
+from dssmcli.training.watchtask import WatchInput, WatchTask, build_watch_task
 from dssmcli.youtube_config import (
     CandidatesConfig,
     CandidatesTrainConfig,
@@ -160,22 +160,25 @@ def test_grades_are_learned_from_by_their_place_in_the_scale_and_by_their_order(
 # Candidates
 
 
+def watch_task(folder: Path, **settings: Any) -> WatchTask:
+    """Return a task all of whose examples are one batch."""
+    rows = random_watches(9, 3, 60, seed=2)
+    log = write_log(folder / "w.tsv", ("user", "item", "timestamp"), rows)
+    model = CandidatesConfig(history=4, embedding=6, units=(8,), dim=4, seen=2, gamma=4.0)
+    usual = {"threads": 1, "batch_size": 64, "epochs": 1, "dropout": 0.0, "input_dropout": 0.0}
+    usual |= {"negatives": 5, "negative_power": 0.5, "valid_share": 0.0}
+    train = CandidatesTrainConfig(**{**usual, **settings})
+    given = WatchInput([str(log)], WatchColumns(timestamp="timestamp"))
+    return build_watch_task(given, lambda *_: (model, train), BadRows(), silent)
+
+
 @pytest.mark.parametrize("softmax", ["full", "sampled"])
 def test_candidates_learn_by_the_softmax_over_all_items_or_over_a_corrected_sample(
     tmp_path: Path, softmax: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = write_log(
-        tmp_path / "w.tsv", ("user", "item", "timestamp"), random_watches(9, 3, 60, seed=2)
-    )
-    model = CandidatesConfig(history=4, embedding=6, units=(8,), dim=4, seen=2, gamma=4.0)
-    train = CandidatesTrainConfig(
-        **{"threads": 1, "batch_size": 64, "epochs": 1, "dropout": 0.0, "input_dropout": 0.0},
-        **{"softmax": softmax, "negatives": 5, "negative_power": 0.5, "valid_share": 0.0},
-    )
-    given = WatchInput([str(log)], WatchColumns(timestamp="timestamp"))
-    task = build_watch_task(given, lambda *_: (model, train), BadRows(), silent)
+    task = watch_task(tmp_path, softmax=softmax)
     state = candidates.new_state(task)
-    tower = CandidateTower(model, arrays(state))
+    tower = CandidateTower(task.model, arrays(state))
     logits = 4.0 * tower.users(task.moments(task.train)) @ tower.items().T
     draws = []
 
@@ -218,10 +221,9 @@ def ranking_task(folder: Path, **settings: Any) -> RankingTask:
     log = write_log(folder / "i.tsv", NAMES, rows)
     columns = ImpressionColumns(*IMPRESSION_NAMES)
     given = RankingInput([str(log)], columns, FeatureInput())
-    train = RankingTrainConfig(
-        **{"threads": 1, "batch_size": 300, "epochs": 30, "dropout": 0.0, "valid_share": 0.2},
-        **{"category_dropout": 0.0, "rare_count": 0.0, "warm_share": 0.1, **settings},
-    )
+    usual = {"threads": 1, "batch_size": 300, "epochs": 15, "dropout": 0.0, "valid_share": 0.2}
+    usual |= {"category_dropout": 0.0, "rare_count": 0.0, "warm_share": 0.1}
+    train = RankingTrainConfig(**{**usual, **settings})
     model = RankingConfig(history=3, embedding=4, categories=3, units=(6,))
     return build_ranking_task(given, model, train, BadRows(), silent)
 
@@ -255,18 +257,18 @@ def test_ranking_adds_up_the_heads_losses_of_clicks_and_of_the_time_watched(tmp_
 # Tables
 
 TABLE = {**world(240).columns, "shop": [f"s{n % 3 + n % 2}" for n in range(240)]}
+TABLE["dear"] = [str(int(float(price) > 40)) for price in TABLE["price"]]
 
 
 def table_task(folder: Path, **settings: Any) -> TableTask:
     """Return a task all of whose rows are one batch, with two columns of categories."""
     table = write_table(folder / "t.csv", TABLE)
-    tasks = ("bought", "minutes:regression")
+    tasks = ("bought", "minutes:regression", "dear")
     weights = (("bought", 2.0), ("minutes", 3.0))
     given = TableInput([str(table)], tasks, FeatureInput(), weights=weights)
-    train = MultitaskTrainConfig(
-        **{"threads": 1, "batch_size": 240, "epochs": 30, "dropout": 0.0, "valid_share": 0.0},
-        **{"category_dropout": 0.0, "rare_count": 0.0, "squared_error": 0.25, **settings},
-    )
+    usual = {"threads": 1, "batch_size": 240, "epochs": 15, "dropout": 0.0, "valid_share": 0.0}
+    usual |= {"category_dropout": 0.0, "rare_count": 0.0, "squared_error": 0.25}
+    train = MultitaskTrainConfig(**{**usual, **settings})
     model = MultitaskConfig(experts=2, expert_units=(5,), tower_units=(4,), embedding=3)
     return build_table_task(given, model, train, BadRows(), silent)
 
@@ -274,20 +276,23 @@ def table_task(folder: Path, **settings: Any) -> TableTask:
 def test_a_table_s_loss_is_what_each_task_s_weighs(tmp_path: Path) -> None:
     task = table_task(tmp_path)
     state = multitask.new_state(task)
-    bought, minutes = (np.array(TABLE[name], float) for name in ("bought", "minutes"))
-    share = bought.mean()
-    begin = [math.log(share / (1 - share)), 0.0]
+    bought, minutes, dear = (np.array(TABLE[n], float) for n in ("bought", "minutes", "dear"))
+    shares = bought.mean(), dear.mean()
+    begin = [math.log(share / (1 - share)) for share in shares]
+    begin.insert(1, 0.0)
     assert arrays(state)["bias"].tolist() == pytest.approx(begin, abs=1e-5)
     rows = task.train.rows(slice(None))
-    outputs = build_network(task.model, arrays(state), 2)(rows).outputs.astype(np.float64)
+    outputs = build_network(task.model, arrays(state), 3)(rows).outputs.astype(np.float64)
     errors = outputs[:, 1] - (minutes - minutes.mean()) / minutes.std()
     expected = {
         "bought loss": entropy(outputs[:, 0], bought).mean(),
         "minutes loss": (errors**2).mean(),
+        "dear loss": entropy(outputs[:, 2], dear).mean(),
     }
     step = step_of(multitask.train_multitask(task, state))
     assert step.rows == 240 and step.parts == pytest.approx(expected, rel=1e-4)
     total = 2 * expected["bought loss"] + 3 * 0.25 * expected["minutes loss"]
+    total += expected["dear loss"]
     assert step.loss == pytest.approx(total, rel=1e-4)
 
 
@@ -331,7 +336,7 @@ def test_rare_categories_of_each_column_are_taken_for_its_own_unknown_one(tmp_pa
     state = multitask.new_state(task)
     found = met(state, multitask.train_multitask(task, state), [0])
     starts = task.schema.starts.tolist()
-    assert len(found) == 30 and starts == [0, 5]
+    assert len(found) == 15 and starts == [0, 5]
     check_unknown(found, task.train.codes, starts, 20.0)
 
 
@@ -340,6 +345,6 @@ def test_rare_items_and_categories_of_impressions_are_too(tmp_path: Path) -> Non
     state = ranking.new_state(task)
     found = met(state, ranking.train_ranking(task, state), [0, 2])
     starts = task.features.schema.starts.tolist()
-    assert len(found) == 30 and len(starts) == 2
+    assert len(found) == 15 and len(starts) == 2
     rows = np.concatenate([task.item[:, None], task.codes], axis=1)[task.train]
     check_unknown(found, rows, [0, *starts], 20.0)
