@@ -139,6 +139,52 @@ def named(found: Known) -> list[list[str]]:
     return [[items[place - 1] for place in row if place] for row in found.history]
 
 
+def test_each_outcome_and_each_number_counts_by_itself(tmp_path: Path) -> None:
+    names = (*IMPRESSION_NAMES, "liked", "shared", "price", "length")
+    random = np.random.default_rng(3)
+    drawn = random.integers((0, 0, 1, 100), (2, 2, 50, 900), size=(60, 4))
+    rows = [
+        (f"u{n % 3}", f"i{n % 4}", n // 2, n % 5 % 2, n % 5 % 2 * 9, *values)
+        for n, values in enumerate(drawn.tolist())
+    ]
+    columns = ImpressionColumns(outcomes=("liked", "shared"))
+    file = write_log(tmp_path / "i.tsv", names, rows)
+    log, _ = read_impressions([str(file)], columns, BadRows())
+    written = {"price": PLAIN, "length": PLAIN}
+    numbers = numbers_of(log, written)
+    assert numbers.tolist() == [[*row[7:]] for row in rows]
+    means = measures_of(log, numbers).mean(axis=0)
+    clicked, liked, shared, price, length = (
+        np.array([row[k] for row in rows], float) for k in (3, 5, 6, 7, 8)
+    )
+    logs = [clicked * np.log1p(price), clicked * np.log1p(length)]
+    expected = [liked.mean(), shared.mean(), *(each.mean() for each in logs)]
+    assert means[4:].tolist() == pytest.approx(expected)
+    chronicle = Chronicle.empty(("price", "length"), ("liked", "shared"), means)
+    found = known_before(chronicle, log, numbers, HISTORY)
+    later = found.after()
+    for n, row in enumerate(rows):
+        before = [other for other in range(60) if rows[other][2] < row[2]]
+        got = dict(
+            zip(feature_names([*written], ["liked", "shared"]), found.features[n], strict=True)
+        )
+        for role, prior, own in (("user", 10, row[0]), ("item", 5, row[1])):
+            its = [other for other in before if own in rows[other][:2]]
+            for name, values in (("liked", liked), ("shared", shared)):
+                rate = (values[its].sum() + prior * values.mean()) / (len(its) + prior)
+                assert got[f"{role}_{name}"] == pytest.approx(rate)
+        mine = [other for other in before if rows[other][0] == row[0] and clicked[other]]
+        for name, values in (("price", np.log1p(price)), ("length", np.log1p(length))):
+            usual = (values[mine].sum() + 3 * values[n]) / (len(mine) + 3)
+            assert got[f"user_{name}_less"] == pytest.approx(usual - values[n])
+    for user in range(3):
+        own = np.arange(60) % 3 == user
+        sums = [values[own].sum() for values in (liked, shared, *logs)]
+        assert later.of_users.sums[later.users.index(f"u{user}"), 4:].tolist() == pytest.approx(
+            sums
+        )
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_what_was_known_is_what_a_plain_program_finds(tmp_path: Path, seed: int) -> None:
     rows = random_rows(seed)

@@ -71,7 +71,12 @@ GRADES = [(query, title, float(n * 7 % 5)) for n, (query, title, _) in enumerate
 GAMMA, UNCLICKED = 3.0, 0.25
 
 
-def text_task(folder: Path, rows: Sequence[tuple[str, str, float]], **given: object) -> TextTask:
+def text_task(
+    folder: Path,
+    rows: Sequence[tuple[str, str, float]],
+    valid: Sequence[str] = (),
+    **given: object,
+) -> TextTask:
     """Return a task all of whose rows are one batch, with nothing left out by chance."""
     lines = "".join(f"{query}\t{title}\t{value:g}\n" for query, title, value in rows)
     (folder / "p.tsv").write_text(f"query\ttitle\t{given.pop('kind')}\n{lines}")
@@ -84,7 +89,8 @@ def text_task(folder: Path, rows: Sequence[tuple[str, str, float]], **given: obj
         "dnn",
         "default",
     )
-    return build_task(PairsInput([str(folder / "p.tsv")]), settings, BadRows(), silent)
+    where = PairsInput([str(folder / "p.tsv")], valid_sources=valid)
+    return build_task(where, settings, BadRows(), silent)
 
 
 def cosines_of(task: TextTask, state: text.TextState) -> tuple[Floats, list[int]]:
@@ -155,6 +161,28 @@ def test_grades_are_learned_from_by_their_place_in_the_scale_and_by_their_order(
     }
     assert step.parts == pytest.approx({**step.parts, **expected}, rel=1e-5)
     assert step.loss == pytest.approx(sum(expected.values()), rel=1e-5)
+
+
+def test_fresh_rows_weigh_as_the_words_are_rare_in_the_texts_to_train_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    valid = tmp_path / "v.tsv"
+    valid.write_text("query\ttitle\tclicks\nred lamp\told lamp\t1\nred pen\tthe red box\t0\n")
+    task = text_task(tmp_path, CLICKS, [str(valid)], kind="clicks", buckets=1)
+    assert task.valid is not None
+    found = arrays(text.new_state(task))["query.rows.weight"]
+    with monkeypatch.context() as patch:
+        patch.setattr(text, "_feature_weights", lambda _: np.ones(len(found), np.float32))
+        plain = arrays(text.new_state(task))["query.rows.weight"]
+    texts = {each for row in CLICKS for each in row[:2]}
+    words = sorted({word for text in texts for word in text.split()})
+    often = np.array([sum(word in text.split() for text in texts) for word in words])
+    idf = np.maximum(np.log((1 + len(texts)) / (1 + often)), 0.1)
+    mean = (idf * often).sum() / often.sum()
+    ids = [task.vocabulary.id(word) for word in words]
+    assert len(set(ids)) == 10 and sorted(task.vocabulary.features) == words
+    for place, weight in zip(ids, idf / mean, strict=True):
+        np.testing.assert_allclose(found[place], plain[place] * weight, rtol=1e-5)
 
 
 # Candidates

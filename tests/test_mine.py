@@ -93,6 +93,24 @@ def test_matches_in_any_file_and_the_query_s_own_text_are_never_mined(tmp_path: 
     }
 
 
+class Sided(Circle):
+    """The same, but that a title stands 20 degrees before where a query would."""
+
+    def encode(self, texts: Sequence[str], side: str = "query") -> np.ndarray:
+        turned = [f"word {float(text.split()[1]) - 20 * (side == 'title')}" for text in texts]
+        return super().encode(turned)
+
+
+def test_queries_are_mined_for_as_queries_and_titles_as_titles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "q 0\tt 90\t1\n" + "".join(f"other 180\tt {10 * i + 1}\t1\n" for i in range(8))
+    for encoder, order in ((Circle, [1, 11, 21]), (Sided, [21, 11, 31])):
+        monkeypatch.setattr(Circle, "__new__", lambda _, kind=encoder: object.__new__(kind))
+        found = mined(tmp_path, rows, Window(1, 3, -2.0, 3))["q 0"]
+        assert found == [(f"t {degrees}", n) for n, degrees in enumerate(order, start=1)]
+
+
 def test_what_has_no_vector_is_neither_mined_nor_mined_for(tmp_path: Path) -> None:
     rows = "q 0\tt 1\t1\n?\tt 2\t1\nz 9\t?\t1\n"
     assert mined(tmp_path, rows, Window(1, 9, -2, 9)) == {

@@ -46,6 +46,7 @@ def test_a_threshold_and_probabilities_are_those_of_the_weights_that_are_kept(
     pairs = write_pairs(tmp_path / "p.tsv", 300)
     valid = write_pairs(tmp_path / "v.tsv", 150, seed=4)
     options = [*SMALL, *TOWER["dnn"], *ROUGH, "--unit-dropout", "0.3", "--lexical", "64"]
+    options += ["--separate-towers"]
     options += ["--arch", "dnn", "--epochs", "12", "--valid", valid, "-o", tmp_path / "r"]
     assert dssm("train", pairs, *options).code == 0
     figures, config = recorded(tmp_path / "r"), config_of(tmp_path / "r")
