@@ -24,11 +24,14 @@ from dssmcli.data.copies import keys
 from dssmcli.data.event_hashes import moment_hashes
 from dssmcli.data.fields import fields_in
 from dssmcli.data.fingerprint import MOST, NOTHING, Fingerprint, Smallest, repeats, sketch_of
-from dssmcli.data.seen import Seen, seen
+from dssmcli.data.pairs import Pairs
+from dssmcli.data.seen import PairHashes, Seen, seen
 from dssmcli.data.table_hashes import field_hashes
 from dssmcli.run import FINGERPRINT, MANIFEST, open_run
 from dssmcli.serving.learned import read_fingerprint
 from dssmcli.text.hashing import number_hashes, pair_hashes, text_hashes
+from dssmcli.text.seen_hashes import seen_both_ways, seen_hashes
+from dssmcli.text.tokenizers import Lookup
 
 FAST = (*SMALL, "--arch", "dnn", "--hidden", "8", "--epochs", "1")
 TABLE = ("mmoe", *UNITS["mmoe"], *TASKS, *SMALL_TABLE, "--epochs", "1")
@@ -50,6 +53,34 @@ def test_hashes_of_texts_and_numbers_are_the_same_for_ever() -> None:
 HASHES_OF_TEXTS = ["0x0", "0x646ccc355721f98c", "0x1322a3ec91bbdcf4"]
 OF_NUMBERS = ["0x952f14f1e8ddc491", "0x779aeb0a6b6c5d59", "0x1d5d2e4848769bcf"]
 OF_A_PAIR = "0x11ac4ecc21dba085"
+
+
+@pytest.mark.parametrize(
+    "alike",
+    [
+        ("red shoes", '"red shoes"', "red shoes.", "(red, shoes!)", "red - shoes", "red' shoes"),
+        ("红色 鞋", "红色鞋", "“红色鞋”", "红色，鞋。", "#红色鞋#"),
+        ("iphone 手机", "iphone手机", "iphone/手机..."),
+        ("size 3.5", "size: 3.5."),
+        ("c# (net)", "c#, net"),
+    ],
+)
+def test_texts_that_only_have_other_marks_have_one_hash(alike: tuple[str, ...]) -> None:
+    assert len({*seen_hashes(alike).tolist()}) == 1
+    cutter = Lookup.shipped("auto")
+    assert len({tuple(cutter.cut(text).units) for text in alike}) == 1
+
+
+def test_what_is_seen_of_texts_has_the_same_hash_for_ever() -> None:
+    others = ["", "a", "手机 case", "c", "c#", "c++", "35mm", "3.5mm", "3 5mm", "-5", "5", "1,000"]
+    hashes = seen_hashes(others)
+    assert len({*hashes.tolist()}) == len(others)
+    assert [int(seen_hashes([text])[0]) for text in others] == hashes.tolist()
+    # Runs hold them, as those of texts.
+    assert [hex(h) for h in hashes[:3].tolist()] == OF_WHAT_IS_SEEN
+
+
+OF_WHAT_IS_SEEN = ["0x0", "0x646ccc355721f98c", "0x858cd196756c3adf"]
 
 
 def test_hashes_depend_neither_on_the_process_nor_on_what_stands_beside() -> None:
@@ -211,6 +242,36 @@ def test_eval_of_pairs_says_how_many_were_learned_from(
     found, said = judged(dssm, "-m", texts / "run", flipped)
     assert found["learned_rows"] == 0 < found["learned_pairs"] <= 10
     assert f"the texts of {found['learned_pairs']} pairs were learned from" in said
+
+
+def test_rows_with_other_quotes_and_marks_are_known_again(
+    texts: Path, dssm: Dssm, tmp_path: Path
+) -> None:
+    rows = [line.split("\t") for line in (texts / "pairs.tsv").read_text("utf-8").splitlines()]
+    quoted = tmp_path / "quoted.tsv"
+    quoted.write_text("".join(f'"{q}"\t{t}。\t{v}\n' for q, t, v in rows), "utf-8")
+    found, said = judged(dssm, "-m", texts / "run", quoted)
+    assert found["learned_rows"] + found["validation_rows"] == 300 and "were learned from" in said
+    made = tmp_path / "run"
+    done = dssm("train", texts / "pairs.tsv", "--valid", quoted, *FAST, "-o", made)
+    assert "Warning: all 300 rows of --valid are among those trained on" in done.err
+    told = dssm("check", texts / "pairs.tsv", "--valid", quoted, "--json").out
+    assert any(
+        json.loads(line).get("pairs") == {"count": 300, "of": 300} for line in told.splitlines()
+    )
+
+
+def test_fingerprints_of_texts_go_on_answering_beside_those_of_what_is_seen() -> None:
+    rows = ["a", "b", "c", "d"]
+    both = [
+        Fingerprint(sketch_of(hashes, np.ones(2, np.uint32)), NOTHING, of_units=of_units)
+        for hashes, of_units in ((pair_hashes(rows), False), (seen_both_ways(rows)[0], True))
+    ]
+    met = PairHashes([*both, None])
+    met.take(["a", "b", "c.", "d"], np.arange(4), np.ones(2))
+    number = np.arange(2)
+    found = met.seen(Pairs(2, number, number, np.ones(2), "click", ""))
+    assert [each and each.learned for each in found] == [1, 2, None]
 
 
 def test_pairs_with_query_and_title_exchanged_are_known_again(

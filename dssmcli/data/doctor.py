@@ -32,6 +32,7 @@ from dssmcli.data.tsv import BadRows
 from dssmcli.errors import DataError, shown
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.scripts import ScriptTable
+from dssmcli.text.seen_hashes import SeenTexts
 from dssmcli.text.spool import SpooledTexts
 from dssmcli.text.tokenizers import Lookup
 from dssmcli.text.vocab import Vocabulary
@@ -206,12 +207,13 @@ class _KnownTexts:
 
     def __init__(self, lookup: Lookup) -> None:
         self.index = TextIndex(lookup._replace(max_units=_ANY_LENGTH))
-        self.numbers = Texts(self._meet)
+        self.numbers, self.seen = Texts(self._meet), SeenTexts()
         self._spool, self._table = SpooledTexts(), ScriptTable()
         self._scripts: list[npt.NDArray[np.uint8]] = [np.zeros(0, np.uint8)]
 
     def _meet(self, texts: list[str]) -> None:
         self.index.add(texts)
+        self.seen.add(texts)
         self._spool.add(texts)
         self._scripts.append(self._table.scripts_of(texts))
 
@@ -303,11 +305,13 @@ class _Examination:
         if not measurable or not len(train):
             return
         learned = self._texts.index.unit_counts(self._used(train))
+        seen = self._texts.seen.numbers()
         for file in measurable:
             measured = self._texts.index.unit_counts(self._used(file))
             unseen = measured[learned == 0]
             share = float(unseen.sum() / max(1, measured.sum()))
-            yield overlap_of(file, train, self._count, int((unseen > 0).sum()), share)
+            one, other = file.of_texts(seen), train.of_texts(seen)
+            yield overlap_of(one, other, self._count, int((unseen > 0).sum()), share)
 
 
 def _matches(rows: Located, kind: str | None) -> tuple[Bools, float | None]:

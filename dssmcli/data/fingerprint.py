@@ -120,6 +120,8 @@ class Fingerprint(NamedTuple):
     repeated: how many of the rows learned from stand among them twice or more often. last: the last
     moment that is known, where rows have one, so far behind `origin`. repeated_features: how many
     rows of a table stand there twice or more often whatever their labels, None where unknown.
+    of_units: whether the hashes of pairs are of what a model sees of the texts (`seen_hashes`), not
+    of the texts themselves.
     """
 
     trained: Sketch
@@ -128,6 +130,7 @@ class Fingerprint(NamedTuple):
     last: float | None = None
     origin: int = 0
     repeated_features: int | None = None
+    of_units: bool = False
 
     @property
     def whole(self) -> bool:
@@ -144,6 +147,8 @@ class Fingerprint(NamedTuple):
         }
         if self.repeated_features is not None:
             found["repeated_features"] = self.repeated_features
+        if self.of_units:
+            found["of_units"] = True
         if self.last is None:
             return found
         return {**found, "last": self.last, "origin": self.origin}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,10 @@ class Located:
 
     def __len__(self) -> int:
         return len(self.query)
+
+    def of_texts(self, numbers: Ints) -> Located:
+        """Return the rows with other numbers of their texts, given these by number."""
+        return replace(self, query=numbers[self.query], title=numbers[self.title])
 
 
 class LocatedReader:

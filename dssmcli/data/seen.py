@@ -12,6 +12,7 @@ from dssmcli.data.fingerprint import Fingerprint, Marks, value_marks
 from dssmcli.data.pairs import Pairs
 from dssmcli.errors import WARNING, counted, plural
 from dssmcli.text.hashing import Hashes, both_ways
+from dssmcli.text.seen_hashes import seen_both_ways
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -245,20 +246,30 @@ def _scale(known: Bools) -> float:
 
 
 class PairHashes:
-    """Hashes of pairs, taken while they are read."""
+    """Hashes of pairs, taken while they are read, as the fingerprints of some runs have them."""
 
-    def __init__(self) -> None:
-        self._parts = [(np.zeros(0, np.uint64), np.zeros(0, np.uint64))]
+    def __init__(self, fingerprints: Sequence[Fingerprint | None]) -> None:
+        self._fingerprints = fingerprints
+        ways = {each.of_units for each in fingerprints if each is not None}
+        self._parts = {way: [(_NO_HASHES, _NO_HASHES)] for way in ways}
 
     def take(self, texts: Sequence[str], numbers: Ints, values: Floats) -> None:
         """Take rows: normalised queries and titles in turn."""
         del numbers, values
-        self._parts.append(both_ways(texts))
+        for of_units, parts in self._parts.items():
+            parts.append((seen_both_ways if of_units else both_ways)(texts))
 
-    def seen(self, fingerprints: Sequence[Fingerprint | None], pairs: Pairs) -> list[Seen | None]:
+    def seen(self, pairs: Pairs) -> list[Seen | None]:
         """Return how many of the rows, which are `pairs`, each run has met, None of one unknown."""
-        if not any(fingerprints):
-            return [None for _ in fingerprints]
-        hashes, swapped = (np.concatenate(each) for each in zip(*self._parts, strict=True))
         marks = value_marks(pairs.value, pairs.kind)
-        return [each and seen(each, hashes, marks, swapped) for each in fingerprints]
+        whole = {
+            way: [np.concatenate(each) for each in zip(*parts, strict=True)]
+            for way, parts in self._parts.items()
+        }
+        return [
+            each and seen(each, whole[each.of_units][0], marks, whole[each.of_units][1])
+            for each in self._fingerprints
+        ]
+
+
+_NO_HASHES = np.zeros(0, np.uint64)

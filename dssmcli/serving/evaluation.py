@@ -40,7 +40,7 @@ def evaluate(
     `texts` are those that the reader numbers. `say` gets a line about how the rows were understood.
     Which grades are matches is the same for all encoders: what the first one's run says.
     """
-    hashes = PairHashes()
+    hashes = PairHashes([each.fingerprint() for each in encoders])
     reader.meet = hashes.take
     parts, cut = [np.zeros((0, len(encoders)), np.float32)], Cuts()
     for scored in score_together(encoders, texts.watched(reader)):
@@ -55,7 +55,7 @@ def evaluate(
     say_if_slow(len(pairs), plan, say)
     cosines = np.concatenate(parts)
     grade = match_grade(encoders[0], pairs)
-    found = hashes.seen([each.fingerprint() for each in encoders], pairs)
+    found = hashes.seen(pairs)
     judged = (
         _judged(encoder, pairs, cosines[:, i], grade, texts.kept)
         for i, encoder in enumerate(encoders)

@@ -46,10 +46,11 @@ def _fingerprint(content: bytes, told: Any, run: Run, where: str) -> Fingerprint
             "valid_rows": int(valid_rows),
             "repeated": int(repeated),
         } if 0 <= repeated <= rows <= _MOST_ROWS and 0 <= valid_rows <= _MOST_ROWS:
-            last, origin, alike = (
+            last, origin, alike, of_units = (
                 told.get("last"),
                 told.get("origin", 0),
                 told.get("repeated_features"),
+                told.get("of_units", False),
             )
         case _:
             raise RunError(f"{run.path / CONFIG}: fingerprint, expected numbers of rows.")
@@ -61,6 +62,8 @@ def _fingerprint(content: bytes, told: Any, run: Run, where: str) -> Fingerprint
         raise RunError(
             f"{run.path / CONFIG}: fingerprint.repeated_features, expected a number of rows."
         )
+    if type(of_units) is not bool:
+        raise RunError(f"{run.path / CONFIG}: fingerprint.of_units, expected true or false.")
     sketches = []
     for name, limit, count in zip(NAMES, below.tolist(), (rows, valid_rows), strict=True):
         hashes, marks = arrays[f"{name}.hashes"], arrays[f"{name}.marks"]
@@ -70,7 +73,7 @@ def _fingerprint(content: bytes, told: Any, run: Run, where: str) -> Fingerprint
                 "marks."
             )
         sketches.append(Sketch(hashes, marks, int(limit), count))
-    return Fingerprint(sketches[0], sketches[1], repeated, last, origin, alike)
+    return Fingerprint(sketches[0], sketches[1], repeated, last, origin, alike, of_units)
 
 
 _MOST_ROWS, _FARTHEST = 1 << 53, 10**19

@@ -78,7 +78,7 @@ def scored_pairs(
     """
     options = options._replace(normalizer=normalizer_for(encoders))
     reader = PairsReader(sources, columns, kind, bad_rows, Texts(), options)
-    hashes = PairHashes()
+    hashes = PairHashes([encoder.fingerprint() for encoder in encoders])
     reader.meet = hashes.take
     sample = _sampled(reader, limit)
     whole = reader.pairs()
@@ -110,7 +110,7 @@ def scored_pairs(
         cosines.astype(np.float64),
         pairs.kind,
         tuple(filter(None, notes)),
-        tuple(hashes.seen([encoder.fingerprint() for encoder in encoders], whole)),
+        tuple(hashes.seen(whole)),
     )
 
 

@@ -16,6 +16,8 @@ from dssmcli.text.codes import code_points, sizes
 
 Hashes = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.uint32]
+Ints = npt.NDArray[np.int64]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -42,19 +44,24 @@ def _factors(count: int) -> Hashes:
 
 
 def text_hashes(texts: Sequence[str]) -> Hashes:
-    """Return a hash of each text (n,), of any length.
+    """Return a hash of each text (n,), of any length."""
+    lengths = sizes(texts)
+    ends = np.cumsum(lengths)
+    return span_hashes(code_points("".join(texts)), ends - lengths, ends)
+
+
+def span_hashes(codes: Codes, starts: Ints, ends: Ints) -> Hashes:
+    """Return a hash of the code points from each start up to each end (n,), in rising order.
 
     A sum of characters times their places' factors, mixed: two texts share a hash with a
     probability of about 2^-63 (Lemire & Kaser 2014).
     """
-    lengths = sizes(texts)
-    ends = np.cumsum(lengths)
+    lengths = ends - starts
     longest = int(lengths.max(initial=0))
     factors = _factors(max(_FEWEST, 1 << longest.bit_length()))
-    codes = code_points("".join(texts)).astype(np.uint64)
-    places = np.arange(len(codes)) - np.repeat(ends - lengths, lengths)
-    sums = np.append(np.uint64(0), np.cumsum(codes * factors[places]))
-    return mixed(sums[ends] - sums[ends - lengths] + lengths.astype(np.uint64) * _GOLDEN)
+    places = np.arange(len(codes)) - np.repeat(starts, np.diff(starts, append=len(codes)))
+    sums = np.append(np.uint64(0), np.cumsum(codes.astype(np.uint64) * factors[places]))
+    return mixed(sums[ends] - sums[starts] + lengths.astype(np.uint64) * _GOLDEN)
 
 
 def number_hashes(numbers: Floats) -> Hashes:

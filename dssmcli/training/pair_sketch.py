@@ -19,20 +19,22 @@ from dssmcli.data.fingerprint import (
 from dssmcli.data.pair_values import settled
 from dssmcli.data.pairs import Floats, Ints, Pairs
 from dssmcli.data.seen import Seen, seen
-from dssmcli.text.hashing import Hashes, pair_hashes
+from dssmcli.text.seen_hashes import SeenTexts
 
 
 class PairSketch:
     """The rows with the smallest hashes, with their values and queries."""
 
-    def __init__(self) -> None:
-        self._kept = Smallest()
+    def __init__(self, texts: SeenTexts) -> None:
+        self._kept, self._texts = Smallest(), texts
 
     def take(self, texts: Sequence[str], numbers: Ints, values: Floats) -> None:
         """Take rows (n,): normalised queries and titles in turn, their numbers, and values."""
         # A row without a value is a click.
         clicks = np.where(np.isnan(values), 1.0, values)
-        self._kept.take(pair_hashes(texts), clicks, numbers[0::2])
+        del texts
+        hashes = self._texts.pairs(numbers[0::2], numbers[1::2])
+        self._kept.take(hashes, clicks, numbers[0::2])
 
     def fingerprint(self, pairs: Pairs, held: Pairs | None) -> Fingerprint:
         """Return that of all rows, `pairs`, of which those with the queries of `held` validate."""
@@ -48,21 +50,18 @@ class PairSketch:
             return known._replace(below=self._kept.below, rows=rows)
 
         validated = inside[query]
-        return Fingerprint(part(~validated, len(pairs) - count), part(validated, count))
+        learned = part(~validated, len(pairs) - count)
+        return Fingerprint(learned, part(validated, count), of_units=True)
 
     def sketch(self, pairs: Pairs) -> Sketch:
         """Return that of all rows, `pairs`."""
         return self.fingerprint(pairs, None).trained
 
 
-def seen_in_training(train: Pairs, valid: Pairs) -> Seen:
+def seen_in_training(train: Pairs, valid: Pairs, texts: SeenTexts) -> Seen:
     """Return how many validation rows are training rows; both have the same texts' numbers."""
-    known = whole_sketch(_keys(train.query, train.title), value_marks(train.value, train.kind))
+    hashes = texts.pairs(train.query, train.title)
+    known = whole_sketch(hashes, value_marks(train.value, train.kind))
     marks = value_marks(valid.value, valid.kind)
-    swapped = _keys(valid.title, valid.query)
-    return seen(Fingerprint(known, NOTHING), _keys(valid.query, valid.title), marks, swapped)
-
-
-def _keys(queries: Ints, titles: Ints) -> Hashes:
-    wide = queries.astype(np.uint64), titles.astype(np.uint64)
-    return np.asarray((wide[0] << np.uint64(32)) | wide[1])
+    swapped = texts.pairs(valid.title, valid.query)
+    return seen(Fingerprint(known, NOTHING), texts.pairs(valid.query, valid.title), marks, swapped)

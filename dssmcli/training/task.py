@@ -32,6 +32,7 @@ from dssmcli.errors import DataError, counted
 from dssmcli.presets import Settings
 from dssmcli.text.blocks import TextIndex
 from dssmcli.text.limits import cut_note
+from dssmcli.text.seen_hashes import SeenTexts
 from dssmcli.text.tokenizers import normalizer_of
 from dssmcli.text.vocab import Vocabulary, frequent_features, read_features, shipped_features
 from dssmcli.text.words import Words
@@ -150,14 +151,15 @@ class _Rows(NamedTuple):
 
 def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, say: Say) -> _Rows:
     """Read and split the rows; `met` gets their distinct texts."""
-    texts, sketch = Texts(met), PairSketch()
+    known = SeenTexts()
+    texts, sketch = Texts(_both(met, known.add)), PairSketch(known)
     how = (given.columns, given.kind, bad_rows, texts, given.options)
     rows = read_pairs(given.sources, *how, sketch.take)
     copies = learned_lines(copies_of(rows))
     for line in (f"Read {interpretation(rows)}.", *rows.notes, *copies):
         say(line)
     pairs = _each_once(rows, say)
-    others = PairSketch()
+    others = PairSketch(known)
     if given.valid_sources:
         valid = read_pairs(given.valid_sources, *how, others.take)
         say(f"Validating on {interpretation(valid)}.")
@@ -181,21 +183,18 @@ def _read(given: PairsInput, config: TrainConfig, met: Met, bad_rows: BadRows, s
         split = Split(pairs, None)
     if graded.kind == "grade":
         say(f"A grade of {match_grade:g} or more counts as a match.")
-    apart = others if given.valid_sources else None
-    return _Rows(*split, match_grade, *_met(sketch, rows, split.valid, apart))
+    if split.valid is None or not given.valid_sources:
+        return _Rows(*split, match_grade, sketch.fingerprint(rows, split.valid), None)
+    both = sketch.fingerprint(rows, None)._replace(validated=others.sketch(split.valid))
+    return _Rows(*split, match_grade, both, seen_in_training(rows, split.valid, known))
 
 
-def _met(
-    sketch: PairSketch, rows: Pairs, valid: Pairs | None, apart: PairSketch | None
-) -> tuple[Fingerprint, Seen | None]:
-    """Return the fingerprint of the rows, and how many of those to validate on are trained on.
+def _both(met: Met, other: Met) -> Met:
+    def meet(texts: list[str]) -> None:
+        met(texts)
+        other(texts)
 
-    apart: the sketch of the rows to validate on, where these have files of their own.
-    """
-    if valid is None or apart is None:
-        return sketch.fingerprint(rows, valid), None
-    known = sketch.fingerprint(rows, None)._replace(validated=apart.sketch(valid))
-    return known, seen_in_training(rows, valid)
+    return meet
 
 
 def _each_once(pairs: Pairs, say: Say) -> Pairs:
