@@ -166,7 +166,9 @@ def test_items_that_are_not_known_are_ignored_and_counted(recommend: Recommend) 
     done = recommend(stdin="user\thistory\nu\tnew i1 gone i2\nv\ti9 new\n")
     assert done.out == known.out and known.err == ""
     assert done.err == ('3 watches of items that the run does not know, such as "new": ignored.\n')
-    assert recommend("-q", stdin="user\thistory\nu\tnew\n").err == ""
+    assert recommend("-q", stdin="user\thistory\nu\tnew i1\n").err == ""
+    lost = recommend("-q", stdin="user\thistory\nu\tnew\n").err  # nothing that it knows is left
+    assert lost.startswith("Warning: 1 watch of items that the run does not know")
 
 
 @pytest.mark.parametrize(
