@@ -11,6 +11,7 @@ from dssmcli.data.features import Numeric, Schema
 from dssmcli.data.file_units import numbers_in, unit_lines
 from dssmcli.data.impressions import ImpressionColumns, Impressions
 from dssmcli.data.source_rows import rows_of_sources
+from dssmcli.data.watch_doubts import mixed_units
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,10 +25,14 @@ def impression_unit_lines(
     """Yield a warning for each column, and each file that has it in another unit."""
     if len(sources) < 2:
         return
-    watched = np.where(log.clicked > 0, log.watched, np.nan)
-    numbers = (*numbers_in(log.table, Schema((), tuple(numeric))), (columns.watch_time, watched))
+    files = rows_of_sources(sources, log.ends)
+    numbers = [*numbers_in(log.table, Schema((), tuple(numeric)))]
+    clicked, watched = (_by_file(values, log) for values in (log.clicked, log.watched))
+    if not mixed_units(clicked, watched, str(columns.unit), files):  # else it has been said
+        times = np.where(log.clicked > 0, log.watched, np.nan)
+        numbers.append((str(columns.watch_time), times))
     by_file = ((str(name), _by_file(values, log)) for name, values in numbers)
-    yield from unit_lines(by_file, rows_of_sources(sources, log.ends))
+    yield from unit_lines(by_file, files)
 
 
 def _by_file(numbers: Floats, log: Impressions) -> Floats:

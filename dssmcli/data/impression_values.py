@@ -12,7 +12,6 @@ from dssmcli.data.column_command import column_command
 from dssmcli.data.durations import durations_of
 from dssmcli.data.features import numbers_in
 from dssmcli.data.log_rows import no_id
-from dssmcli.data.roles import unit_in
 from dssmcli.data.table import Column
 from dssmcli.data.values import boolean_in, integer_in, is_missing, number_in
 from dssmcli.errors import DataError, counted, shown
@@ -24,8 +23,6 @@ Wrong = dict[int, str]
 LONGEST = 1e9
 """No watch takes longer, in whatever unit."""
 _TIME = f"a time from 0 to {LONGEST:g}"
-_HOUR = 3600.0
-_SHORT = 0.5
 
 
 class Answers(NamedTuple):
@@ -186,31 +183,6 @@ def note_missing_ids(
     lacks = np.array([each is not None for each in reasons], np.bool_)[column.codes]
     for row in np.flatnonzero(lacks).tolist():
         wrong[row] = str(reasons[column.codes[row]])
-
-
-def unit_doubts(
-    name: str, clicked: Floats, seconds: Floats, unit: str, advice: bool
-) -> Iterator[str]:
-    """Say where the unit of watch times looks wrong, by the column's name or by the median.
-
-    advice: whether there is --unit.
-    """
-    named = unit_in(name)
-    if named not in (None, unit):
-        yield f"Warning: watch times are counted in {unit}, though the name of {name} says {named}."
-    watched = seconds[(clicked > 0) & (seconds > 0)]
-    if not len(watched):
-        return
-    middle = float(np.median(watched))
-    other = (
-        "ms" if unit == "s" and middle > _HOUR else "s" if unit == "ms" and middle < _SHORT else ""
-    )
-    if other:
-        todo = f"--unit {other}" if advice else f"write them in {unit}"
-        yield (
-            f"Warning: {name}: clicked impressions were watched for {middle:,.4g} s at the median. "
-            f"If it is in {other}: {todo}."
-        )
 
 
 def _note(wrong: Wrong, column: Column, bad: Sequence[bool], wanted: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -18,7 +18,6 @@ from dssmcli.data.impression_values import (
     old_outcomes_of,
     outcomes_of,
     refuse_codes,
-    unit_doubts,
     watch_times_of,
 )
 from dssmcli.data.log_reading import LogReading, silent
@@ -32,12 +31,14 @@ from dssmcli.data.roles import (
     unit_in,
     with_usual_names,
 )
+from dssmcli.data.source_rows import rows_of_sources
 from dssmcli.data.table import Column, Table, read_table
 from dssmcli.data.time_lines import order_lines, unit_lines
 from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.data.values import is_missing
-from dssmcli.errors import DataError
+from dssmcli.data.watch_doubts import round_lines, unit_doubts
+from dssmcli.errors import WARNING, DataError, shown
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -168,7 +169,7 @@ def impressions_in(
     likely = likely_moments(moments or {}, columns)
     if asked.timestamp is None and likely and way.asked:
         say(other_moments(str(columns.timestamp), likely))
-    read = _read(whole, columns, way, where)
+    read = _read(whole, columns, way, sources)
     take_bad(read.wrong, sources, where, bad_rows, whole)
     right = np.ones(whole.rows, np.bool_)
     right[list(read.wrong)] = False
@@ -223,7 +224,10 @@ class _Read(NamedTuple):
     lines: list[str]
 
 
-def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str) -> _Read:
+def _read(
+    whole: Table, columns: ImpressionColumns, way: LogReading, sources: Sequence[str]
+) -> _Read:
+    where = ", ".join(map(name_of, sources))
     assert columns.timestamp and columns.clicked and columns.watch_time
     wrong: dict[int, str] = {}
     refuse_codes(whole.columns[columns.clicked], where)
@@ -239,7 +243,10 @@ def _read(whole: Table, columns: ImpressionColumns, way: LogReading, where: str)
         note_missing_ids(whole.columns[str(name)], role, missing, wrong)
     answers = [line for each in (clicked, watched, *outcomes) for line in each.lines]
     first = way.asked and way.unit is None  # --unit would be that of what is trained on, too
-    answers += unit_doubts(watch_time.name, clicked.values, watched.values, unit, first)
+    files = rows_of_sources(sources, whole.ends) if len(whole.ends) > 1 else ()
+    results = clicked.values, watched.values
+    answers += unit_doubts(watch_time.name, *results, unit, first, files)
+    answers += round_lines(str(columns.clicked), watch_time.name, *results)
     known = np.zeros((whole.rows, 0)), *(each.values[:, None] for each in outcomes)
     return _Read(
         times,
@@ -298,3 +305,24 @@ def with_answers(table: Table, columns: ImpressionColumns) -> Table:
     zeros = np.zeros(table.rows, np.int32)
     added = {n: Column(n, ["0"], zeros) for n in needed if n and n not in table.columns}
     return table._replace(columns={**table.columns, **added})
+
+
+def unread_answers(columns: ImpressionColumns, names: Sequence[str]) -> Iterator[str]:
+    """Say why a log without all of the answers is read without any, though it has some.
+
+    columns: those that are read. names: those of the log.
+    """
+    lost = {"clicked": str(columns.clicked), "watch_time": str(columns.watch_time)}
+    lost = {role: name for role, name in lost.items() if name not in names}
+    given = {**columns._asdict(), **dict.fromkeys(lost)}
+    found = with_usual_names(given, (), names, "")
+    others = {name: found[role] for role, name in lost.items() if found[role]}
+    if not others and len(lost) == 2:
+        return
+    said = ", ".join(f"no column {shown(name)}" for name in lost.values())
+    todo = "Without both of clicks and watch times, nothing of earlier rows counts for later ones."
+    for name, other in others.items():
+        unit = unit_in(other) or columns.unit
+        how = f", and write it in {columns.unit}" if unit != columns.unit else ""
+        todo += f" If {shown(other)} is {shown(name)}, call it so in the header{how}."
+    yield f"{WARNING}{said}. {todo}"

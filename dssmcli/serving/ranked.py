@@ -6,8 +6,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from dssmcli.data.impressions import Impressions, impressions_in, is_answered, with_answers
-from dssmcli.data.table import read_table
+from dssmcli.data.impressions import (
+    Impressions,
+    impressions_in,
+    is_answered,
+    unread_answers,
+    with_answers,
+)
+from dssmcli.data.repeated_events import repeated_lines
+from dssmcli.data.table import Table, read_table
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.errors import counted
 from dssmcli.serving.predictions import Form, Lines
@@ -29,7 +36,7 @@ def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows, say: Say)
     impressions, _ = impressions_in(
         whole, ranker.columns, [source], bad_rows, ranker.reading, say, answered
     )
-    for line in _early(ranker, impressions):
+    for line in _doubts(ranker, impressions, table, answered):
         say(line)
     rows = np.sort(impressions.order)  # of the file, without those that are skipped
     kept = [table.column(name, where) for name in form.keep]
@@ -41,6 +48,16 @@ def ranked(ranker: Ranker, source: str, form: Form, bad_rows: BadRows, say: Say)
         some = slice(first, first + _AT_ONCE)
         columns = [[c.values[code] for code in c.codes[rows[some]].tolist()] for c in kept]
         yield lines.text(columns, [each[some].tolist() for each in values])
+
+
+def _doubts(ranker: Ranker, log: Impressions, table: Table, answered: bool) -> Iterator[str]:
+    """Yield what a log has that makes its predictions mean less."""
+    yield from _early(ranker, log)
+    yield from repeated_lines(log.user, log.item, log.time)
+    if answered:
+        yield from ranker.scale_lines(log)
+    else:
+        yield from unread_answers(ranker.columns, list(table.columns))
 
 
 def _early(ranker: Ranker, impressions: Impressions) -> Iterator[str]:

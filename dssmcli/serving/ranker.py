@@ -5,7 +5,7 @@ n impressions, L watched items, E embedding, H heads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from dssmcli.data.places import RankingFeatures, ranking_features_from_json
 from dssmcli.data.roles import check_there
 from dssmcli.data.table import Table
 from dssmcli.data.users import Users, placed
+from dssmcli.data.watch_doubts import scale_lines
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import (
     CATALOGUE,
@@ -179,6 +180,15 @@ class Ranker(OfRun):
         users = (impressions.users[i] for i in np.flatnonzero(strangers).tolist())
         self.reader.note(1, users, self._users)
         return self._answers(known.item, known.history, codes, known.features, numbers)
+
+    def scale_lines(self, log: Impressions) -> Iterator[str]:
+        """Yield a warning of watch times in another unit than those learned from."""
+        _, clicks, watched, *_ = self.chronicle.means.tolist()
+        learned = watched / clicks if clicks > 0 else 0.0
+        columns = self.columns
+        yield from scale_lines(
+            str(columns.watch_time), log.clicked, log.watched, learned, str(columns.unit)
+        )
 
     def rank(self, users: Users, items: Sequence[Sequence[str]], width: int) -> dict[str, Values]:
         """Return what each of some items brings for each of n users, (n, width) by head, -inf where

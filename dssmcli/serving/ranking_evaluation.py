@@ -41,7 +41,7 @@ def evaluate_ranking(
         f"{len(log):,} impressions, {log.clicked.mean():.1%} clicked, watched for "
         f"{log.watched.mean():.3g} s on average."
     )
-    for line in repeated_lines(log.user, log.item, log.time):
+    for line in (*repeated_lines(log.user, log.item, log.time), *runs[0].scale_lines(log)):
         say(line)
     rows = Drawn(KIND, log.user)
     hashes = event_hashes(log)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ from dssmcli.data.seen import Seen
 from dssmcli.data.suspects import suspects
 from dssmcli.data.tasks import Task
 from dssmcli.data.tsv import BadRows, name_of, saying_of
+from dssmcli.data.watch_doubts import scale_lines
 from dssmcli.errors import ConfigError, DataError, counted, shown
 from dssmcli.text.hashing import Hashes
 from dssmcli.youtube_config import (
@@ -138,7 +139,7 @@ def build_ranking_task(
     readers = [ImpressionReader(features) for _ in known.logs]
     codes = np.concatenate([readers[i].codes(each, where) for i, each in enumerate(known.logs)])
     if later is not None:
-        for line in _unlike(later, readers[-1], log):
+        for line in (*_unlike(later, readers[-1], log), *_scale(later, log, columns)):
             saying_of(given.valid_sources, say)(line)
     task = RankingTask(
         model=model,
@@ -200,6 +201,12 @@ def _unlike(later: Impressions, reader: ImpressionReader, log: Impressions) -> l
         reader.note(place, (name for name in names if name not in known), others)
     reader.meet(strange[0][later.item], strange[1][later.user])
     return reader.summary.splitlines()
+
+
+def _scale(later: Impressions, log: Impressions, columns: ImpressionColumns) -> Iterator[str]:
+    times = log.watched[log.clicked > 0]
+    learned, name = float(times.mean()), str(columns.watch_time)
+    yield from scale_lines(name, later.clicked, later.watched, learned, str(columns.unit))
 
 
 def _cut(log: Impressions, config: RankingTrainConfig, held_apart: bool) -> slice:

@@ -1,0 +1,149 @@
+"""Watch times in another unit than those learned from, clicks turned round, rows twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Dssm
+from logs import IMPRESSION_NAMES, SMALL_RANKING, impressions, run, write_log
+
+from dssmcli.data.impressions import ImpressionColumns, unread_answers
+from dssmcli.data.watch_doubts import round_lines, scale_lines
+
+SHOWN = impressions(20, 12, 300, 0.5)
+LATER = [(*row[:2], 1000 + row[2], *row[3:]) for row in impressions(20, 12, 200, 0.5, seed=2)]
+Change = Callable[[Any], Any]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a run of ranking, and its log."""
+    folder = tmp_path_factory.mktemp("scale")
+    log = write_log(folder / "shown.tsv", IMPRESSION_NAMES, SHOWN)
+    words = ("--epochs", "1", "-o", folder / "run")
+    done = run("train-rec", "youtube-ranking", log, *SMALL_RANKING, *words)
+    assert done.code == 0, done.err
+    return {"run": folder / "run", "log": log}
+
+
+def changed(path: Path, change: Change) -> Path:
+    return write_log(path, IMPRESSION_NAMES, [change(row) for row in LATER])
+
+
+def times(factor: float) -> Change:
+    return lambda row: (*row[:4], row[4] * factor)
+
+
+def turned(row: Any) -> Any:
+    return (*row[:3], 1 - row[3], row[4])
+
+
+CASES = {
+    "ms": (times(1000), "If it is in ms: write them in s."),
+    "min": (times(1 / 60), "If they are in min, write them in s."),
+    "h": (times(1 / 3600), "If they are in h, write them in s."),
+    "seven": (times(1 / 7), "If they are in another unit, write them in s."),
+    "turned": (turned, "is a click written as 0?"),
+    "alike": (times(1.5), ""),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_watch_times_unlike_those_learned_from_are_warned_of(
+    made: dict[str, Path], dssm: Dssm, tmp_path: Path, case: str
+) -> None:
+    change, said = CASES[case]
+    log = changed(tmp_path / "later.tsv", change)
+    train = ("train-rec", "youtube-ranking", made["log"], "--valid", log, *SMALL_RANKING)
+    for words in (
+        ("predict", "-q", "-m", made["run"], log),
+        ("eval", "-q", "-m", made["run"], "--bootstrap", "0", log),
+        (*train, "--epochs", "1", "-o", tmp_path / "run"),
+    ):
+        done = dssm(*words)
+        assert done.code == 0, done.err
+        lines = [line for line in done.err.splitlines() if "watch_time" in line]
+        assert len(lines) == bool(said), done.err
+        assert not said or (lines[0].startswith("Warning: ") and said in lines[0]), lines
+        assert words[0] == "predict" or not said or f"Warning: {log}: " in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "learned", "unit", "ending"),
+    [
+        ([0.0] * 60, 20.0, "s", " Are the times missing?"),
+        ([20_000.0] * 60, 20.0, "s", ""),  # beyond an hour: said already, of the log alone
+        ([0.02] * 60, 20.0, "ms", ""),
+        ([1200.0] * 60, 20.0, "min", "If they are in s, write them in min."),
+        ([20.0] * 59 + [1e6], 20.0, "s", ""),  # one mistake
+        ([200.0] * 49, 20.0, "s", ""),
+        ([200.0] * 60, 0.0, "s", ""),
+    ],
+)
+def test_the_unit_is_the_nearest(
+    seconds: list[float], learned: float, unit: str, ending: str
+) -> None:
+    watched = np.array(seconds)
+    lines = [*scale_lines("t", np.ones(len(watched)), watched, learned, unit)]
+    assert len(lines) == bool(ending) and all(line.endswith(ending) for line in lines), lines
+
+
+def test_clicks_are_turned_round_if_both_kinds_are() -> None:
+    clicked = np.repeat([1.0, 0.0], 20)
+    watched = np.repeat([0.0, 5.0], 20)
+    assert len([*round_lines("clicked", "t", clicked, watched)]) == 1
+    assert not [*round_lines("clicked", "t", 1 - clicked, watched)]
+    assert not [*round_lines("clicked", "t", clicked, np.full(40, 5.0))]
+    assert not [*round_lines("clicked", "t", clicked[15:25], watched[15:25])]
+
+
+def test_rows_that_stand_twice_are_warned_of_by_predict(
+    made: dict[str, Path], dssm: Dssm, tmp_path: Path
+) -> None:
+    log = write_log(tmp_path / "twice.tsv", IMPRESSION_NAMES, [*LATER, *LATER])
+    done = dssm("predict", "-q", "-m", made["run"], log)
+    assert done.err.startswith("Warning: 200 of 400 rows have a user, item and moment that another")
+
+
+@pytest.mark.parametrize("ours", [0, 1])
+def test_of_several_files_the_one_in_another_unit_is_named_with_what_writes_it(
+    dssm: Dssm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ours: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_log(Path("a.tsv"), IMPRESSION_NAMES, SHOWN)
+    changed(Path("b.tsv"), times(10_000))
+    files = ["a.tsv", "b.tsv"][:: 1 if ours else -1]
+    train = ("train-rec", "youtube-ranking", *SMALL_RANKING, "--epochs", "1", "--overwrite")
+    done = dssm(*train, *files, "-o", "run")
+    (line,) = done.err.splitlines()
+    assert line.startswith("Warning: b.tsv: watch_time: clicked impressions were watched for ")
+    begin, _, command = line.partition(" If it is in ms, write it in s: ")
+    assert "--unit" not in line and begin.endswith("unlike the other files.")
+    command = command.rstrip(".").replace("python3", sys.executable, 1)
+    subprocess.run(command, shell=True, check=True)
+    written = [line.split("\t") for line in Path("b-s.tsv").read_text().splitlines()[1:]]
+    right = [row[4] * 10 for row in LATER]
+    assert [float(row[4]) for row in written] == pytest.approx(right)
+
+
+def test_answers_that_are_called_otherwise_are_told(
+    made: dict[str, Path], dssm: Dssm, tmp_path: Path
+) -> None:
+    log = write_log(tmp_path / "ms.tsv", (*IMPRESSION_NAMES[:4], "play_time_ms"), LATER)
+    done = dssm("predict", "-q", "-m", made["run"], log)
+    assert done.code == 0 and done.err.startswith('Warning: no column "watch_time". Without both')
+    end = 'If "play_time_ms" is "watch_time", call it so in the header, and write it in s.\n'
+    assert done.err.endswith(end)
+    columns = ImpressionColumns("user", "item", "timestamp", "clicked", "watch_time", "s")
+    names = ["user", "item", "timestamp"]
+    assert [*unread_answers(columns, names)] == []
+    (line,) = unread_answers(columns, [*names, "clicked"])
+    assert line.endswith("nothing of earlier rows counts for later ones.")
+    (line,) = unread_answers(columns, [*names, "is_click", "duration"])
+    assert 'If "is_click" is "clicked", call it so in the header. If "duration" is' in line
