@@ -59,7 +59,7 @@ def test_a_log_of_impressions_in_another_unit_is_said(dssm: Dssm, tmp_path: Path
     done = dssm(*command, first, second, "-o", tmp_path / "r")
     assert done.code == 0, done.err
     said = [line for line in done.err.splitlines() if "the other files" in line]
-    assert [line.split(": ")[:3] for line in said] == [
+    assert sorted(line.split(": ")[:3] for line in said) == [
         ["Warning", str(second), "price"],
         ["Warning", str(second), "watch_time"],
     ]
