@@ -66,6 +66,23 @@ def auc(scores: ArrayLike, positive: ArrayLike) -> float:
     return float(area.sum() / (2.0 * cuts.true[-1] * cuts.false[-1]))
 
 
+def auc_doubt(positives: float, negatives: float) -> float:
+    """Return by how much the AUC of so many rows may be off one half by chance: three standard
+    deviations of the Mann-Whitney statistic. Infinite for few rows, or without a class."""
+    rows = positives + negatives
+    if min(positives, negatives) <= 0 or rows < _FEWEST_ROWS:
+        return math.inf
+    return 3 * math.sqrt((rows + 1) / (12 * positives * negatives))
+
+
+def correlation_doubt(rows: int) -> float:
+    """Return by how much a rank correlation of so many rows may be off 0 by chance."""
+    return math.inf if rows < _FEWEST_ROWS else 3 / math.sqrt(rows - 1)
+
+
+_FEWEST_ROWS = 20
+
+
 def average_precision(scores: ArrayLike, positive: ArrayLike) -> float:
     """Return the step-wise area under precision and recall, equal scores being one step.
 

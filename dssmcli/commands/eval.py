@@ -306,9 +306,15 @@ _NOUNS = {"candidates": "watch", "ranking": "impression"}
 
 
 def _tell_seen(found: Sequence[Evaluated], asked: _Asked, noun: str) -> None:
-    """Warn of rows that runs have learned from, also when quiet: figures are not what they seem."""
+    """Warn of figures that are lower than chance, and of rows that runs have learned from, also
+    when quiet: figures are not what they seem."""
+    from dssmcli.serving.chance import chance_warning
+
     for file, reports in found:
         for run, report in zip(asked.runs, reports, strict=False):  # those of baselines follow
+            doubt = chance_warning(report, run)
+            if doubt:
+                click.echo(about(file, doubt), err=True)
             if report.seen is None:
                 continue
             warning, note = report.seen.warning(run, noun), report.seen.note(run, noun)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
     from dssmcli.display import Evaluated, TrainingDisplay
     from dssmcli.run import Run
+    from dssmcli.training.chance import Doubts
     from dssmcli.training.loop import Step
     from dssmcli.training.state import TrainState
     from dssmcli.workplace import Workplace
@@ -118,6 +119,15 @@ def warn_of_seen(task: Judging, noun: str, display: TrainingDisplay) -> None:
         display.warn(task.seen.validation_warning(noun))
 
 
+def warn_below_chance(
+    history: Sequence[Mapping[str, Any]], doubts: Doubts, display: TrainingDisplay
+) -> None:
+    """Warn of validation that is lower than chance."""
+    from dssmcli.training.chance import chance_warning
+
+    display.warn(chance_warning(history, doubts))
+
+
 def shown(events: Iterable[Step | Evaluated], display: TrainingDisplay) -> Iterator[Evaluated]:
     """Show steps as they are taken, and evaluations, each of which is then yielded."""
     from dssmcli.training.loop import Step
@@ -149,6 +159,7 @@ class Recipe(NamedTuple):
     checkpoint: Callable[[Any, Any], Iterable[bytes | memoryview]]
     contents: Callable[[Any, Any, Callable[[str], None]], Mapping[str, bytes]]
     check_finished: Callable[[Any, Run], None]
+    doubts: Callable[[Any], Doubts]
 
 
 class Way(NamedTuple):
@@ -194,6 +205,7 @@ def _train_rec_run(
     display.start(state.step, recipe.steps(task))
     for _ in shown(recipe.train(task, state), display):
         place.save(recipe.checkpoint(task, state))
+    warn_below_chance(state.history, recipe.doubts(task), display)
     display.say(ended(state.history, task.config.patience))
     publish(place, recipe.contents(task, state, display.say))
     discard(place)
@@ -202,7 +214,7 @@ def _train_rec_run(
 
 def multitask_recipe() -> Recipe:
     """Return how a multi-task model is trained."""
-    from dssmcli.training import multifinish, multitask
+    from dssmcli.training import chance, multifinish, multitask
 
     return Recipe(
         multitask.new_state,
@@ -212,6 +224,7 @@ def multitask_recipe() -> Recipe:
         multifinish.checkpoint,
         multifinish.run_contents,
         multifinish.check_finished_run,
+        chance.doubts_of_table,
     )
 
 
@@ -227,12 +240,13 @@ def candidates_recipe() -> Recipe:
         watchfinish.checkpoint,
         watchfinish.run_contents,
         watchfinish.check_finished_run,
+        lambda _: {},  # ranks among all items are no better or worse than chance by labels
     )
 
 
 def ranking_recipe() -> Recipe:
     """Return how ranking is trained."""
-    from dssmcli.training import ranking, rankingfinish
+    from dssmcli.training import chance, ranking, rankingfinish
 
     return Recipe(
         ranking.new_state,
@@ -242,6 +256,7 @@ def ranking_recipe() -> Recipe:
         rankingfinish.checkpoint,
         rankingfinish.run_contents,
         rankingfinish.check_finished_run,
+        chance.doubts_of_ranking,
     )
 
 

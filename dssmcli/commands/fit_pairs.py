@@ -16,6 +16,7 @@ from dssmcli.commands.fit import (
     shown,
     tell_finished,
     tell_skipped,
+    warn_below_chance,
     warn_of_seen,
     workplace_for,
 )
@@ -164,6 +165,7 @@ def _begun_state(
 def _write_run(
     task: TextTask, state: TextState, place: Workplace, output: Path, display: TrainingDisplay
 ) -> None:
+    from dssmcli.training.chance import doubts_of_texts
     from dssmcli.training.diagnosis import untrained_kept
     from dssmcli.training.finish import run_contents
     from dssmcli.workplace import discard, publish
@@ -173,6 +175,7 @@ def _write_run(
     warning = untrained_kept(state.history)
     if warning:
         display.say(warning)
+    warn_below_chance(state.history, doubts_of_texts(task), display)
     display.say(ended(state.history, task.config.patience))
     masked = state.history[-1].get("masked", 0.0)
     display.say(f"Candidates masked as known matches: {masked:.1%}.")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dssmcli.serving.gates import GateReport
     from dssmcli.serving.page import Section
     from dssmcli.serving.predictor import Predictor
+    from dssmcli.serving.reports import Report
 
 _DRAWS = 200
 """How often queries, rows or users are drawn anew for an interval, as `dssm eval` does."""
@@ -188,6 +189,14 @@ def _warnings(what: Asked, seen: Sequence[Seen | None], noun: str) -> tuple[str,
     return tuple(filter(None, lines))
 
 
+def _below_chance(what: Asked, reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return a line for each run with figures that are lower than chance."""
+    from dssmcli.serving.chance import chance_warning
+
+    lines = (chance_warning(report, run) for run, report in zip(what.runs, reports, strict=False))
+    return tuple(filter(None, lines))
+
+
 def _refuse_pairs_options(what: Asked) -> None:
     skips = "skip" if what.options.skip_missing else "keep"
     refuse_pairs_options(what.columns, what.kind, what.options.header, skips)
@@ -208,6 +217,7 @@ def _of_texts(what: Asked) -> Shown:
         options=what.options,
     )
     plan, warnings = what.plan(), _warnings(what, scored.seen, "row")
+    warnings += _below_chance(what, text_charts.figures_of_runs(scored, plan._replace(draws=0)))
     notes = (*scored.notes, *warnings)
     sections: dict[str, Callable[[], list[Section]]] = {
         "figures": lambda: [figures(what.runs, text_charts.figures_of_runs(scored, plan), notes)],
@@ -231,6 +241,7 @@ def _of_tasks(what: Asked) -> Shown:
     processes = processes_for(what.threads)
     judged = task_charts.judged_tasks(predictors, what.runs, what.data[0], what.bad_rows, processes)
     plan, warnings = what.plan(), _warnings(what, judged.seen, "row")
+    warnings += _below_chance(what, judged.reports(plan._replace(draws=0)))
     notes = (*judged.notes, *warnings)
     sections: dict[str, Callable[[], list[Section]]] = {
         "figures": lambda: [figures(what.runs, judged.reports(plan), notes)],
@@ -296,6 +307,7 @@ def _of_impressions(what: Asked) -> Shown:
     notes: list[str] = []
     reports = evaluate_ranking(runs, what.data[0], what.plan(), what.bad_rows, notes.append)
     warnings = _warnings(what, [each.seen for each in reports], "impression")
+    warnings += _below_chance(what, reports)
     sections: dict[str, Callable[[], list[Section]]] = {
         "figures": lambda: [figures(what.runs, reports, [*notes, *warnings], _TENTHS)],
         "watch-time": lambda: [youtube_charts.watch_time(what.runs, reports)],
