@@ -274,6 +274,8 @@ OF_PAIRS = (
 )
 
 NOT_FOLLOWED = {
+    "if each file has its own: --ignore": "test_file_spellings.py: followed",
+    "`dssm check` tells more.": "a command, and no option",
     "For the titles alone: --columns": "test_index_changes.py: hints of titles alone",
     "in another order than --columns says": "test_index_changes.py: a header against --columns",
     "Say --columns if the columns hold something else.": "as other --columns",

@@ -14,17 +14,20 @@ _OTHER = {".": ",", ",": "."}
 _CALLED = {".": "a decimal point", ",": "a decimal comma"}
 
 
-def mark_advice(wrong: Sequence[str], notation: Notation, column: str, source: str) -> str:
+def mark_advice(
+    wrong: Sequence[str], notation: Notation, column: str, source: str, others: Sequence[str] = ()
+) -> str:
     """Return why texts (W,) cannot be read, and a command that writes them as they are read.
 
-    Empty unless all of them are numbers with the other decimal mark.
+    others: columns that the command writes so besides. Empty unless all of them are numbers with
+    the other decimal mark.
     """
     mark = _OTHER[notation.decimal]
     other = replace(notation, decimal=mark)
     if notation.plain or any(mark not in text or math.isnan(other.number(text)) for text in wrong):
         return ""
     made = f'v.replace("{notation.decimal}", "").replace("{mark}", "{notation.decimal}")'
-    command = column_command(source, column, f'{made} if "{mark}" in v else v', "-marks")
+    command = column_command(source, column, f'{made} if "{mark}" in v else v', "-marks", others)
     return (
         f"{shown(wrong[0])} has {_CALLED[mark]}, and {_CALLED[notation.decimal]} is read. Write "
         f"all alike{f': {command}' if command else ''}."

@@ -25,6 +25,8 @@ _TIMES = 5
 """So many times larger or smaller is another unit, rather than another day, another shop."""
 _MANY_TIMES = 50
 """So many times is one, however far the numbers lie apart."""
+_SOME_FAR, _FAR_SHARE = 10, 0.02
+"""So many numbers that are so many times larger than all of the other files are a second unit."""
 _FEW_FILES = 4
 """Of more files, each is compared with all of them: to leave it out each time takes long."""
 
@@ -66,6 +68,7 @@ class _Range(NamedTuple):
     low: float
     middle: float
     high: float
+    largest: float
 
 
 def _known(numbers: Floats) -> Floats:
@@ -73,12 +76,14 @@ def _known(numbers: Floats) -> Floats:
 
 
 def _range(numbers: Floats) -> _Range:
-    return _Range(*np.quantile(numbers, (0.01, 0.5, 0.99)).tolist())
+    low, middle, high = np.quantile(numbers, (0.01, 0.5, 0.99)).tolist()
+    return _Range(low, middle, high, float(np.abs(numbers).max()))
 
 
 def _unit(name: str, own: Floats, others: _Range, file: str) -> Iterator[Finding]:
     """Yield a column whose numbers in a file mostly lie beyond those of others, and far."""
-    middle, (low, usual, high) = float(np.median(own)), others
+    middle, (low, usual, high, largest) = float(np.median(own)), others
+    far = int((np.abs(own) > _TIMES * largest).sum())
     ratio = abs(middle / usual) if usual and middle else 1.0
     times = max(ratio, 1 / ratio)
     if times >= _MANY_TIMES or (times >= _TIMES and not low <= middle <= high):
@@ -88,3 +93,10 @@ def _unit(name: str, own: Floats, others: _Range, file: str) -> Iterator[Finding
         )
         todo = "If it is another unit or way of writing, write it alike in all files."
         yield Finding(WARNING, "other_unit", len(own), what, todo, file)
+    elif far >= max(_SOME_FAR, _FAR_SHARE * len(own)):
+        what = (
+            f"{name}: {far:,} of {counted(len(own), 'number')} are more than {_TIMES} times as "
+            f"large as all in the other files, which are up to {largest:.6g}."
+        )
+        todo = "If they are in another unit, write them alike; if they say nothing, empty."
+        yield Finding(WARNING, "other_unit", far, what, todo, file)

@@ -34,12 +34,14 @@ class Table(NamedTuple):
     """N rows by columns. digest: SHA-256 of the names and all fields, column after column.
 
     ends: where the rows of each file end, as they were read; empty of rows that were taken out.
+    extra: columns that the first file does not have, and so are not read, by file.
     """
 
     columns: dict[str, Column]
     rows: int
     digest: str
     ends: tuple[int, ...] = ()
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def column(self, name: str, where: str) -> Column:
         """Return a column; DataError, which tells where it should be, when it is missing."""
@@ -61,17 +63,20 @@ def read_table(sources: Sequence[str], bad_rows: BadRows) -> Table:
     Raises DataError when one lacks a column, and when there is no row at all.
     """
     encoder: _Encoder | None = None
+    extra: list[tuple[str, tuple[str, ...]]] = []
     for source in sources:
         with open_table(source, bad_rows) as file:
             if encoder is None:
                 encoder = _Encoder(file.sheet.names)
             encoder.add(file)
             encoder.ends.append(encoder.rows)
+            more = tuple(name for name in file.sheet.names if name not in encoder.names)
+            extra += [(name_of(source), more)] if more else []
     assert encoder is not None
     table = encoder.table()
     if not table.rows:
         raise DataError(f"{', '.join(map(name_of, sources))}: a header and no rows.")
-    return table
+    return table._replace(extra=tuple(extra))
 
 
 def places_of(wanted: Sequence[str], file: TableFile) -> list[int]:
@@ -114,14 +119,14 @@ class _Encoder:
     """Takes the rows of files, whose columns are those of the first."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+        self.names = names
         self._coders = [Coder() for _ in names]
         self.rows = 0
         self.ends: list[int] = []
         self._hashes = [hashlib.sha256(name.encode()) for name in names]
 
     def add(self, file: TableFile) -> None:
-        picked = places_of(self._names, file)
+        picked = places_of(self.names, file)
         for block in file.blocks(picked):
             self._add(file.columns(block, picked))
 
@@ -133,7 +138,7 @@ class _Encoder:
         self.rows += len(columns[0])
 
     def table(self) -> Table:
-        pairs = zip(self._names, self._coders, strict=True)
+        pairs = zip(self.names, self._coders, strict=True)
         columns = {name: coder.column(name) for name, coder in pairs}
         whole = hashlib.sha256(b"".join(each.digest() for each in self._hashes))
         return Table(columns, self.rows, whole.hexdigest(), tuple(self.ends))

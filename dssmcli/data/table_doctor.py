@@ -11,6 +11,7 @@ import numpy.typing as npt
 from dssmcli.data.column_figures import ColumnFigures, column_figures, kinds_in
 from dssmcli.data.examples import examples_of
 from dssmcli.data.features import Reader, Schema
+from dssmcli.data.file_spellings import findings_of_spellings
 from dssmcli.data.file_units import findings_of_units, numbers_in
 from dssmcli.data.findings import ERROR, LEVELS, Finding, parted
 from dssmcli.data.inference import FeatureInput, Understood, understand
@@ -191,6 +192,11 @@ class _Examination:
         numbers = numbers_in(self._train.table, beside.schema, tasks, self._train.name)
         files = [SourceRows(each.file, each.rows) for each in self._train.files]
         self._findings += findings_of_units(numbers, files)
+        apart = {*self._request.features.ignored, *(task.column for task in tasks)}
+        odd = findings_of_spellings(
+            self._train.table, beside.schema, apart, self._request.sources, files
+        )
+        self._findings += [each for _, each in odd]
         for file in self._train.files[1:]:
             first = self._train.files[0]
             if len(file) and len(first):

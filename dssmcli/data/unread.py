@@ -95,9 +95,12 @@ def spelled(text: str, known: Sequence[str]) -> str:
 
 def spelling_key(text: str) -> str:
     """Return what stays of a text without capitals, what joins words, and leading zeros."""
-    plain = _JOINTS.sub("", text).casefold()
+    plain = text.strip().casefold()
+    if _DIGIT.search(plain) is None:  # 1-1 is not 11
+        return _JOINTS.sub("", plain)
     return plain.lstrip("0") or plain
 
 
+_DIGIT = re.compile(r"\d")
 _JOINTS = re.compile(r"[\s_\-.]+")
 _MOST_KNOWN = 100_000

@@ -12,6 +12,7 @@ from dssmcli.data.column_figures import row_hashes
 from dssmcli.data.copies import copies_among, learned_lines
 from dssmcli.data.examples import Examples, examples_of
 from dssmcli.data.features import Reader, Schema
+from dssmcli.data.file_spellings import spelling_lines
 from dssmcli.data.file_units import numbers_in, unit_lines
 from dssmcli.data.fingerprint import (
     NOTHING,
@@ -21,7 +22,7 @@ from dssmcli.data.fingerprint import (
     sketch_of,
     whole_sketch,
 )
-from dssmcli.data.inference import FeatureInput, understand
+from dssmcli.data.inference import FeatureInput, Understood, understand
 from dssmcli.data.label_texts import label_lines, settled
 from dssmcli.data.lone_labels import refuse_lone_labels
 from dssmcli.data.seen import Seen, seen
@@ -100,7 +101,8 @@ def build_table_task(
         say(line)
     table, held = _split(whole, given, config, bad_rows)
     found = understand(table, tasks, given.features)
-    for line in (*found.lines, *_unlike(whole, held, given, found.schema, tasks)):
+    lines, warnings = _understood(found, whole, held, given, tasks)
+    for line in lines:
         say(line)
     reader = Reader(found.schema)
     valid = None if held is None else _judging(held, given, reader, tasks)
@@ -114,7 +116,7 @@ def build_table_task(
                 "are trained on: rows of this table repeat."
             )
         seen = None
-    for warning in [*found.warnings, *suspects(reader, train, tasks)]:
+    for warning in [*warnings, *suspects(reader, train, tasks)]:
         say(f"Warning: {warning}")
     targets = targets_of(tasks, train.labels, dict(given.weights), where)
     for target, labels in zip(targets, train.labels.T, strict=True):
@@ -164,12 +166,30 @@ _FEW_ROWS = 5_000
 """Of fewer rows, twice the share is held out: a figure on some hundred rows says little."""
 
 
+def _understood(
+    found: Understood, whole: Table, held: Table | None, given: TableInput, tasks: Sequence[Task]
+) -> tuple[list[str], list[str]]:
+    """Return lines about the columns and the files, and warnings of columns of which no line says
+    that a file writes them otherwise."""
+    sources = rows_of_sources(given.sources, whole.ends)
+    apart = {*given.features.ignored, *(task.column for task in tasks)}
+    spellings = spelling_lines(whole, found.schema, apart, given.sources, sources)
+    lines = [*found.lines, *_unlike(whole, held, given, found.schema, tasks), *spellings.values()]
+    return lines, [each for each in found.warnings if each.partition(": ")[0] not in spellings]
+
+
 def _unlike(
     whole: Table, held: Table | None, given: TableInput, schema: Schema, tasks: Sequence[Task]
 ) -> Iterator[str]:
     """Yield what is unlike the other files in one to train on, and in one that the user named to
     validate on."""
     sources = rows_of_sources(given.sources, whole.ends)
+    for file, names in whole.extra:
+        yield (
+            f"{file}: not read, as {name_of(given.sources[0])} does not have them: "
+            f"{', '.join(names)}. To learn from them, give all files these columns, empty where "
+            "nothing is known."
+        )
     yield from unit_lines(numbers_in(whole, schema, tasks, names_of(given.sources)), sources)
     if held is not None and given.valid_sources:
         where = ", ".join(map(name_of, given.valid_sources))
