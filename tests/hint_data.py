@@ -141,6 +141,12 @@ OF_PAIRS = (
         TWO_KINDS,
         VALUED,
     ),
+    *_read(
+        "If they are grades, train with --value grade --match-grade 1.",
+        "--value grade --match-grade 1",
+        "".join(f"red {i}\tshoes {i}\t{i % 3 - 1}\n" for i in range(30)),
+        ["train"],
+    ),
     *_read("Say --value grade if they are grades", "--value grade", BELOW, VALUED),
     *_read(
         "leave the column out with --columns query,title,-",

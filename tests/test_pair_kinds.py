@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from dssmcli.data.pairs import Pairs, read_pairs
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import DataError
+from tests.conftest import SMALL, Dssm
 
 
 def write(folder: Path, name: str, header: str, *values: str) -> str:
@@ -88,6 +91,33 @@ def test_labels_below_0_are_no_clicks_of_another_file(tmp_path: Path) -> None:
     two = write(tmp_path, "b.tsv", "query title clicks", "3", "0")
     with pytest.raises(DataError, match="clicks are -1, expected 0 or more"):
         read(one, two)
+
+
+def test_mined_negatives_of_labels_of_1_and_minus_1_are_minus_1(tmp_path: Path, dssm: Dssm) -> None:
+    rows = [(f"red {i}", f"hat {i}", 1 if i % 2 else -1) for i in range(60)]
+    log, mined = tmp_path / "log.tsv", tmp_path / "mined.tsv"
+    log.write_text("".join(f"{q}\t{t}\t{v}\n" for q, t, v in rows), "utf-8")
+    made = tmp_path / "run"
+    assert dssm("train", log, *SMALL, "--epochs", "1", "-o", made).code == 0
+    done = dssm("mine", "-m", made, log, "--ranks", "1-20", "--margin", "0", "-o", mined)
+    assert done.code == 0
+    values = {line.rpartition("\t")[2] for line in mined.read_text("utf-8").splitlines()}
+    assert values == {"-1"}
+    both = read(str(log), str(mined))
+    assert both.kind == "label" and both.value.sum() == 30
+
+
+@pytest.mark.parametrize("header", ["", "query title label"])
+def test_no_hint_makes_matches_of_labels_that_are_minus_1_0_and_1(
+    tmp_path: Path, header: str
+) -> None:
+    file = write(tmp_path, "a.tsv", header, "1", "0", "-1")
+    with pytest.raises(DataError, match="Where -1 and 0 both are no match") as caught:
+        read(file)
+    command = str(caught.value).split("such as by ")[1].split(" FILE")[0]
+    other = subprocess.run([*shlex.split(command), file], capture_output=True, check=True).stdout
+    Path(file).write_bytes(other)
+    assert read(file).value.tolist() == [1, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,9 @@ def seems_header(fields: Sequence[str], ahead: Rows) -> bool:
     if not all(map(_is_word, texts)):
         return False
     if are_sides(*texts):
-        return sum(are_sides(*row[:2]) for row in alike) <= _NAMED * len(alike)
+        short = max(map(len, texts))
+        others = sum(are_sides(*row[:2]) or max(map(len, row[:2])) <= short == 1 for row in alike)
+        return others <= _NAMED * len(alike)
     named = [_is_any_name(text) for text in texts]
     if not any(named) or not (all(named) or any(map(role_of, texts))):
         return False

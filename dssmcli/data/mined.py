@@ -9,7 +9,8 @@ from dssmcli.errors import DataError
 
 
 class NegativeRows:
-    """Writes rows of the lowest value, in the columns of the pairs they belong to.
+    """Writes rows of the lowest value, in the columns of the pairs they belong to: that of labels
+    is -1 where the pairs have that, 0 in all others.
 
     Two columns have no room for a value: a header line adds one of clicks.
     """
@@ -17,7 +18,8 @@ class NegativeRows:
     def __init__(self, pairs: Pairs, layout: Layout) -> None:
         self._layout = layout
         self._place = layout.width if layout.value is None else layout.value
-        self._value = _number(pairs.value.min() if pairs.kind == "grade" else 0.0)
+        lowest = -1.0 if pairs.signed else 0.0
+        self._value = _number(pairs.value.min() if pairs.kind == "grade" else lowest)
         if pairs.kind == "click" and layout.value is not None:
             raise DataError(
                 "--value click takes every row as a click, mined ones too: say what the values "

@@ -179,11 +179,21 @@ def kind_of(value: Floats, kind: str | None, name: str, words: bool = False) -> 
             "write 0."
         )
     if kind == "label" and not (binary or signed or found == {-1.0}):
+        if {*several.tolist()} == _SIGNS:
+            raise DataError(f"{name}: the labels are -1, 0, 1, expected {_ONE_NO}")
         wrong = several[~np.isin(several, (0.0, 1.0))][0]
         raise DataError(
             f"{name}: a label is {plain(wrong)}, expected 0 or 1, or -1 and 1 (or --value grade)."
         )
     return kind
+
+
+_SIGNS = {-1.0, 0.0, 1.0}
+_ONE_NO = (
+    "0 and 1, or -1 and 1. Where -1 and 0 both are no match, write one of them in all rows, such as "
+    "by sed 's/\\t-1$/\\t0/' FILE > OTHER. If they are grades, train with --value grade "
+    "--match-grade 1."
+)
 
 
 def _unclear(several: Floats) -> str:
@@ -196,6 +206,8 @@ def _unclear(several: Floats) -> str:
             "column out with --columns query,title,- (every row is then a click). Else say --value "
             "clicks (a count, the pair's weight) or --value grade (graded similarity)."
         )
+    if {*several.tolist()} == _SIGNS:
+        return f"{said}: labels are {_ONE_NO}"
     if several[0] < 0:
         return (
             f"{said}: clicks are 0 or more and labels 0 and 1, or -1 and 1. Say --value grade if "

@@ -47,6 +47,7 @@ class Pairs:
     digest: SHA-256 of the rows as they were read.
     impressions: (N,) float64, how often each was shown; None where the file does not say.
     notes: lines that say what was taken for what while the rows were read, and warnings.
+    signed: whether labels stand as -1 and 1, of which -1 is 0 in `value`.
     """
 
     texts: int
@@ -57,6 +58,7 @@ class Pairs:
     digest: str
     impressions: Floats | None = None
     notes: tuple[str, ...] = ()
+    signed: bool = False
 
     def __len__(self) -> int:
         return len(self.query)
@@ -215,7 +217,8 @@ class PairsReader:
             )
         digest, notes = self._digest.hexdigest(), (*reading.lines(), *self._ids)
         notes += tuple(self._scales(value, kind))
-        return Pairs(len(self._texts), query, title, value, kind, digest, shown, notes)
+        signed = kind == "label" and bool((read < 0).any())
+        return Pairs(len(self._texts), query, title, value, kind, digest, shown, notes, signed)
 
     def _scales(self, value: Floats, kind: str) -> Iterator[str]:
         """Yield a warning for each file whose grades are on another scale than the others'."""
