@@ -190,7 +190,7 @@ def kind_of(value: Floats, kind: str | None, name: str, words: bool = False) -> 
 
 _SIGNS = {-1.0, 0.0, 1.0}
 _ONE_NO = (
-    "0 and 1, or -1 and 1. Where -1 and 0 both are no match, write one of them in all rows, such as "
+    "0 or 1, or -1 and 1. Where -1 and 0 both are no match, write one of them in all rows, such as "
     "by sed 's/\\t-1$/\\t0/' FILE > OTHER. If they are grades, train with --value grade "
     "--match-grade 1."
 )
