@@ -230,3 +230,57 @@ def test_watches_before_the_last_moment_are_warned_of_when_quiet(
     done = dssm(*words, early)
     assert "80 of 80 watches come before the last moment that" in done.err
     assert done.err.startswith(f"Warning: {early}: ")
+
+
+def _with_items(change: Callable[[str], str]) -> list[tuple[str, str, int]]:
+    return [(user, change(item), when) for user, item, when in LATER]
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        (
+            _with_items("item_{}".format),
+            ': 0 of 20 items are in the other files, though 10 of 10 users are. "item_',
+        ),
+        (
+            _with_items(lambda text: "abcdefghijklmnopqrst"[int(text[1:])] * 3),
+            "though 10 of 10 users are. If they are the same items, call them alike in all files.",
+        ),
+        ([(item, user, when) for user, item, when in HISTORY], "user and item may have changed"),
+        (LATER, ""),
+        ([(f"v{user}", item, when) for user, item, when in LATER], ""),  # other users
+        ([(f"v{user}", f"j{item}", when) for user, item, when in LATER], ""),  # another site
+    ],
+)
+@pytest.mark.parametrize("kind", ["youtube-candidates", "youtube-ranking", "check"])
+def test_a_file_whose_items_are_called_otherwise_is_warned_of(
+    dssm: Dssm, tmp_path: Path, later: list[tuple[str, str, int]], said: str, kind: str
+) -> None:
+    shows = kind == "youtube-ranking"
+    names, rest = (IMPRESSION_NAMES, [(1, 9), (0, 0)]) if shows else (NAMES, [(), ()])
+    first, second = (
+        write_log(tmp_path / name, names, [(*row, *rest[k % 2]) for k, row in enumerate(rows)])
+        for name, rows in (("a.tsv", HISTORY), ("b.tsv", later))
+    )
+    if kind == "check":
+        done = dssm("check", first, second)
+        assert said.split(". ", maxsplit=1)[0].lstrip(": ") in done.out
+        assert said or "reading" not in done.out
+        return
+    small = SMALL_RANKING if shows else SMALL_WATCHES
+    train = ("train-rec", kind, first, second, *small, "--epochs", "1", "-o", tmp_path / "run")
+    done = dssm(*train)
+    assert done.code == 0 and (f"Warning: {second}: " in done.err) == bool(said), done.err
+    assert said in done.err
+
+
+def test_a_history_after_the_watches_to_find_is_warned_of(
+    made: dict[str, Path], dssm: Dssm
+) -> None:
+    later = write_log(made["folder"] / "after.tsv", NAMES, LATER)
+    words = ("eval", "-q", "-m", made["run"], "--history", later, "--bootstrap", "0")
+    done = dssm(*words, made["history"])
+    assert "watches to find are earlier than watches of --history, of the same" in done.err
+    words = ("eval", "-q", "-m", made["run"], "--history", made["history"], "--bootstrap", "0")
+    assert "earlier than" not in dssm(*words, later).err

@@ -14,7 +14,7 @@ from conftest import Dssm
 from logs import IMPRESSION_NAMES, SMALL_RANKING, impressions, run, write_log
 
 from dssmcli.data.impressions import ImpressionColumns, unread_answers
-from dssmcli.data.watch_doubts import round_lines, scale_lines
+from dssmcli.data.watch_doubts import mixed_lines, round_lines, scale_lines, share_lines
 
 SHOWN = impressions(20, 12, 300, 0.5)
 LATER = [(*row[:2], 1000 + row[2], *row[3:]) for row in impressions(20, 12, 200, 0.5, seed=2)]
@@ -147,3 +147,32 @@ def test_answers_that_are_called_otherwise_are_told(
     assert line.endswith("nothing of earlier rows counts for later ones.")
     (line,) = unread_answers(columns, [*names, "is_click", "duration"])
     assert 'If "is_click" is "clicked", call it so in the header. If "duration" is' in line
+
+
+@pytest.mark.parametrize(
+    ("ones", "of", "learned", "says"),
+    [
+        (0, 100, 0.3, True),
+        (100, 100, 0.3, True),
+        (10, 100, 0.5, True),
+        (20, 100, 0.3, False),
+        (0, 50, 0.1, False),
+        (100, 100, 1.0, False),
+    ],
+)
+def test_shares_of_clicks_far_from_those_learned_from_are_warned_of(
+    ones: int, of: int, learned: float, says: bool
+) -> None:
+    clicked = (np.arange(of) < ones).astype(np.float64)
+    assert len([*share_lines("clicked", clicked, learned)]) == says
+
+
+def test_watch_times_in_two_units_are_warned_of() -> None:
+    random = np.random.default_rng(1)
+    times, ones = np.exp(random.normal(3, 0.6, 400)), np.ones(400)
+    assert not [*mixed_lines("t", ones, times)]
+    assert not [*mixed_lines("t", ones, np.exp(random.normal(3, 2.5, 400)))]
+    assert not [*mixed_lines("t", ones, np.where(np.arange(400) < 3, 1000 * times, times))]
+    mixed = np.where(np.arange(400) % 5 == 0, 1000 * times, times)
+    (line,) = mixed_lines("t", ones, mixed)
+    assert line.startswith("Warning: t: 80 of 400 watch times lie about 1,000 times above ")

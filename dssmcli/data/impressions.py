@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.exact_times import Times
+from dssmcli.data.file_ids import file_id_lines
 from dssmcli.data.ids import plain_column
 from dssmcli.data.impression_values import (
     clicks_of,
@@ -37,7 +38,7 @@ from dssmcli.data.time_lines import order_lines, unit_lines
 from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.data.values import is_missing
-from dssmcli.data.watch_doubts import round_lines, unit_doubts
+from dssmcli.data.watch_doubts import mixed_lines, mixed_units, round_lines, unit_doubts
 from dssmcli.errors import WARNING, DataError, shown
 
 Ints = npt.NDArray[np.int64]
@@ -186,6 +187,9 @@ def impressions_in(
         of_users += placeholder_lines("user", user.name, user.values, user.codes)
         of_items += placeholder_lines("item", item.name, item.values, item.codes)
         of_items += one_id_lines(user.name, user, item.name, item)
+        if len(whole.ends) > 1:
+            rows = [_by_file(column, order, whole.rows) for column in (user, item)]
+            of_items += file_id_lines([*map(name_of, sources)], whole.ends, *rows)
         for line in (*of_users, *of_items):
             say(line)
     rest = {name: c for name, c in table.columns.items() if name not in columns.names}
@@ -206,6 +210,13 @@ def impressions_in(
         whole.ends,
     )
     return impressions, columns
+
+
+def _by_file(column: Column, order: Ints, rows: int) -> Column:
+    """Return a column of impressions in the order of their files, -1 in rows left out."""
+    codes = np.full(rows, -1, np.int32)
+    codes[order] = column.codes
+    return column._replace(codes=codes)
 
 
 class _Read(NamedTuple):
@@ -247,6 +258,8 @@ def _read(
     results = clicked.values, watched.values
     answers += unit_doubts(watch_time.name, *results, unit, first, files)
     answers += round_lines(str(columns.clicked), watch_time.name, *results)
+    if not mixed_units(*results, unit, files):
+        answers += mixed_lines(watch_time.name, *results)
     known = np.zeros((whole.rows, 0)), *(each.values[:, None] for each in outcomes)
     return _Read(
         times,

@@ -32,17 +32,17 @@ def unknown_lines(
         hint = _hint(watches, lost, items)
         told = bool(hint)
         yield (
-            f"{_warning(len(lost), len(places))}{len(lost):,} of "
+            f"{_warning(len(lost), len(places), hint)}{len(lost):,} of "
             f"{counted(len(places), 'watch')} to find are of items that the run does not know: "
             f"misses.{hint}"
         )
     lost = np.flatnonzero(strange & known)
     if len(lost):
-        example = shown(watches.items[watches.item[lost[0]]])
+        hint, example = _hint(watches, lost, items), shown(watches.items[watches.item[lost[0]]])
         yield (
-            f"{_warning(len(lost), int(known.sum()))}{len(lost):,} of "
+            f"{_warning(len(lost), int(known.sum()), hint)}{len(lost):,} of "
             f"{counted(int(known.sum()), 'watch')} before are of items that the run does not know, "
-            f"such as {example}: ignored.{'' if told else _hint(watches, lost, items)}"
+            f"such as {example}: ignored.{'' if told else hint}"
         )
 
 
@@ -55,11 +55,11 @@ def valid_lines(items: Sequence[str], users: Sequence[str], later: Watches) -> I
     strange = np.array([item not in there for item in later.items], np.bool_)[later.item]
     lost = np.flatnonzero(strange)
     if len(lost):
-        example = shown(later.items[later.item[lost[0]]])
+        hint, example = _hint(later, lost, items), shown(later.items[later.item[lost[0]]])
         yield (
-            f"{_warning(len(lost), len(later))}{len(lost):,} of {counted(len(later), 'watch')} are "
-            f"of items that are not trained on, such as {example}: left out."
-            f"{_hint(later, lost, items)}"
+            f"{_warning(len(lost), len(later), hint)}{len(lost):,} of "
+            f"{counted(len(later), 'watch')} are of items that are not trained on, "
+            f"such as {example}: left out.{hint}"
         )
     known = frozenset(users)
     new = [user for user in later.users if user not in known]
@@ -68,6 +68,21 @@ def valid_lines(items: Sequence[str], users: Sequence[str], later: Watches) -> I
         yield (
             f"{WARNING}{len(new):,} of {counted(len(later.users), 'user')} have no watch that is "
             f"trained on. {hint}"
+        )
+
+
+def late_history_lines(watches: Watches, places: Ints, known: Bools) -> Iterator[str]:
+    """Warn of watches to find that are earlier than one of the history, of the same user."""
+    if watches.time is None:
+        return
+    last = np.full(len(watches.users), -np.inf)
+    np.maximum.at(last, watches.user[known], watches.time[known])
+    early = int((watches.time[places] < last[watches.user[places]]).sum())
+    if early > 0.01 * len(places):
+        yield (
+            f"{WARNING}{early:,} of {counted(len(places), 'watch')} to find are earlier than "
+            "watches of --history, of the same user, behind which they are looked for: is it the "
+            "log before?"
         )
 
 
@@ -83,10 +98,13 @@ def left_out_lines(watches: Watches, places: Ints, known: Bools, left_out: int) 
 
 def nobody_before(watches: Watches, known: Bools, history: Sequence[str]) -> str:
     """Return what to say where no watch to find has one before it."""
-    said = "no watch has one before it, of the same user, to be found from."
     if not history:
-        return f"{said} Give the watches before with --history FILE."
+        return (
+            "no watch has one before it, of the same user, to be found from. Give the watches "
+            "before with --history FILE."
+        )
     hint = _users_hint(watches, known)
+    said = "no watch has one before it, of the same user, to be found from."
     return f"{said}{hint or ' Are users called in --history as here?'}"
 
 
@@ -110,5 +128,6 @@ def _said(hint: str) -> str:
     return f" {hint}" if hint else ""
 
 
-def _warning(count: int, of: int) -> str:
-    return WARNING if 2 * count > of else ""
+def _warning(count: int, of: int, hint: str = "") -> str:
+    """Return what a line begins with; ids that are only written otherwise weigh more."""
+    return WARNING if count > (0.1 if hint else 0.5) * of else ""

@@ -91,6 +91,9 @@ def placed(users: Users, places: Mapping[str, int]) -> Placed:
     return Placed(found[known], before[users.ends], len(unknown), examples)
 
 
+_SOME, _MOST = 0.1, 0.5
+
+
 class Strangers:
     """Counts what a run does not know of users: watches of other items, and who has no others.
 
@@ -122,17 +125,21 @@ class Strangers:
     def lines(self, instead: str = "they get what is most watched") -> list[str]:
         """Return lines about them, if there are any; instead: what users without a watch get.
 
-        Where most watches are not known, answers mean little: the lines are warnings.
+        Where most watches are not known, or some that are only written otherwise, answers mean
+        little: the lines are warnings.
         """
         lines = []
-        warning = WARNING if self.watches and 2 * self.watches > self._watched else ""
+        warning = ""
         if self.watches:
+            hint = self._hint()
+            if self.watches > (_SOME if hint else _MOST) * self._watched:
+                warning = WARNING
             lines.append(
                 f"{warning}{counted(self.watches, 'watch')} of items that the run does not know, "
-                f"such as {shown(self._examples[0])}: ignored.{self._hint()}"
+                f"such as {shown(self._examples[0])}: ignored.{hint}"
             )
         if self.users:
-            warning = warning if 2 * self.users > self._among else ""
+            warning = warning if self.users > _SOME * self._among else ""
             lines.append(
                 f"{warning}{self.users:,} of {counted(self._among, 'user')} without a watch that "
                 f"the run knows: {instead}."

@@ -22,6 +22,8 @@ _TIMES = 5.0
 _NEAR = log(3.0)
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _FEWEST_ROUND = 10
+_GAP = log(5.0)
+"""Watch times leave no such gap between the fewest and the most."""
 _HOUR, _SHORT = 3600.0, 0.5
 
 
@@ -36,7 +38,9 @@ def scale_lines(
     times = watched[clicked > 0]
     if len(times) < _ENOUGH or not learned > 0:
         return
-    if doubt_in(watched, clicked, unit) or any(round_lines("", "", clicked, watched)):
+    if doubt_in(watched, clicked, unit) or any(
+        (*round_lines("", "", clicked, watched), *mixed_lines("", clicked, watched))
+    ):
         return  # it has been said, as far as it can be without those
     mean = float(times.mean())
     longer = mean >= _TIMES * learned and float(np.median(times)) > learned
@@ -45,6 +49,38 @@ def scale_lines(
         yield (
             f"{WARNING}{name}: clicked impressions are watched for {mean:,.3g} s on average, those "
             f"learned from {learned:,.3g} s.{_todo(mean, learned, unit)}"
+        )
+
+
+def share_lines(name: str, clicked: Floats, learned: float) -> Iterator[str]:
+    """Warn of a share of clicks (N,) that is far from the one learned from."""
+    count, share = len(clicked), float(clicked.mean()) if len(clicked) else 0.0
+    if not 0 < learned < 1 or count * min(learned, 1 - learned) < _FEWEST_ROUND:
+        return
+    odds = (share + 0.5 / count) / (1 - share + 0.5 / count) / (learned / (1 - learned))
+    if max(odds, 1 / odds) >= _TIMES:
+        yield (
+            f"{WARNING}{name}: {share:.1%} of {counted(count, 'impression')} are clicked, of those "
+            f"learned from {learned:.1%}: is it the same column, and are all impressions there?"
+        )
+
+
+def mixed_lines(name: str, clicked: Floats, watched: Floats) -> Iterator[str]:
+    """Warn of watch times (N,) of which some are a thousand, or sixty, times the others."""
+    times = np.sort(watched[(clicked > 0) & (watched > 0)])
+    fewest = max(_FEWEST_ROUND, len(times) // 20)
+    if len(times) < _ENOUGH:
+        return
+    steps = np.diff(np.log(times))[fewest - 1 : -fewest + 1]
+    place = int(np.argmax(steps))
+    low, high = times[: place + fewest], times[place + fewest :]
+    ratio = float(np.median(high) / np.median(low))
+    units = [each for each in (60, 1000) if abs(log(ratio / each)) < log(2)]
+    if steps[place] >= _GAP and units:
+        yield (
+            f"{WARNING}{name}: {len(high):,} of {counted(len(times), 'watch time')} lie about "
+            f"{units[0]:,} times above the others, from {float(high[0]):,.4g} s on, and none "
+            f"between {float(low[-1]):,.4g} and that: are they in two units? Write all in one."
         )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.file_ids import file_id_lines
 from dssmcli.data.ids import IdCoder
 from dssmcli.data.log_reading import LogReading, silent
 from dssmcli.data.log_rows import good_rows, no_id, without_headers
@@ -220,6 +221,8 @@ class WatchReader:
         if way.plain_ids:
             self._coders |= {str(name): IdCoder() for name in (columns.user, columns.item)}
         self._clock = Clock(way.dates, way.advice)
+        #: The files, and how many rows had been read at the end of each.
+        self._files, self._ends, self._rows = list[str](), list[int](), 0
         self._hashes = {name: hashlib.sha256(name.encode()) for name in columns.names}
 
     @property
@@ -231,14 +234,17 @@ class WatchReader:
         """Take all rows of a file."""
         names = self.columns.names
         self.columns.found_in(file.sheet.names, file.sheet.source)
+        self._files.append(file.sheet.source)
         picked = [file.sheet.names.index(name) for name in names]
         for block in file.blocks(picked):
             read = dict(zip(names, file.columns(block, picked), strict=True))
             user, item = str(self.columns.user), str(self.columns.item)
             fields, rows = without_headers(read, user, item, file, self._bad_rows)
             self._add(good_rows(fields, self._wrong(fields), rows, self._bad_rows))
+        self._ends.append(self._rows)
 
     def _add(self, fields: Mapping[str, Sequence[str]]) -> None:
+        self._rows += len(fields[str(self.columns.user)])
         for name, texts in fields.items():
             if name == self.columns.timestamp:
                 self._clock.take(texts)
@@ -282,6 +288,7 @@ class WatchReader:
             self.lines += placeholder_lines("item", columns.item, items.values, items.codes)
             self.lines += last_id_lines(users.values, users.codes)
             self.lines += one_id_lines(columns.user, users, columns.item, items)
+            self.lines += file_id_lines(self._files, self._ends, users, items)
         if times is not None:
             self.lines += [*self._clock.lines(times), *order_lines(times)]
             self.lines += unit_lines(times, self._way.unit)

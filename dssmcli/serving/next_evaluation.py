@@ -20,7 +20,12 @@ from dssmcli.data.moments import Ints, Moments, histories, no_context, tokens_be
 from dssmcli.data.repeated_events import history_lines, repeated_lines
 from dssmcli.data.seen import Seen
 from dssmcli.data.tsv import BadRows, names_of
-from dssmcli.data.unknown_ids import left_out_lines, nobody_before, unknown_lines
+from dssmcli.data.unknown_ids import (
+    late_history_lines,
+    left_out_lines,
+    nobody_before,
+    unknown_lines,
+)
 from dssmcli.data.watches import Watches, followed, read_watches
 from dssmcli.errors import ConfigError, DataError, counted
 from dssmcli.serving.baselines import DECAYS, Neighbours, item_neighbours, knn_scores
@@ -91,6 +96,8 @@ def read_next(
     places = np.flatnonzero(candidates & past)
     if not len(places):
         raise DataError(f"{source}: {nobody_before(watches, known, history)}")
+    if history:
+        lines += late_history_lines(watches, places, known)
     for name, said in ((names_of([source]), lines), (names_of(history), before_lines)):
         for line in said:
             say_of(name)(line)

@@ -28,7 +28,7 @@ from dssmcli.data.places import RankingFeatures, ranking_features_from_json
 from dssmcli.data.roles import check_there
 from dssmcli.data.table import Table
 from dssmcli.data.users import Users, placed
-from dssmcli.data.watch_doubts import scale_lines
+from dssmcli.data.watch_doubts import scale_lines, share_lines
 from dssmcli.errors import ConfigError, RunError
 from dssmcli.run import (
     CATALOGUE,
@@ -182,10 +182,11 @@ class Ranker(OfRun):
         return self._answers(known.item, known.history, codes, known.features, numbers)
 
     def scale_lines(self, log: Impressions) -> Iterator[str]:
-        """Yield a warning of watch times in another unit than those learned from."""
+        """Yield warnings of watch times, or a share of clicks, far from those learned from."""
         _, clicks, watched, *_ = self.chronicle.means.tolist()
         learned = watched / clicks if clicks > 0 else 0.0
         columns = self.columns
+        yield from share_lines(str(columns.clicked), log.clicked, clicks)
         yield from scale_lines(
             str(columns.watch_time), log.clicked, log.watched, learned, str(columns.unit)
         )

@@ -33,7 +33,7 @@ from dssmcli.data.seen import Seen
 from dssmcli.data.suspects import suspects
 from dssmcli.data.tasks import Task
 from dssmcli.data.tsv import BadRows, name_of, saying_of
-from dssmcli.data.watch_doubts import scale_lines
+from dssmcli.data.watch_doubts import scale_lines, share_lines
 from dssmcli.errors import ConfigError, DataError, counted, shown
 from dssmcli.text.hashing import Hashes
 from dssmcli.youtube_config import (
@@ -206,6 +206,7 @@ def _unlike(later: Impressions, reader: ImpressionReader, log: Impressions) -> l
 def _scale(later: Impressions, log: Impressions, columns: ImpressionColumns) -> Iterator[str]:
     times = log.watched[log.clicked > 0]
     learned, name = float(times.mean()), str(columns.watch_time)
+    yield from share_lines(str(columns.clicked), later.clicked, float(log.clicked.mean()))
     yield from scale_lines(name, later.clicked, later.watched, learned, str(columns.unit))
 
 
