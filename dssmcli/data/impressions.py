@@ -184,13 +184,8 @@ def impressions_in(
     user, item = table.columns[columns.user], table.columns[columns.item]
     if way.plain_ids:
         (user, of_users), (item, of_items) = plain_column(user), plain_column(item)
-        of_users += placeholder_lines("user", user.name, user.values, user.codes)
-        of_items += placeholder_lines("item", item.name, item.values, item.codes)
-        of_items += one_id_lines(user.name, user, item.name, item)
-        if len(whole.ends) > 1:
-            rows = [_by_file(column, order, whole.rows) for column in (user, item)]
-            of_items += file_id_lines([*map(name_of, sources)], whole.ends, *rows)
-        for line in (*of_users, *of_items):
+        files = [*map(name_of, sources)] if len(whole.ends) > 1 else []
+        for line in (*of_users, *_id_lines(user, item, of_items, order, whole, files)):
             say(line)
     rest = {name: c for name, c in table.columns.items() if name not in columns.names}
     impressions = Impressions(
@@ -210,6 +205,27 @@ def impressions_in(
         whole.ends,
     )
     return impressions, columns
+
+
+def _id_lines(
+    user: Column,
+    item: Column,
+    of_items: Sequence[str],
+    order: Ints,
+    whole: Table,
+    files: Sequence[str],
+) -> Iterator[str]:
+    """Yield what a person should know of the ids of impressions. of_items: lines about items.
+
+    files: those that the rows of the whole table are of, where there are several.
+    """
+    yield from placeholder_lines("user", user.name, user.values, user.codes)
+    yield from of_items
+    yield from placeholder_lines("item", item.name, item.values, item.codes)
+    yield from one_id_lines(user.name, user, item.name, item)
+    if files:
+        rows = [_by_file(column, order, whole.rows) for column in (user, item)]
+        yield from file_id_lines(files, whole.ends, *rows)
 
 
 def _by_file(column: Column, order: Ints, rows: int) -> Column:
