@@ -129,7 +129,7 @@ OF_TABLES = (
     ),
     *(
         Hint(
-            "takes {} ({}) for a 0. If it is a 1: --task",
+            "If it is a 1: --task",
             f"{line} --task extra=Sold",
             "dssm " + line + " --task 'extra=Sold|sold'",
             _visits(lambda i: ("no", "Sold", "sold")[i * 7 % 5 % 3]),

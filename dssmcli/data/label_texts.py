@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from dssmcli.data.categories import say_yes_or_no
+from dssmcli.data.column_command import column_command
 from dssmcli.data.notation import listed, read_numbers
 from dssmcli.data.sentinels import sentinels_in
 from dssmcli.data.table import Column, Table
@@ -64,8 +66,9 @@ def label_texts(table: Table, tasks: Sequence[Task], where: str) -> Iterator[Lab
 class LabelTexts:
     """Counts how the labels of a task are written: rows by text, of ones, zeros and others."""
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, judged: str | None = None) -> None:
+        """judged: the file, if a run has learned the task: there is no other way to name it."""
+        self.task, self._judged = task, judged
         self.ones: Counter[str] = Counter()
         self.zeros: Counter[str] = Counter()
         self.missing: Counter[str] = Counter()
@@ -121,16 +124,33 @@ class LabelTexts:
         for text, count in self.zeros.items():
             rows = f"{count:,} {'row' if count == 1 else 'rows'}"
             if _plain(text) in plain:
-                spec = "|".join((*task.positive, text))
                 yield (
                     f"the task {shown(task.name)} takes {shown(text)} ({rows}) for a 0. "
-                    f"If it is a 1: --task {in_shell(f'{task.column}={spec}')}."
+                    f"{self._otherwise(text)}."
                 )
             elif text.strip().lower() in _NOT_KNOWN:
                 yield (
                     f"the task {shown(task.name)} takes {shown(text)} ({rows}) for a 0. "
                     f"{_LEAVE_EMPTY}"
                 )
+
+    def _otherwise(self, text: str) -> str:
+        """Return how to have a text taken for a 1."""
+        task = self.task
+        if self._judged is None:
+            spec = "|".join((*task.positive, text))
+            return f"If it is a 1: --task {in_shell(f'{task.column}={spec}')}"
+        alike = [one for one in (*task.positive, *self.ones) if _plain(one) == _plain(text)]
+        known = alike[0].strip()
+        made = f"{json.dumps(self._spelled(), ensure_ascii=False)}.get(v.strip(), v)"
+        command = column_command(self._judged, task.column, made, "-labels")
+        said = f"If it is a 1, write it {shown(known)}, as the run has learned it"
+        return f"{said}: {command}" if command else said
+
+    def _spelled(self) -> dict[str, str]:
+        """Return what texts that count as 0 are to be, if they are a 1 but for capitals."""
+        known = {_plain(text): text.strip() for text in (*self.ones, *self.task.positive)}
+        return {text.strip(): known[_plain(text)] for text in self.zeros if _plain(text) in known}
 
     def stand_ins(self) -> list[str]:
         """Return warnings about numbers that may stand for a label that is not known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -307,3 +307,21 @@ def _target(task: Task, labels: Labels, weight: float, where: str) -> Target:
     if task.kind == "binary":
         return Target(task, weight)
     return Target(task, weight, float(known.mean()), float(known.std()))
+
+
+def far_off(target: Target, labels: Labels) -> Iterator[str]:
+    """Yield a warning if numbers to predict (N,), nan for missing, are far from those of training,
+    on the whole."""
+    known = labels[~np.isnan(labels)]
+    if target.binary or len(known) < _ENOUGH:
+        return
+    mean = float(known.mean())
+    far = abs(mean - target.mean) > _FAR * target.scale
+    if far or 0 < mean < target.mean / _FAR:
+        yield (
+            f"the numbers of the task {shown(target.name)} are {mean:.4g} on average, those "
+            f"learned from {target.mean:.4g}: is it another unit?"
+        )
+
+
+_ENOUGH, _FAR = 20, 10

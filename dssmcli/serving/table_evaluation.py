@@ -20,7 +20,7 @@ from dssmcli.data.seen import Seen, seen
 from dssmcli.data.sheets import Columns
 from dssmcli.data.table import places_of
 from dssmcli.data.table_hashes import hashes_in
-from dssmcli.data.tasks import Labels, Target, Task, known_labels
+from dssmcli.data.tasks import Labels, Target, Task, far_off, known_labels
 from dssmcli.data.tsv import BadRows
 from dssmcli.errors import ConfigError, DataError, shown
 from dssmcli.serving.blocks import made_of
@@ -118,21 +118,8 @@ def judged_table(
 
 def _far_off(predictors: Sequence[Predictor], name: str, labels: Labels) -> Iterator[str]:
     """Yield a warning if the numbers to predict are far from those of training, on the whole."""
-    known = labels[~np.isnan(labels)]
     targets = (each for one in predictors for each in one.targets if each.name == name)
-    target = next(targets, None)
-    if target is None or target.binary or len(known) < _ENOUGH:
-        return
-    mean = float(known.mean())
-    far = abs(mean - target.mean) > _FAR * target.scale
-    if far or 0 < mean < target.mean / _FAR:
-        yield (
-            f"the numbers of the task {shown(name)} are {mean:.4g} on average, those learned from "
-            f"{target.mean:.4g}: is it another unit?"
-        )
-
-
-_ENOUGH, _FAR = 20, 10
+    yield from far_off(next(targets), labels)
 
 
 def _one_sided(texts: LabelTexts, labels: Labels) -> Iterator[str]:
@@ -214,7 +201,7 @@ class _Judged:
         self.hashes = self.labels + len(tasks)
         self.width = self.hashes + sum(each is not None for each in self._known)
         #: How the labels of each task are written in the rows taken so far.
-        self.texts = [LabelTexts(task) for task in tasks]
+        self.texts = [LabelTexts(task, self._where) for task in tasks]
 
     def taken(self, made: bytes) -> Values:
         """Return the rows (n, width) that `block` made, and count how their labels are written."""

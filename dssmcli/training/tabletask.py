@@ -30,11 +30,19 @@ from dssmcli.data.source_rows import rows_of_sources
 from dssmcli.data.suspects import suspects
 from dssmcli.data.table import Table, read_table
 from dssmcli.data.table_hashes import hashes_of
-from dssmcli.data.tasks import Labels, Target, Task, check_positive, parse_tasks, targets_of
+from dssmcli.data.tasks import (
+    Labels,
+    Target,
+    Task,
+    check_positive,
+    far_off,
+    parse_tasks,
+    targets_of,
+)
 from dssmcli.data.totals import total_line
 from dssmcli.data.tsv import BadRows, name_of, names_of
 from dssmcli.data.unlike import unlike_lines
-from dssmcli.errors import DataError, counted, shown
+from dssmcli.errors import WARNING, DataError, about, counted, shown
 from dssmcli.rec_config import MultitaskConfig, MultitaskTrainConfig, Sizes, sized_rows
 
 Say = Callable[[str], None]
@@ -119,8 +127,8 @@ def build_table_task(
     for warning in [*warnings, *suspects(reader, train, tasks)]:
         say(f"Warning: {warning}")
     targets = targets_of(tasks, train.labels, dict(given.weights), where)
-    for target, labels in zip(targets, train.labels.T, strict=True):
-        say(_told(target, labels))
+    for line in _of_targets(targets, train, valid if given.valid_sources else None, given):
+        say(line)
     said = f"{len(valid):,} for validation" if valid else "none for validation"
     say(f"{len(train):,} rows to train on, {said}.")
     if valid is None:
@@ -214,6 +222,19 @@ def _judging(
             f"{where}: {tasks[0].name} has no two different labels: nothing to validate on."
         )
     return None
+
+
+def _of_targets(
+    targets: Sequence[Target], train: Examples, named: Examples | None, given: TableInput
+) -> Iterator[str]:
+    """Yield a line about each target, and warnings of numbers to predict that are in another unit
+    in rows that the user named to validate on."""
+    for target, labels in zip(targets, train.labels.T, strict=True):
+        yield _told(target, labels)
+    if named is not None:
+        where = names_of(given.valid_sources)
+        for target, labels in zip(targets, named.labels.T, strict=True):
+            yield from (about(where, f"{WARNING}{each}") for each in far_off(target, labels))
 
 
 def _met(
