@@ -10,6 +10,7 @@ import click
 
 from dssmcli.commands.options import CONTEXT, checked_text, json_option, model_option, refuse_idle
 from dssmcli.config import TOKENIZERS
+from dssmcli.errors import WARNING
 
 if TYPE_CHECKING:
     from dssmcli.text.tokenizers import Lookup
@@ -54,7 +55,8 @@ def command(
     a line from standard input.
     """
     from dssmcli.commands.output import file_doubt, talk
-    from dssmcli.data.tsv import STDIN, read_lines
+    from dssmcli.data.texts import TextReader
+    from dssmcli.data.tsv import STDIN, BadRows
     from dssmcli.text.limits import Cuts, cut_note
 
     if fold_chinese is not None and tokenizer is None:
@@ -63,8 +65,9 @@ def command(
         refuse_idle("has its own tokenizer: give it or --tokenizer.", "model")
     lookup = _of_run(model) if tokenizer is None else _shipped(tokenizer, fold_chinese is not False)
     given: Iterable[str] = (checked_text("text", text) for text in texts)
+    lines = TextReader([STDIN], BadRows(offer=""), eager=True)
     if texts == (STDIN,):
-        given = (line.decode() for line in read_lines([STDIN]))
+        given = (text for block in lines.blocks() for text in block)
     cuts = Cuts()
     for text in given:
         cut = lookup.cut(text)
@@ -78,7 +81,8 @@ def command(
             click.echo(f"{each.unit}\t{' '.join(each.features)}\t{ids}")
         click.echo("")
     file = file_doubt(*texts, instead="dssm tokenize - < FILE")
-    talk(False, file, cut_note(cuts, lookup.max_units))
+    doubts = (f"{WARNING}{doubt}" for doubt in lines.doubts)
+    talk(False, file, *doubts, cut_note(cuts, lookup.max_units))
 
 
 def _of_run(model: str | None) -> Lookup:

@@ -21,7 +21,7 @@ from dssmcli.commands.options import (
 )
 from dssmcli.commands.output import talk, writing
 from dssmcli.config import TOKENIZERS, WORDY, TextConfig
-from dssmcli.errors import ConfigError, counted
+from dssmcli.errors import WARNING, ConfigError, counted
 
 if TYPE_CHECKING:
     from dssmcli.text.words import Words
@@ -133,6 +133,7 @@ def command(
     text = TextConfig(tokenizer=tokenizer or "auto", fold_chinese=fold_chinese)
     if words and text.tokenizer not in WORDY:
         raise click.UsageError(f"--words is for {' and '.join(WORDY)}, not for {text.tokenizer}.")
+    from dssmcli.data.texts import TextReader
     from dssmcli.data.tsv import BadRows
     from dssmcli.text.tokenizers import normalizer_of
     from dssmcli.training.indexing import indexing_of
@@ -142,13 +143,15 @@ def command(
     normalizer = normalizer_of(text)
     reader = pair_texts_reader(columns, skipped, normalizer, header)
     texts: Iterable[list[str]] = (rows.normal for rows in reader.columns(files))
+    lines = TextReader(files, skipped)
     if not pairs:
-        texts = lines_of(files, skipped, normalizer)
+        texts = lines_of(lines, normalizer)
     indexing = indexing_of(text, dictionary, pieces, 1, None)
     found = counted_features(texts, indexing, min_count)
     skipped.write_rejects()
     _write(_words(found.words) if found.words and words else _features(found), output, as_json)
-    talk(quiet, *reader.reading.headers_lines(), skipped.summary, _summary(found))
+    doubts = (f"{WARNING}{doubt}" for doubt in lines.doubts)
+    talk(quiet, *reader.reading.headers_lines(), *doubts, skipped.summary, _summary(found))
 
 
 def _of_run(model: str) -> Iterator[dict[str, object]]:

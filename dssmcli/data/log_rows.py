@@ -28,6 +28,7 @@ def good_rows(
     for row, reason in sorted(wrong.items()):
         line = lines[row]
         bad_rows.take(line.raw, DataError(f"{line.place}: {reason}"))
+        bad_rows.good -= 1  # it was good as a row of a table
     return {
         name: [text for row, text in enumerate(texts) if row not in wrong]
         for name, texts in fields.items()
@@ -92,6 +93,7 @@ def take_bad(
             texts = (column.values[column.codes[row]] for column in table.columns.values())
             place, raw = f"{where}: row {row + 1:,} after the header", "\t".join(texts).encode()
         bad_rows.take(raw, DataError(f"{place}: {reason}"))
+        bad_rows.good -= 1  # it was good as a row of a table
 
 
 def _lines_of(rows: Sequence[int], sources: Sequence[str]) -> dict[int, Line]:

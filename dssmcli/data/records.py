@@ -131,6 +131,7 @@ class TableFile:
                 first = block.piece.first
                 self.lines = range(first, first + block.piece.content.count(b"\n") + 1)
                 self._origin = block.piece
+                self._bad_rows.good += len(self.lines)
                 return columns
             assert not self._queue
             self._queue.extend(block.piece.lines())
@@ -139,6 +140,7 @@ class TableFile:
         for row in block.bad:
             self._bad_rows.take(row.raw, row.error)
         self.lines = block.lines
+        self._bad_rows.good += len(self.lines)
         return block.columns
 
     def rows(self) -> Sequence[Line]:

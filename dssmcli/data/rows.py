@@ -130,14 +130,14 @@ class RowReader:
         """Yield all pieces in order, with their rows where these could be read at once."""
         for source in sources:
             self._later, self._begun, self._examined = self._begun, True, False
-            self._first = self._first or name_of(source)
-            self._blank = []  # what stood at the end of the file before
+            self._first, self._blank = self._first or name_of(source), []
             with opened(source) as stream:
                 pieces = read_pieces(name_of(source), stream, _PIECE_BYTES)
                 for piece in self._first_line_apart(pieces):
                     columns = self._plain(piece)
                     if columns is not None:
                         self._report_blanks()
+                        self.bad_rows.good += len(columns.values)
                     yield piece, columns
 
     def _first_line_apart(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
@@ -208,6 +208,7 @@ class RowReader:
                 self.bad_rows.take(line.raw, error)
                 continue
             if row is not None:
+                self.bad_rows.good += 1
                 yield row
 
     def _report_blanks(self) -> None:

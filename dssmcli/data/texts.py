@@ -92,7 +92,9 @@ class TextReader:
             return
         self.done += kept.size
         content = kept.content.removeprefix(UTF8_MARK) if kept.first == 1 else kept.content
+        bad = self._bad_lines.count
         texts = _texts(kept.source, kept.first, content, self._bad_lines)
+        self._bad_lines.good += len(texts) - (self._bad_lines.count - bad)
         if not self._looked:
             self._look(kept, texts)
         if kept.first == 1:

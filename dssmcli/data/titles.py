@@ -94,6 +94,7 @@ class TitleReader:
                     for line in piece.lines():
                         self.lines += 1
                         self._add(line, found)
+                    self.bad_rows.good += len(found.texts)
                     yield found
                     self._last = found.texts[-1] if found.texts else self._last
                 self._look_at_last(name_of(source))

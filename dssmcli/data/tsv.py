@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from dssmcli.atomic import write_atomically
-from dssmcli.errors import STDIN_IS_READ, DataError, HeaderError, about, counted
+from dssmcli.errors import STDIN_IS_READ, WARNING, DataError, HeaderError, about, counted
 from dssmcli.file_kinds import FileKind, kind_in_gzip, kind_of
 from dssmcli.text_encodings import (
     conversion,
@@ -224,6 +224,8 @@ class BadRows:
         self._rejects = rejects
         self._kept: list[bytes] = []
         self.count = 0
+        #: Rows that were read, where a reader counts them.
+        self.good = 0
         self.first: DataError | None = None
         #: Where a table's header stands again.
         self.headers: list[str] = []
@@ -260,7 +262,11 @@ class BadRows:
                 f"{counted(len(self.quotes), 'row')} ({self.quotes[0]}{more})."
             )
         if self.count:
-            said.append(f"Skipped {counted(self.count, 'bad row')}, the first: {self.first}")
+            most = 0 < self.good < self.count
+            begin = f"{WARNING}more than half is left out: skipped" if most else "Skipped"
+            rows = counted(self.count, "bad row")
+            of = f" of {self.count + self.good:,}" if most else ""
+            said.append(f"{begin} {rows}{of}, the first: {self.first}")
         return "\n".join(said)
 
     def write_rejects(self) -> None:

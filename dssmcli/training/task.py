@@ -120,7 +120,7 @@ def build_task(given: PairsInput, settings: Settings, bad_rows: BadRows, say: Sa
     index, words = indexed.index, indexed.words
     if words is not None:
         say(f"Texts are cut by a list of {len(words.spellings):,} words.")
-    vocabulary = _vocabulary(given, settings, rows.train, index)
+    vocabulary = _vocabulary(given, settings, rows.train, index, say)
     index.use(vocabulary)
     say(f"{len(vocabulary.features):,} features in {index.distinct_units - 1:,} distinct units.")
     model = settings.model
@@ -205,14 +205,22 @@ def _each_once(pairs: Pairs, say: Say) -> Pairs:
 
 
 def _vocabulary(
-    given: PairsInput, settings: Settings, train: Pairs, index: TextIndex
+    given: PairsInput, settings: Settings, train: Pairs, index: TextIndex, say: Say
 ) -> Vocabulary:
     text = settings.model.text
     if given.vocabulary == "shipped":
         return Vocabulary(shipped_features(), text.buckets)
-    if given.vocabulary != "log":
-        return Vocabulary(read_features(Path(given.vocabulary)), text.buckets)
     counts = index.feature_counts(train.used_texts())
+    if given.vocabulary != "log":
+        features = read_features(Path(given.vocabulary))
+        share = sum(counts[feature] for feature in features) / max(1, counts.total())
+        if share < _FEW_KNOWN:
+            say(
+                f"Warning: {name_of(given.vocabulary)}: its features take only {share:.2%} of the "
+                "texts to train on; all others share buckets. Expected: a feature a line, as `dssm "
+                f"vocab` with the same tokenizer ({text.tokenizer}) writes them."
+            )
+        return Vocabulary(features, text.buckets)
     return Vocabulary(frequent_features(counts, given.min_count), text.buckets)
 
 
@@ -263,4 +271,5 @@ def check_learnable(name: str, train: Pairs, match_grade: float, index: TextInde
     return warnings
 
 
+_FEW_KNOWN = 0.1
 _FEW_ROWS, _FEW_MATCHES, _MANY_OWN = 100, 20, 0.5

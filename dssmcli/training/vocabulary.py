@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -42,12 +42,10 @@ class Counted:
         return taken[-1] / self.total if taken else 0.0
 
 
-def lines_of(
-    sources: Sequence[str], bad_rows: BadRows, normalizer: Normalizer
-) -> Iterable[list[str]]:
+def lines_of(reader: TextReader, normalizer: Normalizer) -> Iterable[list[str]]:
     """Yield the normalised texts of files that have one a line."""
     folder = Folder(normalizer)
-    return (folder.normalized(texts) for texts in TextReader(sources, bad_rows).blocks())
+    return (folder.normalized(texts) for texts in reader.blocks())
 
 
 def pair_texts_reader(
