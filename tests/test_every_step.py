@@ -56,6 +56,23 @@ def test_a_model_is_trained_with_dropout_before_and_after_each_evaluation(
     assert kinds == [Step, Evaluation] * 4 and len(state.history[0]) > 4
 
 
+def test_the_last_step_is_evaluated_too_and_a_loss_is_the_mean_since_the_evaluation_before(
+    tmp_path: Path,
+) -> None:
+    state, steps = trained("tables", tmp_path, epochs=5, eval_steps=2, valid_share=0.3)
+    assert [line["step"] for line in state.history] == [2, 4, 5]
+    assert [line["epoch"] for line in state.history] == [2, 4, 5]
+    losses = [each.loss for each in steps if isinstance(each, Step)]
+    for line, own in zip(state.history, (losses[:2], losses[2:4], losses[4:]), strict=True):
+        assert line["loss"] == pytest.approx(np.mean(own), abs=1e-5)
+    texts = text_task(tmp_path, CLICKS, kind="clicks", epochs=5, eval_steps=2)
+    history = text.new_state(texts)
+    losses = [each.loss for each in text.train_text(texts, history) if isinstance(each, Step)]
+    assert [line["step"] for line in history.history] == [2, 4, 5]
+    for line, own in zip(history.history, (losses[:2], losses[2:4], losses[4:]), strict=True):
+        assert line["loss"] == pytest.approx(np.mean(own), abs=1e-5)
+
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "candidates": {
         **{"dropout": 0.5, "input_dropout": 0.5, "watch_dropout": 0.5, "weight_decay": 0.9},

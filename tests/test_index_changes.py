@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import MEANINGS, Dssm
 
 import dssmcli
+from dssmcli.neighbours import Found, approximate, exact
 from dssmcli.serving import index_lists
 from dssmcli.serving.index_file import IndexFile
+from dssmcli.serving.search import recall_of
 
 TITLES = {"a": "sofa bed", "b": "...", "c": "faucet", "d": "carpet", "e": "icebox", "f": "!?"}
 SPOKEN = {own: title for own, title in TITLES.items() if own not in "bf"}
@@ -194,3 +198,43 @@ def test_hints_of_titles_alone_lead_on(run: Path, tmp_path: Path, dssm: Dssm) ->
     done = dssm("index", "--append", "-", "-o", index, "--columns", "title,-", stdin=more)
     titles = {hit.title for hit in dssmcli.load_index(index).search(["sofa"], 99)[0]}
     assert done.code == 0 and len(titles) == 16 and "blue sofa 10" in titles
+
+
+class Sided:
+    """An encoder that remembers as what it was given texts: `DEGREES` are unit vectors."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def encode(self, texts: Sequence[str], side: str = "text") -> np.ndarray:
+        self.asked.append(side)
+        degrees = np.radians([float(text) for text in texts])
+        return np.stack((np.cos(degrees), np.sin(degrees)), axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("queries", [(), ("3.1", "90.2")])
+def test_recall_is_measured_with_queries_and_with_titles_in_the_place_of_queries(
+    monkeypatch: pytest.MonkeyPatch, queries: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(index_lists, "_FEWEST", 10)
+    titles = [str(degrees) for degrees in np.random.default_rng(1).permutation(360)]
+    vectors, encoder = Sided().encode(titles), Sided()
+    asked: list[str] = []
+    plan = index_lists.Plan("float32", 0.9, queries, 1)
+
+    def title(place: int) -> str:
+        asked.append(titles[place])
+        return titles[place]
+
+    laid = index_lists.laid_out(vectors, encoder, title, plan, None)  # type: ignore[arg-type]
+    assert encoder.asked == ["query"]
+    assert asked == ([] if queries else [titles[place] for place in laid.order])
+    assert laid.lists is not None and laid.recall is not None and laid.recall >= 0.9
+    nearest = vectors[laid.order]
+
+    def search(rows: np.ndarray, count: int, whole: bool) -> Found:
+        return exact(nearest, rows, count) if whole else approximate(nearest, laid.lists, rows, 5)
+
+    index = SimpleNamespace(encoder=encoder, nearest=search)
+    found = recall_of(index, [f"{each}.3" for each in range(0, 360, 40)], 5)  # type: ignore[arg-type]
+    assert encoder.asked == ["query"] * 2 and found["queries"] == 9 and found["recall"] > 0.5
