@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +273,22 @@ def test_a_slice_s_figures_are_those_of_its_rows_and_of_one_kind_there_are_none(
     assert by_name["chinese"].interval is None
     table = text_slices.slices(rows, Plan(0, 1)).tables[0]
     assert ("script", "chinese", "2", "2", "—", "—") in table.rows
+
+
+def test_a_slice_has_the_figures_of_each_run_by_its_own_scores_and_threshold() -> None:
+    both = scored([0.9, 0.8, 0.7, 0.1], [1, 0, 1, 0], [("ab", "x")] * 4)
+    other = np.array([0.1, 0.2, 0.25, 0.3])
+    both = replace(
+        both,
+        encoders=(Known(threshold=0.75), Known(threshold=0.15)),
+        names=("a", "b"),
+        cosines=np.stack((both.cosines[:, 0], other), axis=1),
+    )
+    parts = [part for part in text_slices.parts_of(both) if part.name == "latin"]
+    [[first, second]] = text_slices.part_figures(both, parts, Plan(0, 1))
+    # Of the first run 1 of 2 matches, and 1 other, are above its threshold; of the second 1 and 2.
+    assert (first.auc, first.f1) == pytest.approx((0.75, 2 / 4))
+    assert (second.auc, second.f1) == pytest.approx((0.25, 2 / 5))
 
 
 def test_intervals_of_slices_hold_the_figure() -> None:

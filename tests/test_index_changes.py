@@ -201,15 +201,17 @@ def test_hints_of_titles_alone_lead_on(run: Path, tmp_path: Path, dssm: Dssm) ->
 
 
 class Sided:
-    """An encoder that remembers as what it was given texts: `DEGREES` are unit vectors."""
+    """An encoder that remembers as what it was given texts: unit vectors at DEGREES, `?` none."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
     def encode(self, texts: Sequence[str], side: str = "text") -> np.ndarray:
         self.asked.append(side)
-        degrees = np.radians([float(text) for text in texts])
-        return np.stack((np.cos(degrees), np.sin(degrees)), axis=1).astype(np.float32)
+        degrees = np.radians([float(text.replace("?", "0")) for text in texts])
+        rows = np.stack((np.cos(degrees), np.sin(degrees)), axis=1)
+        rows[[text == "?" for text in texts]] = 0
+        return rows.astype(np.float32)
 
 
 @pytest.mark.parametrize("queries", [(), ("3.1", "90.2")])
@@ -236,5 +238,5 @@ def test_recall_is_measured_with_queries_and_with_titles_in_the_place_of_queries
         return exact(nearest, rows, count) if whole else approximate(nearest, laid.lists, rows, 5)
 
     index = SimpleNamespace(encoder=encoder, nearest=search)
-    found = recall_of(index, [f"{each}.3" for each in range(0, 360, 40)], 5)  # type: ignore[arg-type]
+    found = recall_of(index, ["?", *(f"{each}.3" for each in range(0, 360, 40))], 5)  # type: ignore[arg-type]
     assert encoder.asked == ["query"] * 2 and found["queries"] == 9 and found["recall"] > 0.5

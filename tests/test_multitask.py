@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from handmade import parts
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -281,6 +282,20 @@ def test_numpy_answers_what_torch_does(config: MultitaskConfig, schema: Schema) 
         predicted = Predictor(config, schema, targets, weights).predict(texts)
     np.testing.assert_allclose(predicted[:, 0], 1 / (1 + np.exp(-answers.outputs[:, 0])), rtol=1e-5)
     np.testing.assert_allclose(predicted[:, 2], 10 + 4 * answers.outputs[:, 2], rtol=1e-5)
+
+
+def test_each_number_is_told_on_a_scale_of_its_own() -> None:
+    targets = [
+        Target(Task("far", "far", "regression"), 1.0, mean=1000.0, scale=50.0),
+        Target(Task("bought", "bought", "binary"), 1.0),
+        Target(Task("near", "near", "regression"), 1.0, mean=-2.0, scale=0.5),
+    ]
+    outputs = np.array([[0.0, 0.0, 0.0], [1.0, -2.0, 3.0], [-2.0, 0.5, 0.25]])
+    predictor = parts(targets, ["a", "b"], outputs).predictor()
+    found = predictor.predict({"seg": ["a", "b"]})
+    for (far, bought, near), (x, z, y) in zip(found, outputs[1:], strict=True):
+        expected = (1000 + 50 * x, 1 / (1 + np.exp(-z)), -2 + 0.5 * y)
+        assert (far, bought, near) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("config", CONFIGS[:2], ids=str)

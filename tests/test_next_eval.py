@@ -15,6 +15,7 @@ from conftest import Dssm
 from logs import SMALL_WATCHES, Row, random_watches, run, watches_in_a_ring, write_log
 
 from dssmcli import rankings
+from dssmcli.serving import baselines
 from dssmcli.serving.baselines import item_neighbours, knn_scores
 from dssmcli.serving.candidates import load_candidates
 from dssmcli.serving.recommender import Recommender
@@ -171,6 +172,15 @@ def test_item_knn_is_the_dense_cosine(seed: int, decay: float) -> None:
     for row, own in zip(history, found, strict=True):
         sums = sum(decay**age * dense[i - 1] for age, i in enumerate(row) if i)
         np.testing.assert_allclose(own, sums, atol=1e-9)
+
+
+def test_the_last_watches_of_a_user_with_very_many_make_items_neighbours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(baselines, "LONGEST", 2)
+    neighbours = item_neighbours(np.array([0, 1, 2, 3, 4, 2]), np.array([0, 4, 6]), 9)
+    near = [set(row[row < 9].tolist()) for row in neighbours.places]
+    assert near[:5] == [set(), set(), {3, 4}, {2}, {2}]
 
 
 def test_an_item_like_the_first_of_all_is_recommended_by_item_knn() -> None:

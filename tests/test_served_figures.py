@@ -100,6 +100,9 @@ def test_watches_are_found_in_serving_and_by_eval_as_often_as_in_validation(
     done = dssm("train-rec", "youtube-candidates", log, *options)
     assert (done.code, done.err) == (0, "")
     figures = recorded(tmp_path / "r")
+    # The same logs user by user, so that words of searches are met in another order.
+    for file, rows in ((log, before), (later, after)):
+        write_log(file, WATCH_NAMES, sorted(rows, key=lambda row: str(row[0])))
     words = ("--json", "--bootstrap", "0", "-q", "--history", log, later)
     done = dssm("eval", "-m", tmp_path / "r", *words)
     said = json.loads(done.out.splitlines()[0])
