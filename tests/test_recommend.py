@@ -29,6 +29,8 @@ from test_run import reseal
 
 import dssmcli
 from dssmcli.data import users
+from dssmcli.data.tsv import BadRows
+from dssmcli.data.watches import WatchColumns
 
 ITEMS = 12
 NAMES = ("user", "item", "timestamp")
@@ -275,6 +277,24 @@ def test_who_has_no_known_watch_gets_what_is_most_watched(
         assert found["c"] == read_recommended(alone.out)["c"]
     whole = read_recommended(recommend("-q", "-k", "50", stdin=stdin).out)
     assert whole["a"] == catalogue["items"]
+
+
+def test_users_of_a_log_have_the_searches_of_all_watches_and_the_context_of_the_last(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        *(("a", "i1", 1, "red bag", "tv"), ("b", "i4", 5, "hat", "phone")),
+        *(("a", "i3", 3, "blue", "web"), ("a", "i2", 2, "", "phone"), ("c", "i5", 9, "", "tv")),
+    ]
+    log = write_log(tmp_path / "w.tsv", (*NAMES, "said", "device"), rows)
+    columns = WatchColumns(*NAMES, searches="said", context=("device",))
+    with users.open_users(str(log), columns, BadRows()) as blocks:
+        [found] = blocks
+    assert found.names == ["a", "b", "c"] and found.ends.tolist() == [0, 3, 4, 5]
+    assert found.items == ["i1", "i2", "i3", "i4", "i5"]
+    assert found.searches == [["red", "bag", "blue"], ["hat"], []]
+    assert found.context == {"device": ["web", "phone", "tv"]}
+    assert found.time.tolist() == [3, 5, 9]
 
 
 def test_answers_come_while_users_do(

@@ -109,6 +109,7 @@ def test_watches_are_found_in_serving_and_by_eval_as_often_as_in_validation(
     assert said["rows"] == len(after) > 20
     for name in ("hr@10", "hr@50"):
         assert said[name] == pytest.approx(figures[name], abs=1e-6)
+    assert said["ndcg@50"] == pytest.approx(figures["ndcg"], abs=1e-6)  # there are 20 items
     # The same once more, a line for each watch to find, with what was known just before it.
     ordered = sorted([*before, *after], key=lambda row: row[2])
     lines, targets = [], []
