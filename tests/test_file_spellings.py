@@ -122,6 +122,17 @@ def test_categories_of_which_the_other_files_have_none_are_warned_of(tmp_path: P
     assert not [line for line in lines_of(*paths, ignored="city") if "none of its" in line]
 
 
+def test_some_rows_in_capitals_or_below_0_in_one_file_are_warned_of(tmp_path: Path) -> None:
+    columns = visits(2)
+    columns["city"][:30] = [each.upper() for each in columns["city"][:30]]
+    in_all("-{}".format, "price")(columns)
+    one, two = write_table(tmp_path / "a.csv", visits(1)), write_table(tmp_path / "b.csv", columns)
+    price, city = [line for line in lines_of(one, two) if "the other files" in line]
+    assert price.startswith(f"Warning: {two}: price: half of 150 numbers are -")
+    assert city.startswith(f"Warning: {two}: city: ") and "which the other files spell" in city
+    assert not [line for line in lines_of(one, followed(city, tmp_path)) if "files spell" in line]
+
+
 def test_days_of_one_month_and_of_the_next_are_no_other_spelling(tmp_path: Path) -> None:
     paths = []
     for month in (1, 2):

@@ -14,7 +14,7 @@ from dssmcli.errors import WARNING, counted
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_STAND_IN = re.compile(r"-1|-9+|9{3,}")
+_STAND_IN = re.compile(r"-1|-9+|9{2,}")
 _FEWEST, _SHARE, _ANY_SHARE = 10, 0.01, 0.05
 """Rows, and their share, that have one number which training had not: -1 and the like, or any."""
 _SOME, _MANY = 20, 0.1

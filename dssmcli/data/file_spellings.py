@@ -150,7 +150,7 @@ def _categories(column: Column, known: frozenset[str], counts: Sequence[Ints]) -
         own, total = of_files[i] - {""}, int(counts[i].sum())
         others = set().union(*(each for j, each in enumerate(of_files) if j != i)) - {""}
         fresh = own - others
-        spelled = {spelling_key(text): text for text in sorted(others - own)}
+        spelled = {spelling_key(text): text for text in sorted(others)}
         keys = {text: spelling_key(text) for text in sorted(fresh)}
         alike = {text: spelled[key] for text, key in keys.items() if key in spelled}
         there = np.array([text in alike for text in category], np.bool_)

@@ -86,7 +86,8 @@ def _unit(name: str, own: Floats, others: _Range, file: str) -> Iterator[Finding
     far = int((np.abs(own) > _TIMES * largest).sum())
     ratio = abs(middle / usual) if usual and middle else 1.0
     times = max(ratio, 1 / ratio)
-    if times >= _MANY_TIMES or (times >= _TIMES and not low <= middle <= high):
+    turned = middle < 0 <= low or middle > 0 >= high
+    if turned or times >= _MANY_TIMES or (times >= _TIMES and not low <= middle <= high):
         what = (
             f"{name}: half of {counted(len(own), 'number')} are {middle:.6g} or more, in the other "
             f"files {usual:.6g} or more, and 98% from {low:.6g} to {high:.6g}."
