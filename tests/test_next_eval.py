@@ -220,7 +220,7 @@ def test_a_target_that_is_not_known_is_a_miss_and_told(
 def test_what_was_seen_is_no_answer_once_it_is_left_out(
     made: dict[str, Path], dssm: Dssm, tmp_path: Path
 ) -> None:
-    rows = [("a", "i1", 1), ("a", "i2", 2), ("a", "i1", 3)]
+    rows = [("a", "i1", 10_001), ("a", "i2", 10_002), ("a", "i1", 10_003)]
     model, *_ = said(dssm, "-m", made["run"], write_log(tmp_path / "n.tsv", NAMES, rows))
     assert model["hr@50"] == 1 and model["unseen.hr@50"] == 0
 

@@ -281,6 +281,6 @@ def test_a_history_after_the_watches_to_find_is_warned_of(
     later = write_log(made["folder"] / "after.tsv", NAMES, LATER)
     words = ("eval", "-q", "-m", made["run"], "--history", later, "--bootstrap", "0")
     done = dssm(*words, made["history"])
-    assert "watches to find are earlier than watches of --history, of the same" in done.err
+    assert "watches to find are earlier than watches of the history, of the same" in done.err
     words = ("eval", "-q", "-m", made["run"], "--history", made["history"], "--bootstrap", "0")
     assert "earlier than" not in dssm(*words, later).err

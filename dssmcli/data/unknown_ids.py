@@ -81,7 +81,7 @@ def late_history_lines(watches: Watches, places: Ints, known: Bools) -> Iterator
     if early > 0.01 * len(places):
         yield (
             f"{WARNING}{early:,} of {counted(len(places), 'watch')} to find are earlier than "
-            "watches of --history, of the same user, behind which they are looked for: is it the "
+            "watches of the history, of the same user, behind which they are looked for: is it the "
             "log before?"
         )
 
