@@ -133,6 +133,16 @@ def test_some_rows_in_capitals_or_below_0_in_one_file_are_warned_of(tmp_path: Pa
     assert not [line for line in lines_of(one, followed(city, tmp_path)) if "files spell" in line]
 
 
+def test_a_number_that_stands_for_no_value_in_one_file_is_warned_of(tmp_path: Path) -> None:
+    columns = visits(2)
+    columns["price"][::5] = ["0"] * 30
+    columns["year"] = ["2025"] * 150
+    first = {**visits(1), "year": [str(2021 + i % 4) for i in range(150)]}
+    one, two = write_table(tmp_path / "a.csv", first), write_table(tmp_path / "b.csv", columns)
+    (said,) = [line for line in lines_of(one, two) if "the other files" in line]
+    assert said.startswith(f"Warning: {two}: price: 0 in 30 of 150 numbers, in the other files in")
+
+
 def test_days_of_one_month_and_of_the_next_are_no_other_spelling(tmp_path: Path) -> None:
     paths = []
     for month in (1, 2):

@@ -106,7 +106,10 @@ class Beyond:
         """Return the numbers that stand for no value, as it seems, with their rows."""
         found = []
         for value, count in self.repeats.most_common():
-            share = _SHARE if self._stands_in(value) else _ANY_SHARE
+            likely = self.stands_in(value)
+            share = _SHARE if likely else _ANY_SHARE
+            if not likely and count >= _HALF * total:
+                continue  # such as the next year
             if count >= max(_FEWEST, share * total) and self._alone(value, count):
                 found.append((value, count))
         return found[:_FEW]
@@ -119,7 +122,8 @@ class Beyond:
             low, high = low - count * below, high - count * above
         return [between, max(0, low), max(0, high)]
 
-    def _stands_in(self, value: float) -> bool:
+    def stands_in(self, value: float) -> bool:
+        """Tell whether a number is such as stands for no value: -1, 0, 9999, or far outside."""
         likely = value % 1 == 0 and _STAND_IN.fullmatch(f"{value:.0f}") is not None
         return any(self._sides(value)[2:]) or value == 0 or likely
 
@@ -132,4 +136,4 @@ class Beyond:
         return count >= _TIMES * sum(side) / max(1, len(side))
 
 
-_FEW, _TIMES = 3, 5
+_FEW, _TIMES, _HALF = 3, 5, 0.5

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.beyond import Beyond, outside
 from dssmcli.data.features import Schema
 from dssmcli.data.findings import WARNING, Finding
 from dssmcli.data.source_rows import SourceRows
@@ -69,6 +70,8 @@ class _Range(NamedTuple):
     middle: float
     high: float
     largest: float
+    ends: tuple[float, float]
+    zero: bool
 
 
 def _known(numbers: Floats) -> Floats:
@@ -77,12 +80,13 @@ def _known(numbers: Floats) -> Floats:
 
 def _range(numbers: Floats) -> _Range:
     low, middle, high = np.quantile(numbers, (0.01, 0.5, 0.99)).tolist()
-    return _Range(low, middle, high, float(np.abs(numbers).max()))
+    largest, ends = float(np.abs(numbers).max()), (float(numbers.min()), float(numbers.max()))
+    return _Range(low, middle, high, largest, ends, bool((numbers == 0).any()))
 
 
 def _unit(name: str, own: Floats, others: _Range, file: str) -> Iterator[Finding]:
     """Yield a column whose numbers in a file mostly lie beyond those of others, and far."""
-    middle, (low, usual, high, largest) = float(np.median(own)), others
+    middle, (low, usual, high, largest, *_) = float(np.median(own)), others
     far = int((np.abs(own) > _TIMES * largest).sum())
     ratio = abs(middle / usual) if usual and middle else 1.0
     times = max(ratio, 1 / ratio)
@@ -101,3 +105,20 @@ def _unit(name: str, own: Floats, others: _Range, file: str) -> Iterator[Finding
         )
         todo = "If they are in another unit, write them alike; if they say nothing, empty."
         yield Finding(WARNING, "other_unit", far, what, todo, file)
+    else:
+        yield from _stand_ins(name, own, others, file)
+
+
+def _stand_ins(name: str, own: Floats, others: _Range, file: str) -> Iterator[Finding]:
+    """Yield numbers such as -1 and 0 that many rows of a file have, and none of the other files."""
+    low, high = others.ends
+    beyond = Beyond(low, high)
+    beyond.take(outside(own, low, high, others.zero))
+    for value, count in beyond.repeated(len(own)):
+        if beyond.stands_in(value):
+            what = (
+                f"{name}: {value:.12g} in {count:,} of {counted(len(own), 'number')}, in the other "
+                f"files in none ({low:.6g} to {high:.6g})."
+            )
+            todo = "If it says that there is no value, leave the field empty."
+            yield Finding(WARNING, "other_unit", count, what, todo, file)
