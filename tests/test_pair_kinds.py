@@ -121,6 +121,34 @@ def test_no_hint_makes_matches_of_labels_that_are_minus_1_0_and_1(
 
 
 @pytest.mark.parametrize(
+    ("name", "kind", "values"),
+    [
+        ("not_match", "label", [0, 1]),
+        ("isDifferent", "label", [0, 1]),
+        ("不相关", "label", [0, 1]),
+        ("distance", "grade", [-1, 0]),
+    ],
+)
+def test_a_column_that_says_the_opposite_of_a_match_is_turned_round(
+    tmp_path: Path, name: str, kind: str, values: list[float]
+) -> None:
+    file = write(tmp_path, "a.tsv", f"query title {name}", "1", "0")
+    with pytest.raises(DataError, match="of which more is less of a match") as caught:
+        read(file)
+    command = str(caught.value).split("round: ")[1].split(" FILE")[0]
+    other = subprocess.run([*shlex.split(command), file], capture_output=True, check=True).stdout
+    Path(file).write_bytes(other)
+    found = read(file)
+    assert found.kind == kind and found.value.tolist() == values
+
+
+def test_a_column_of_texts_called_negative_is_not_turned_round(tmp_path: Path) -> None:
+    file = write(tmp_path, "a.tsv", "anchor positive negative", "big boot", "old sock", "red lamp")
+    with pytest.raises(DataError, match="Say what the columns hold with --columns query,title,-"):
+        read(file)
+
+
+@pytest.mark.parametrize(
     "names",
     [
         "query1 query2",

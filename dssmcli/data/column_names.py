@@ -154,6 +154,23 @@ def names_of_titles() -> frozenset[str]:
     return _ID_NAMES | _TITLE_NAMES
 
 
+_OPPOSITE = re.compile(
+    r"(?:is_)?(?:no|not|non|un|dis|mis|ir)_?"
+    r"(?:match|matched|matching|relevant|related|similar|duplicate|same|equal)|"
+    r"(?:is_)?(?:different|negative|neg|irrelevant|dissimilar)|不匹配|不相关|不相似|不同|负例|是否不同"
+)
+_FARTHER = re.compile(r"(?:\w+_)?(?:distance|dist|dissimilarity)|距离")
+
+
+def turned_round(name: str) -> str | None:
+    """Return what a column of that name holds once its values are turned round, None if they need
+    not be: label for `not_match`, grade for `distance`."""
+    plain = plain_name(name)
+    if _OPPOSITE.fullmatch(plain):
+        return "label"
+    return "grade" if _FARTHER.fullmatch(plain) else None
+
+
 _IDENTIFIER = re.compile(r"[a-z]\w*(?:_\w+)+|[a-z]+(?:[A-Z][a-z0-9]+)+", re.ASCII)
 
 

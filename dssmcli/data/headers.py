@@ -13,6 +13,7 @@ from dssmcli.data.column_names import (
     names_of_texts,
     plain_name,
     role_of,
+    turned_round,
 )
 from dssmcli.data.header_again import is_name, spelled
 from dssmcli.data.layout import HEADERLESS, VALUE_KINDS, Layout, layout_of, without_index
@@ -111,6 +112,7 @@ def layout_of_header(place: str, fields: Sequence[str], ahead: Rows, told: bool)
     told: the user says that it is a header, so that unknown names go by their place.
     """
     roles = [role_of(field) for field in fields]
+    _refuse_turned_round(place, fields, ahead)
     if told and not ("query" in roles and "title" in roles):
         if len(fields) > len(HEADERLESS):
             raise DataError(
@@ -133,6 +135,19 @@ def layout_of_header(place: str, fields: Sequence[str], ahead: Rows, told: bool)
             f"{place}: {error} Say what the columns hold with --columns "
             f"{_suggested(fields, ahead)} (- leaves one out)."
         ) from error
+
+
+def _refuse_turned_round(place: str, fields: Sequence[str], ahead: Rows) -> None:
+    """Raise DataError for a column that says the opposite of a match."""
+    for number, field in enumerate(fields, start=1):
+        role = turned_round(field)
+        if role is not None and _holds_values(ahead, number - 1):
+            value = f"1-${number}" if role == "label" else f"-${number}"
+            raise DataError(
+                f"{place}: a header with {shown(field)}, of which more is less of a match. Turn "
+                f"its values round: awk -F'\\t' -v OFS='\\t' 'NR==1{{${number}=\"{role}\"}} "
+                f"NR>1{{${number}={value}}} 1' FILE > OTHER"
+            )
 
 
 def _suggested(fields: Sequence[str], ahead: Rows) -> str:
