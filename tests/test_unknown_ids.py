@@ -284,3 +284,16 @@ def test_a_history_after_the_watches_to_find_is_warned_of(
     assert "watches to find are earlier than watches of the history, of the same" in done.err
     words = ("eval", "-q", "-m", made["run"], "--history", made["history"], "--bootstrap", "0")
     assert "earlier than" not in dssm(*words, later).err
+
+
+def test_keys_of_histories_that_are_not_read_are_told(made: dict[str, Path], dssm: Dssm) -> None:
+    line = {"user": "u", "history": ["i1", "i2", "i3"], "time": [7, 7, 5], "device": "phone"}
+    words = ("recommend", "-m", made["run"])
+    done = dssm(*words, "-q", stdin=json.dumps(line).encode())
+    assert done.err.startswith('Warning: "time" of most lines falls from the first to the last, so')
+    assert dssm(*words, stdin=json.dumps(line).encode()).err.endswith("Not read: time, device.\n")
+    for time in ([5, 7, 7], [7, 7, 7], [7, 5], "x"):
+        told = dssm(*words, "-q", stdin=json.dumps({**line, "time": time}).encode())
+        assert told.err == ""
+    plain = {"user": "u", "history": ["i1"], "timestamp": 7, "searches": "shoes"}
+    assert dssm(*words, stdin=json.dumps(plain).encode()).err == ""

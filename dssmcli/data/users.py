@@ -21,6 +21,7 @@ from dssmcli.data.moments import Ints
 from dssmcli.data.records import PIECE_BYTES, TableFile
 from dssmcli.data.times import Clock
 from dssmcli.data.tsv import BadRows, Line, name_of, opened, read_pieces
+from dssmcli.data.unread_keys import UnreadKeys
 from dssmcli.data.watches import WatchColumns, Watches, reader_for, words_of
 from dssmcli.errors import WARNING, DataError, counted, shown
 
@@ -181,7 +182,7 @@ def open_users(
         rest = pieces if first is None else chain([first], pieces)
         if first is not None and first.content.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"{"):
             lines = (line for piece in rest for line in piece.lines())
-            yield _blocks(_objects(lines, columns, bad_rows), columns, say)
+            yield _blocks(_objects(lines, columns, bad_rows, say), columns, say)
             return
         if first is not None and first.content.lstrip(b"\xef\xbb\xbf \r\n").startswith(
             (b"[{", b"[\n")
@@ -272,18 +273,24 @@ def _ids_in(text: str) -> list[str]:
     return [str(item) for item in items]
 
 
-def _objects(lines: Iterator[Line], columns: WatchColumns, bad_rows: BadRows) -> Iterator[_User]:
-    """Yield the users of lines that are JSON objects."""
+def _objects(
+    lines: Iterator[Line], columns: WatchColumns, bad_rows: BadRows, say: Callable[[str], None]
+) -> Iterator[_User]:
+    """Yield the users of lines that are JSON objects; tell at the end what is not read of them."""
+    names = (columns.user or "user", "user", HISTORY, "searches", "timestamp", *columns.context)
+    unread = UnreadKeys({*names})
     for line in lines:
         if not line.raw.strip():
             continue
         try:
-            yield _object(line, columns)
+            yield _object(line, columns, unread)
         except DataError as error:
             bad_rows.take(line.raw, error)
+    for said in unread.lines():
+        say(said)
 
 
-def _object(line: Line, columns: WatchColumns) -> _User:
+def _object(line: Line, columns: WatchColumns, unread: UnreadKeys) -> _User:
     try:
         plain = json.loads(line.decode())
     except (ValueError, RecursionError) as error:
@@ -294,6 +301,7 @@ def _object(line: Line, columns: WatchColumns) -> _User:
             "with the items watched, the oldest first."
         )
     items = [_text(item, line, "an item") for item in plain[HISTORY]]
+    unread.meet(plain, len(items))
     name = plain.get(columns.user or "user", plain.get("user", ""))
     searches = plain.get("searches", [])
     told = [searches] if isinstance(searches, str) else searches
