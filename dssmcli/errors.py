@@ -122,7 +122,9 @@ def counted(number: int, noun: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """Return `rows`, `watches` and so on."""
+    """Return `rows`, `watches`, `queries` and so on."""
+    if noun.endswith("y") and noun[-2] not in "aeou":
+        return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith("tch") else f"{noun}s"
 
 

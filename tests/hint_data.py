@@ -280,6 +280,7 @@ OF_PAIRS = (
 )
 
 NOT_FOLLOWED = {
+    "is a name: --categorical {}.": "as other --categorical",
     "if each file has its own: --ignore": "test_file_spellings.py: followed",
     "`dssm check` tells more.": "a command, and no option",
     "For the titles alone: --columns": "test_index_changes.py: hints of titles alone",

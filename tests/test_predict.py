@@ -9,6 +9,8 @@ import json
 import re
 import subprocess
 import sys
+import warnings
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from handmade import parts
 from tables import EXPERTS, SMALL_TABLE, TASKS, read_predicted, world, write_table
 from test_cli import PYTHON, SERVING, in_bash
 
+import dssmcli
 from dssmcli.data import records
 from dssmcli.data.tasks import Target, Task
 from dssmcli.errors import DataError
@@ -318,3 +321,25 @@ def test_a_row_with_another_delimiter_is_told_so_and_the_advice_is_not_repeated(
     assert done.code == 3 and "has tabs between its names, the row commas. Skip" in done.err
     done = dssm("predict", "-m", rec, "--bad-rows", "skip", "-", stdin=table)
     assert done.code == 0 and "the row commas.\n" in done.err and "Skip such" not in done.err
+
+
+@pytest.mark.parametrize("sign", [".", ","])
+def test_python_s_numbers_are_what_they_are_where_a_table_has_decimal_commas(
+    tmp_path: Path, dssm: Dssm, sign: str
+) -> None:
+    random = np.random.default_rng(3)
+    weights = [round(float(each), 3) for each in random.uniform(0.1, 9, 300)]
+    lines = [f"{weight:.3f};{int(weight > 5)}".replace(".", sign) for weight in weights]
+    table = tmp_path / "t.csv"
+    table.write_text("weight;heavy\n" + "\n".join(lines) + "\n")
+    options = ("--task", "heavy", "--epochs", "2", "--threads", "1", "-q")
+    done = dssm("train-rec", "shared-bottom", table, *options, "-o", tmp_path / "run")
+    assert done.code == 0, done
+    predictor = dssmcli.load_predictor(tmp_path / "run")
+    written = predictor.predict({"weight": [line.partition(";")[0] for line in lines]})
+    for kind in (float, np.float64, lambda weight: Decimal(str(weight))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = predictor.predict({"weight": [kind(weight) for weight in weights]})
+        np.testing.assert_allclose(found, written, atol=1e-6)
+    assert (written[np.array(weights) < 3] < written[np.array(weights) > 7].min()).all()

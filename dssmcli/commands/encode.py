@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dssmcli.serving.encoder import Encoder
     from dssmcli.serving.formats import Format
     from dssmcli.serving.output import Block
+    from dssmcli.serving.silent_texts import SilentTexts
     from dssmcli.text.limits import Cuts
 
 _FORMATS = ("npy", "f32", "tsv", "jsonl", "parquet")
@@ -139,16 +140,17 @@ def command(
     from dssmcli.serving.loading import load
 
     encoder = load(model, **parallel(threads))
-    from dssmcli.commands.output import talk, warn
+    from dssmcli.commands.output import talk
     from dssmcli.data.texts import TextReader
     from dssmcli.data.tsv import STDIN, ZERO_ROWS, BadRows
     from dssmcli.pace import Pace
     from dssmcli.serving.formats import build_format
+    from dssmcli.serving.silent_texts import SilentTexts
 
     form = build_format(format_name, encoder.dim_of(side), dtype)
     skipped = BadRows(bad_rows == "zero", offer=ZERO_ROWS)
     reader = TextReader(files or (STDIN,), skipped, shard)
-    work = _Work(encoder, reader, side, Pace(quiet))
+    work = _Work(encoder, reader, side, Pace(quiet), SilentTexts("text", "rows of zeros"))
     try:
         if output is None or (output.exists() and not output.is_file()):
             rows, cuts = _to_stream(work.blocks(), form, output), encoder.cuts
@@ -158,9 +160,8 @@ def command(
             rows, cuts = _to_file(work, form, output, origin, said if resume else None)
     finally:
         work.pace.clear()
-    warn(*(f"{WARNING}{doubt}" for doubt in reader.doubts))
-    if not quiet:
-        _summary(work, rows, cuts, skipped)
+    talk(quiet, *(f"{WARNING}{doubt}" for doubt in reader.doubts), work.silent.note)
+    _summary(quiet, work, rows, cuts, skipped)
 
 
 class _Work(NamedTuple):
@@ -170,11 +171,13 @@ class _Work(NamedTuple):
     reader: TextReader
     side: str
     pace: Pace
+    silent: SilentTexts
 
     def blocks(self, texts: Iterator[list[str]] | None = None) -> Iterator[Block]:
         """Yield texts, all or the blocks given, and their rows."""
         reader = self.reader
         for block, rows in self.encoder.encode_blocks(texts or reader.blocks(), self.side):
+            self.silent.add(block, rows)
             yield block, rows
             self.pace.lines(len(rows), reader.done / reader.total if reader.total else None)
 
@@ -288,7 +291,7 @@ def _to_file(
         return file.write(work.blocks(rest), form, cuts), cuts()
 
 
-def _summary(work: _Work, rows: int, cuts: Cuts, skipped: BadRows) -> None:
+def _summary(quiet: bool, work: _Work, rows: int, cuts: Cuts, skipped: BadRows) -> None:
     from dssmcli.commands.output import talk
     from dssmcli.text.limits import cut_note
 
@@ -296,4 +299,4 @@ def _summary(work: _Work, rows: int, cuts: Cuts, skipped: BadRows) -> None:
     if skipped.count:
         said += f" Rows of zeros for {counted(skipped.count, 'unreadable line')}, the first:"
         said += f" {skipped.first}"
-    talk(False, said, cut_note(cuts, work.encoder.lookup.max_units))
+    talk(quiet, said, cut_note(cuts, work.encoder.lookup.max_units))

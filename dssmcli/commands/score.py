@@ -100,8 +100,9 @@ def command(
         scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
         score = encoder.score(query, title)
         click.echo(scorer.line(query, title, score, scorer.chances([score])[0], None))
-        cut = cut_note(encoder.cuts, encoder.lookup.max_units)
-        talk(quiet, file_doubt(query, title, instead="dssm score --pairs FILE"), cut)
+        silent = _silent_note(encoder, query, title) if score == 0 else ""
+        doubt = file_doubt(query, title, instead="dssm score --pairs FILE")
+        talk(quiet, silent, doubt, cut_note(encoder.cuts, encoder.lookup.max_units))
         return
     encoder = load(model, **parallel(threads))
     from dssmcli.data.rows import RowOptions, RowReader
@@ -110,14 +111,21 @@ def command(
     scorer = _Scorer(encoder, _threshold(encoder, match), prob, as_json)
     skipped = BadRows(bad_rows == "skip", rejects)
     reader = RowReader(
-        # Any value will do: it is not looked at.
-        *(columns, skipped, "grade"),
+        *(columns, skipped, "grade"),  # any value will do: it is not looked at
         options=RowOptions(header, normalizer=encoder.lookup.normalizer),
     )
-    _score_file(pairs, reader, scorer)
+    silent = _score_file(pairs, reader, scorer)
     skipped.write_rejects()
     said = *reader.reading.headers_lines(), *reader.reading.missing_lines("")
-    talk(quiet, *said, skipped.summary, cut_note(encoder.cuts, encoder.lookup.max_units))
+    talk(quiet, silent, *said, skipped.summary, cut_note(encoder.cuts, encoder.lookup.max_units))
+
+
+def _silent_note(encoder: Encoder, query: str, title: str) -> str:
+    """Return what to say of a query and a title whose cosine is 0."""
+    for name, text in (("query", query), ("title", title)):
+        if not encoder.encode([text], name).any():
+            return f"The {name} has no letter, digit or symbol, so the cosine is 0."
+    return ""
 
 
 class _Scorer(NamedTuple):
@@ -174,13 +182,21 @@ def _threshold(encoder: Encoder, match: bool) -> float | None:
     return encoder.threshold
 
 
-def _score_file(source: str, reader: RowReader, scorer: _Scorer) -> None:
-    header_due = not scorer.as_json
+def _score_file(source: str, reader: RowReader, scorer: _Scorer) -> str:
+    """Print the rows of a file with their scores; return what to say of those that are 0."""
+    header_due, silent = not scorer.as_json, 0
     for rows, scores in _scored(reader.read([source]), scorer.encoder):
         if header_due and reader.header:
             click.echo("\t".join([*reader.header, *_new_names(reader.header, scorer.columns)]))
         header_due = False
         _print_rows(rows, scores, scorer)
+        silent += scores.count(0)
+    if not silent:
+        return ""
+    return (
+        "Scored 0, as the query or the title has no letter, digit or symbol: "
+        f"{counted(silent, 'row')}."
+    )
 
 
 def _new_names(header: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dssmcli.data.tsv import BadRows
     from dssmcli.neighbours import Found
     from dssmcli.serving.search import Floats, Index
+    from dssmcli.serving.silent_texts import SilentTexts
 
 _AT_ONCE = 512
 """So many queries are searched for by one thread at once."""
@@ -103,6 +104,7 @@ def command(
     from dssmcli.commands.output import file_doubt, talk, writing
     from dssmcli.data.tsv import BadRows
     from dssmcli.serving.search import find_index, load_index
+    from dssmcli.serving.silent_texts import SilentTexts
     from dssmcli.text.limits import cut_note
 
     checked_number("--min-score", min_score)
@@ -117,16 +119,17 @@ def command(
     else:
         blocks = iter([[checked_text("query", query)]])
     threads = threads or available_threads()
+    silent = SilentTexts("query", "no answer")
     with writing(output) as write:
         if recall:
             write(_recall_lines(found, blocks, count, as_json))
         else:
-            form = _Form(found, count, min_score, exact, as_json)
+            form = _Form(found, count, min_score, exact, as_json, silent)
             for lines in form.answers(blocks, threads):
                 write(lines)
     cut = cut_note(found.encoder.cuts, found.encoder.lookup.max_units)
     file = file_doubt(query or "", instead="dssm search - < FILE")
-    talk(quiet, file, *(f"Warning: {doubt}" for doubt in doubts), skipped.summary, cut)
+    talk(quiet, silent.note, file, *(f"Warning: {doubt}" for doubt in doubts), skipped.summary, cut)
 
 
 def _read(skipped: BadRows) -> tuple[Iterator[list[str]], list[str]]:
@@ -154,6 +157,7 @@ class _Form(NamedTuple):
     least: float | None
     whole: bool
     as_json: bool
+    silent: SilentTexts
 
     def answers(self, blocks: Iterable[list[str]], threads: int) -> Iterator[str]:
         """Yield lines for each block of queries before the next is read."""
@@ -162,6 +166,7 @@ class _Form(NamedTuple):
         for queries in blocks:
             # Encoded by this thread alone; what takes long is the search.
             vectors = self.titles.encoder.encode(queries, "query")
+            self.silent.add(queries, vectors)
             parts = [
                 (queries[first : first + _AT_ONCE], vectors[first : first + _AT_ONCE])
                 for first in range(0, len(queries), _AT_ONCE)

@@ -156,7 +156,7 @@ def names_of_titles() -> frozenset[str]:
 
 _OPPOSITE = re.compile(
     r"(?:is_)?(?:no|not|non|un|dis|mis|ir)_?"
-    r"(?:match|matched|matching|relevant|related|similar|duplicate|same|equal)|"
+    r"(?:match|matche[sd]|matching|relevant|related|similar|duplicate|same|equal|likes?|liked)|"
     r"(?:is_)?(?:different|negative|neg|irrelevant|dissimilar)|不匹配|不相关|不相似|不同|负例|是否不同"
 )
 _FARTHER = re.compile(r"(?:\w+_)?(?:distance|dist|dissimilarity)|距离")

@@ -275,6 +275,8 @@ class Reader:
         columns = {name: place for place, name in enumerate(schema.names)}
         places = {feature.name: i for i, feature in enumerate(schema.categorical)}
         coded = {**written, **{feature.name: feature.notation for feature in schema.numeric}}
+        #: Columns whose numbers have a comma where others have a point.
+        self.decimal_commas = {name for name, each in coded.items() if each.decimal == ","}
         #: Of each categorical feature, what finds its categories.
         self._found = [
             self._categories(feature, start, coded.get(feature.name))

@@ -22,6 +22,7 @@ from dssmcli.data.features import (
     signed_log,
 )
 from dssmcli.data.notation import listed
+from dssmcli.data.numbered import numbered_lines
 from dssmcli.data.sentinels import sentinels_in
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Task
@@ -115,6 +116,7 @@ def _understand_column(seen: ColumnTexts, rows: int, given: FeatureInput, parts:
         codes = [] if name in given.numeric else _coded(name, seen, given.min_count)
         parts.categorical.extend(codes)
         parts.warnings.extend(_strange(name, seen, asked, bool(codes)))
+        parts.unusual.extend([] if asked or codes else numbered_lines(name, seen, rows, _CODES))
         what = "numbers"
     else:
         texts = seen.category_counts

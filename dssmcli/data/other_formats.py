@@ -10,6 +10,7 @@ from dssmcli.data.column_names import is_title_name, role_of, titles_named
 from dssmcli.errors import shown
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "|": "bars"}
+_HIVE = "\x01"
 
 
 def other_format(line: str, wanted: str) -> str | None:
@@ -26,6 +27,11 @@ def other_format(line: str, wanted: str) -> str | None:
     if "\\t" in line:
         return (
             f"It has \\t written as two characters. Convert it: sed 's/\\\\t/\\t/g' FILE > {wanted}"
+        )
+    if _HIVE in line:
+        return (
+            "It has \\x01 between columns, as Hive writes them. Convert it: tr '\\001' '\\t' "
+            f"< FILE > {wanted}"
         )
     found = max(_DELIMITERS, key=line.count)
     if found not in line:
@@ -59,6 +65,12 @@ def doubt_of(texts: Sequence[str], wanted: str) -> Doubt | None:
             True,
             f"the lines are JSON objects ({', '.join(map(shown, list(fields)[:4]))}), taken whole, "
             f"names and braces too. To take texts out: {_json_texts(fields)} < FILE > {wanted}",
+        )
+    if all(_HIVE in line for line in lines):
+        return Doubt(
+            True,
+            "the lines have \\x01 between columns, as Hive writes them, and are taken whole. To "
+            f"take one of them: tr '\\001' '\\t' < FILE | cut -f2 > {wanted}",
         )
     tabs = lines[0].count("\t")
     if tabs and len(lines) > 1 and all(line.count("\t") == tabs for line in lines):

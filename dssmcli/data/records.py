@@ -30,7 +30,7 @@ from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, HeaderError, counted, shown
 
 PIECE_BYTES = 1 << 18
-_SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons"}
+_SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons", "\x01": r"\x01"}
 _QUOTE = b'"'
 _LONGEST_ROW = 1 << 20
 """Bytes of a row of several lines at most: past them its quote is taken for one never closed."""

@@ -11,7 +11,7 @@ from dssmcli.data.header_again import HeaderAgain, header_again
 from dssmcli.data.tsv import UTF8_MARK
 from dssmcli.data.type_names import are_types, begins_with_types
 
-DELIMITERS = ("\t", ",", ";")
+DELIMITERS = ("\t", ",", ";", "\x01")
 SAID = re.compile(rb'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
 """The first line of a table that Excel is to read: what stands between its fields."""
 

@@ -201,13 +201,13 @@ class Encoder(OfRun):
 
         All are of one kind, so that any two can be compared by their inner product: a text beside
         itself has 1. What the run knows of queries and titles beyond that is in the vectors of
-        `encode_query` and `encode_title`, this function with another `side`. `texts` is a list, a
-        tuple, an array, a Series or anything else that gives texts in an order.
+        `encode_query` and `encode_title`. `texts` is a list, an array, a Series or anything else
+        that gives texts in an order.
 
-        A text without letters, digits or symbols is a row of zeros. What is longer than the model
-        reads is cut, and counted in `truncated`. A TextWarning says so once a call, with the first
-        place, and what `dssm encode` warns of: NULL, tags of HTML, escapes, CSV. Raises ConfigError
-        for a side that is not there, TypeError for no text, RunError for a vector not finite.
+        A text without letters, digits or symbols is a row of zeros; one longer than the model reads
+        is cut, and counted in `truncated`. A TextWarning says so once a call, and what else `dssm
+        encode` warns of. Raises ConfigError for a side that is not there, TypeError for no text,
+        RunError for a vector not finite.
         """
         texts = list_of_texts(texts, "texts")
         self.check_side(side)
@@ -215,8 +215,9 @@ class Encoder(OfRun):
         before, self.cuts = self.cuts, Cuts()
         parts = [rows for _, rows in self._blocks(blocks, side)]
         own, self.cuts = self.cuts, before.joined(self.cuts)
-        warn_of_texts(texts, own, self.lookup.max_units)
-        return np.concatenate(parts) if parts else np.zeros((0, self.dim_of(side)), np.float32)
+        rows = np.concatenate([*parts, np.zeros((0, self.dim_of(side)), np.float32)])
+        warn_of_texts(texts, rows, own, self.lookup.max_units)
+        return rows
 
     def encode_query(self, texts: Iterable[str]) -> Floats:
         """Return the vectors of queries, (N, D) float32 rows, to compare with those of titles.
@@ -277,9 +278,7 @@ class Encoder(OfRun):
         return self.parallel(lambda texts: self._block(texts, side), blocks)
 
     def score(self, query: str, title: str) -> float:
-        """Return the cosine of a query and a title, a float from -1 to 1; 0 when one says nothing.
-
-        Warns and raises as `encode`."""
+        """Return the cosine, -1 to 1, 0 where one says nothing; warns and raises as `encode`."""
         check_text(query, "query")
         check_text(title, "title")
         return float(self.score_pairs([query], [title])[0])

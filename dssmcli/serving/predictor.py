@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from numbers import Number
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,7 +86,8 @@ class Predictor(OfRun):
                 f"no column {', '.join(map(shown, missing))}: the run reads "
                 f"{', '.join(self.columns)}."
             )
-        texts = [_texts(columns[name], name) for name in self.columns]
+        commas = self.reader.decimal_commas
+        texts = [_texts(columns[name], name, name in commas) for name in self.columns]
         for name, column in zip(self.columns, texts, strict=True):
             if len(column) != len(texts[0]):
                 raise DataError(
@@ -121,10 +123,11 @@ class Predictor(OfRun):
         return values
 
 
-def _texts(values: Iterable[object], name: str) -> list[str]:
+def _texts(values: Iterable[object], name: str, decimal_comma: bool) -> list[str]:
     """Return values as they would stand in a table, moments that are all midnights as dates.
 
-    TypeError for what is no list of values.
+    decimal_comma: in the table, numbers have a comma where Python has a point. TypeError for
+    what is no list of values.
     """
     expected = "a list of values, a row each"
     if isinstance(values, Mapping):
@@ -141,7 +144,17 @@ def _texts(values: Iterable[object], name: str) -> list[str]:
     moments = [value for value in plain if _is_moment(value)]
     if moments and all(f"{value:%H%M%S%f}" == _MIDNIGHT for value in moments):
         plain = [f"{value:%Y-%m-%d}" if _is_moment(value) else value for value in plain]
+    if decimal_comma:
+        return [_with_comma(value) if _is_number(value) else text_of(value) for value in plain]
     return [*map(text_of, plain)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (Number, np.number)) and not isinstance(value, bool)
+
+
+def _with_comma(number: object) -> str:
+    return text_of(number).replace(".", ",")
 
 
 _MIDNIGHT = "000000000000"

@@ -6,14 +6,23 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from dssmcli.data.missing_texts import missing_among, missing_said
-from dssmcli.errors import WARNING, TextWarning
+from dssmcli.errors import WARNING, TextWarning, counted
+from dssmcli.serving.silent_texts import silent_places
 from dssmcli.text.limits import Cuts, cut_note
 
+Floats = npt.NDArray[np.float32]
 
-def warn_of_texts(texts: Sequence[str], cuts: Cuts, max_units: int) -> None:
-    """Warn, where the package was called, of texts that may not mean what a caller thinks."""
-    lines = [*_cut_lines(cuts, max_units), *_text_lines(texts)]
+
+def warn_of_texts(texts: Sequence[str], rows: Floats, cuts: Cuts, max_units: int) -> None:
+    """Warn, where the package was called, of texts that may not mean what a caller thinks.
+
+    rows: their vectors, (N, D).
+    """
+    lines = [*_cut_lines(cuts, max_units), *_text_lines(texts), *_silent_lines(texts, rows)]
     if lines:
         warnings.warn(" ".join(lines), TextWarning, stacklevel=_outside())
 
@@ -33,6 +42,16 @@ _LOOKED_AT = 200
 def _cut_lines(cuts: Cuts, max_units: int) -> Iterator[str]:
     if cuts.texts:
         yield f"{cut_note(cuts, max_units)} The first: place {cuts.first}, counted from 0."
+
+
+def _silent_lines(texts: Sequence[str], rows: Floats) -> Iterator[str]:
+    """Yield what to say of texts that are not empty, yet say nothing."""
+    places = [place for place in silent_places(rows).tolist() if texts[place].strip()]
+    if places:
+        yield (
+            f"Without a letter, digit or symbol, so rows of zeros: {counted(len(places), 'text')}. "
+            f"The first: place {places[0]}, counted from 0."
+        )
 
 
 def _text_lines(texts: Sequence[str]) -> Iterator[str]:
