@@ -13,7 +13,7 @@ from test_first_step import CLICKS, met, ranking_task, table_task, text_task, wa
 
 from dssmcli import youtube_config
 from dssmcli.text.blocks import UnitDropout
-from dssmcli.training import candidates, multitask, prepared, ranking, text
+from dssmcli.training import candidates, diagnosis, multitask, prepared, ranking, text
 from dssmcli.training.evaluation import Evaluation
 from dssmcli.training.loop import Step
 from dssmcli.training.state import TrainState
@@ -196,3 +196,18 @@ def test_rows_that_are_changed_one_by_one_move_ten_times_as_far(
         assert gradient is not None
         whole = gradient.to_dense() if gradient.is_sparse else gradient
         torch.testing.assert_close(state.weights()[name], before[name] - rate * whole)
+
+
+@pytest.mark.parametrize("collapsed", ["query", "title"])
+def test_vectors_have_collapsed_where_those_of_one_side_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collapsed: str
+) -> None:
+    task = text_task(tmp_path, CLICKS, kind="clicks")
+
+    def parts(_: Any, __: Any, texts: Any, side: str) -> list[Any]:
+        rows = np.eye(len(texts), dtype=np.float32)
+        return [np.tile(rows[:1], (len(texts), 1)) if side == collapsed else rows]
+
+    monkeypatch.setattr(diagnosis, "_parts", parts)
+    found = diagnosis.random_cosines(task, text.new_state(task).model)
+    assert found == {"random_cosine": pytest.approx(1.0)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import pytest
 import safetensors.numpy
 from logs import IMPRESSION_NAMES, SMALL_RANKING, Row, impressions, run, write_log
+from tables import read_predicted
 
 from dssmcli.data.chronicle import known_before
 from dssmcli.data.impression_features import ImpressionReader
@@ -130,3 +132,18 @@ def test_another_history_and_another_moment_are_another_answer(ranker: Ranker) -
     ]
     for other in answers[1:]:
         assert (abs(answers[0] - other) > 1e-4 * abs(other)).all()
+
+
+def test_seconds_are_held_against_all_that_was_watched_with_a_click_or_without(
+    ranker: Ranker, tmp_path: Path
+) -> None:
+    later = [(*row[:2], row[2] + 86_400 * SECOND, *row[3:]) for row in rows()[:200]]
+    log = write_log(tmp_path / "l.tsv", NAMES, later)
+    assert ranker.origin is not None
+    words = ("-q", "-m", ranker.origin.path, log)
+    found = read_predicted(run("predict", *words).out)["watch_time"]
+    said = json.loads(run("eval", "--json", "--bootstrap", "0", *words).out)
+    watched = np.array([row[4] for row in later], float)
+    assert (watched[[row[3] == 0 for row in later]] > 0).any()
+    assert said["watch_time.bias"] == pytest.approx(found.mean() / watched.mean(), rel=1e-3)
+    assert said["watch_time.mae"] == pytest.approx(abs(found - watched).mean(), rel=1e-3)

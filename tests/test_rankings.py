@@ -15,6 +15,7 @@ from dssmcli.rankings import (
     PoolReport,
     RankingReport,
     pair_orders,
+    places_in_pool,
     pool_report,
     query_figures,
     ranking,
@@ -312,3 +313,15 @@ def test_a_pool_report_of_no_queries_is_nan() -> None:
 def test_a_rank_outside_the_pool_is_refused(higher: list[int], ties: list[int]) -> None:
     with pytest.raises(AssertionError):
         pool_report(higher, ties, pool=5, ks=[1])
+
+
+def test_a_query_s_own_title_is_neither_above_nor_beside_itself_whether_hidden_or_not() -> None:
+    scores = np.array([[0.5, 0.9, 0.5, 0.1], [0.2, 0.2, 0.2, 0.7]])
+    hidden = np.zeros((2, 4), bool)
+    for own in (False, True):
+        hidden[[0, 1], [2, 0]] = own
+        higher, ties = places_in_pool(scores, np.array([2, 0]), hidden)
+        assert higher.tolist() == [1, 1] and ties.tolist() == [1, 2]
+    hidden[0, 1] = hidden[1, 2] = True
+    higher, ties = places_in_pool(scores, np.array([2, 0]), hidden)
+    assert higher.tolist() == [0, 1] and ties.tolist() == [1, 1]

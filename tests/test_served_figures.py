@@ -62,6 +62,9 @@ def test_a_threshold_and_probabilities_are_those_of_the_weights_that_are_kept(
     assert config["threshold"]["value"] == pytest.approx(value, abs=1e-4)
     accuracy = ((cosines >= config["threshold"]["value"] - 1e-6) == match).mean()
     assert config["threshold"]["accuracy"] == pytest.approx(accuracy, abs=1e-4)
+    called = cosines >= config["threshold"]["value"] - 1e-6
+    f1 = 2 * (called & match).sum() / (called.sum() + match.sum())
+    assert config["threshold"]["f1"] == pytest.approx(f1, abs=1e-4)
     fitted = calibration.fit_calibration(cosines, match)
     told = config["calibration"]
     assert (told["scale"], told["shift"]) == pytest.approx(fitted, rel=1e-3)
