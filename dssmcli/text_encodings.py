@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 _SAMPLE_BYTES = 1 << 16
 _FEWEST = 6
+_MANY = 8
+"""So many characters tell Korean from Chinese; of fewer all may lie where both have some."""
 """So many pairs of bytes above 127, or bytes, are needed to tell."""
 _UTF8_RUN = re.compile(
     rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
@@ -147,7 +149,8 @@ def _of_two_bytes(sample: bytes) -> Encoding | None:
     if kana > 0.2 * len(pairs) and low < 0.05 * len(pairs):
         return _EUC_JP
     hangul = sum(1 for lead in letters if lead <= 0xC8)
-    if len(letters) >= _FEWEST and hangul > 0.95 * len(letters):
+    many = len({pair for pair in pairs if pair[0] >= 0xB0}) >= _MANY
+    if many and len(letters) >= _FEWEST and hangul > 0.95 * len(letters):
         return _KOREAN
     common = sum(1 for lead in letters if lead <= 0xD7)
     if letters and common > 0.6 * len(letters) and not _looks_koi8(sample):

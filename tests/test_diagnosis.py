@@ -171,6 +171,14 @@ def test_an_untrained_start_that_was_kept_is_told() -> None:
     assert untrained_kept(worse) is None
 
 
+def test_what_is_just_as_good_as_the_untrained_start_is_told() -> None:
+    equal = lines(auc=0.7)
+    said = untrained_kept([START, *equal])
+    assert said is not None and "the kept one is just as good" in said
+    assert untrained_kept([{**START, "auc": 1.0}, *lines(auc=1.0)]) is None
+    assert untrained_kept(lines(auc=0.7)) is None
+
+
 def test_the_mean_cosine_is_that_of_all_pairs_of_texts_that_say_something() -> None:
     random = np.random.default_rng(0)
     vectors = random.normal(size=(5, 3)).astype(np.float32)

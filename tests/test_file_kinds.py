@@ -113,6 +113,8 @@ _JAPANESE = "靴\tランニングシューズ\nかばんを探す\t革のかば�
 _KOREAN = "빨간 신발\t빨간색 운동화\n휴대폰 케이스\t아이폰 케이스\n겨울 외투\t따뜻한 외투\n" * 3
 ENCODED: dict[str, tuple[str, str, str]] = {
     "gbk": ("GBK", "gbk", _CHINESE),
+    # Both lie where Korean has its letters, too.
+    "gbk of few characters": ("GBK", "gbk", "巴黎\t黎巴\n黎\t巴黎\n" * 9),
     "big5": ("Big5", "big5", _TAIWAN),
     "shift-jis": ("Shift-JIS", "shift-jis", _JAPANESE),
     "euc-jp": ("EUC-JP", "euc-jp", _JAPANESE),

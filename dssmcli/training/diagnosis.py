@@ -251,12 +251,18 @@ def score_of(line: Line) -> float | None:
 
 
 def untrained_kept(history: Sequence[Line]) -> str | None:
-    """Return what to say when the weights that are kept were never trained, else None."""
+    """Return what to say when the weights that are kept were never trained, or are no better than
+    those, else None."""
     best = next((line for line in reversed(history) if line["best"]), None)
-    if best is None or best["step"]:
+    if best is None:
         return None
+    kept = "which was kept"
+    if best["step"]:
+        if history[0]["step"] or score_of(best) != score_of(history[0]) or score_of(best) == 1:
+            return None
+        kept = "and the kept one is just as good"
     return (
-        "Warning: no epoch was better than the untrained start, which was kept: it knows which "
+        f"Warning: no epoch was better than the untrained start, {kept}: it knows which "
         "words texts share, and nothing of what they mean. Give more rows, or try a lower "
         "--learning-rate; `dssm check` looks at the rows."
     )
