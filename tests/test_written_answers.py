@@ -15,6 +15,7 @@ from logs import IMPRESSION_NAMES, SMALL_RANKING, write_log
 
 from dssmcli.data.impressions import ImpressionColumns, read_impressions
 from dssmcli.data.tsv import BadRows
+from dssmcli.errors import DataError
 
 ROWS = 200
 Write = Callable[[bool], str]
@@ -106,6 +107,49 @@ def test_clicks_that_are_other_numbers_are_refused_with_a_command(
     log, _ = read_impressions([str(made)], ImpressionColumns(), BadRows())
     assert log.clicked.tolist() == [float(yes) for yes in clicked()]
     assert dssm(*command, made).code == 0
+
+
+WORDS: dict[str, Write] = {
+    "like, dislike": lambda yes: "like" if yes else "dislike",
+    "liked or none": lambda yes: "liked" if yes else "none",
+    "a moment or nothing": lambda yes: "2024-06-04 10:00:00" if yes else "",
+    "a moment or zeros": lambda yes: "2024-06-04 10:00:00" if yes else "0000-00-00 00:00:00",
+    "点赞": lambda yes: "已点赞" if yes else "未点赞",
+    "the rarer of many": lambda yes: "thumbs_up" if yes else random.choice(["", "skip", "report"]),
+}
+COUNTS: Write = lambda yes: random.choice("123") if yes else "0"  # noqa: E731
+
+
+@pytest.mark.parametrize("way", [*WORDS, "counts"])
+@pytest.mark.parametrize("role", ["clicked", "liked"])
+def test_answers_in_words_dates_or_counts_get_a_command_that_keeps_every_row(
+    way: str, role: str, tmp_path: Path
+) -> None:
+    if (way, role) == ("counts", "liked"):
+        return  # a number above 0 is a yes
+    write = WORDS.get(way, COUNTS)
+    rows = [
+        (
+            f"u{i % 9}",
+            f"i{i % 7}",
+            i,
+            *((write(yes), "0") if role == "clicked" else ("1", write(yes))),
+            3.0,
+        )
+        for i, yes in enumerate(clicked())
+    ]
+    path = write_log(
+        tmp_path / "log.tsv", ("user", "item", "timestamp", "clicked", "liked", "watch_time"), rows
+    )
+    columns = ImpressionColumns(outcomes=("liked",))
+    with pytest.raises(DataError) as error:
+        read_impressions([str(path)], columns, BadRows(skip=True))
+    assert "--bad-rows" not in str(error.value)
+    _, python, hint = str(error.value).rstrip(".\n").partition("python3 -c ")
+    subprocess.run(python + hint, shell=True, check=True)
+    log, _ = read_impressions([str(tmp_path / "log-01.tsv")], columns, BadRows())
+    answers = log.clicked if role == "clicked" else log.outcomes[:, 0]
+    assert answers.tolist() == [float(yes) for yes in clicked()]
 
 
 def test_a_single_wrong_click_is_a_bad_row(dssm: Dssm, tmp_path: Path) -> None:

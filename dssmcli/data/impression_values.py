@@ -8,13 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.column_command import column_command
 from dssmcli.data.durations import durations_of
 from dssmcli.data.features import numbers_in
 from dssmcli.data.log_rows import no_id
 from dssmcli.data.table import Column
 from dssmcli.data.values import boolean_in, integer_in, is_missing, number_in
-from dssmcli.errors import DataError, counted, shown
+from dssmcli.errors import counted, shown
 
 Floats = npt.NDArray[np.float64]
 Wrong = dict[int, str]
@@ -123,32 +122,6 @@ def _counts(column: Column, numbers: Floats) -> Iterator[str]:
     ]
     if said:
         yield f"{column.name}: {', '.join(said)}."
-
-
-def refuse_codes(column: Column, where: str) -> None:
-    """Raise DataError for clicks that are other numbers than 0 and 1 in many rows: to skip these
-    would leave out all of a kind."""
-    numbers = [integer_in(text) for text in column.values]
-    counts = column.counts()
-    known = {
-        n: int(c) for n, c in zip(numbers, counts.tolist(), strict=True) if n is not None and c
-    }
-    others = sum(count for number, count in known.items() if number not in (0, 1))
-    if {*known} == {-1, 1} or others < max(_FEW, _ODD * len(column.codes)):
-        return
-    highest = max(known)
-    values = ", ".join(map(str, sorted(known)[:_SHOWN]))
-    made = f'"1" if v.strip() == "{highest}" else "0"'
-    whole = all(integer_in(text) is not None or is_missing(text) for text in column.values)
-    command = column_command(where, column.name, made, "-01") if whole else ""
-    raise DataError(
-        f"{where}: {column.name} is {values}{', …' if len(known) > _SHOWN else ''}, expected 0 or "
-        "1, or yes or no. Write 1 for what is a click and 0 for all others"
-        + (f"; if only {highest} is one: {command}." if command else ".")
-    )
-
-
-_FEW, _ODD, _SHOWN = 10, 0.05, 6
 
 
 def old_outcomes_of(column: Column, _: Wrong) -> Answers:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.answer_texts import refuse_texts
 from dssmcli.data.exact_times import Times
 from dssmcli.data.file_ids import file_id_lines
 from dssmcli.data.ids import plain_column
@@ -18,7 +19,6 @@ from dssmcli.data.impression_values import (
     note_missing_ids,
     old_outcomes_of,
     outcomes_of,
-    refuse_codes,
     watch_times_of,
 )
 from dssmcli.data.log_reading import LogReading, silent
@@ -257,7 +257,9 @@ def _read(
     where = ", ".join(map(name_of, sources))
     assert columns.timestamp and columns.clicked and columns.watch_time
     wrong: dict[int, str] = {}
-    refuse_codes(whole.columns[columns.clicked], where)
+    refuse_texts(whole.columns[columns.clicked], where, clicks=True)
+    for name in columns.outcomes if way.plain_ids else ():
+        refuse_texts(whole.columns[name], where, clicks=False)
     clicked = clicks_of(whole.columns[columns.clicked], wrong)
     watch_time, unit = whole.columns[columns.watch_time], str(columns.unit)
     watched = watch_times_of(watch_time, clicked.values, UNITS[unit], wrong)
