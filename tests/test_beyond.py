@@ -13,6 +13,8 @@ from conftest import Dssm, run_command
 from tables import SMALL_TABLE, UNITS, world, write_table
 
 from dssmcli.data.beyond import Beyond, outside
+from dssmcli.data.features import Numeric, Reader, Schema
+from dssmcli.data.notation import Notation
 from dssmcli.serving.predictor import Predictor, load_predictor
 
 ROWS = 300
@@ -61,6 +63,10 @@ SAID = {
     "comma": (
         some("price", 1, lambda t: f"{float(t):.2f}".replace(".", ",")),
         "price: 300 fields without a num",
+    ),
+    "thousands": (
+        some("price", 1, lambda t: f"{1 + float(t):.3f}".replace(".", ",")),
+        'price: "',
     ),
 }
 
@@ -124,6 +130,43 @@ def test_each_call_of_a_program_is_judged_by_itself(run: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         predictor.predict(later())
+
+
+@pytest.mark.parametrize(("decimal", "mark"), [(".", ","), (",", ".")])
+@pytest.mark.parametrize("rows", [3, 200])
+def test_a_mark_that_is_read_as_between_thousands_is_named_with_both_readings(
+    decimal: str, mark: str, rows: int
+) -> None:
+    feature = Numeric("kg", 1, 1, 1, 1, (0.0, 1.0, 2.0, 3.0), True, False, Notation(decimal))
+    texts = [f"1{mark}{947 - i}" for i in range(rows)]
+    reader = Reader(Schema((), (feature,), values=2))
+    reader.rows([texts])
+    assert reader.summary == (
+        f'Warning: kg: "1{mark}947" is 1947, as training had decimal '
+        f"{'point' if decimal == '.' else 'comma'}s: {rows} of {rows} numbers are so outside of "
+        f'all in training (0 to 3), and within if "{mark}" is the decimal mark. If it is, write '
+        f'"1{decimal}947".'
+    )
+    reader.begin_anew()
+    reader.rows([[text.replace(mark, decimal) for text in texts]])
+    assert not reader.summary
+
+
+def test_two_columns_whose_names_are_exchanged_are_named() -> None:
+    quantity = Numeric("quantity", 1, 1, 1, 1, (1.0, 10.0, 20.0, 40.0), False, False)
+    price = Numeric("price", 1, 1, 1, 1, (2.0, 90.0, 400.0, 3000.0), False, False)
+    share = Numeric("share", 1, 1, 1, 1, (0.0, 0.3, 0.6, 1.0), True, False)
+    few, many = ([str(each) for each in np.linspace(*ends, 300)] for ends in ((1, 40), (3, 2900)))
+    reader = Reader(Schema((), (quantity, price, share), values=2))
+    reader.rows([many, few, ["0.5"] * 300])
+    (line,) = (each for each in reader.summary.splitlines() if each.startswith("Warning: quantity"))
+    assert line.endswith(
+        "Its numbers are such as price had in training, and those of price such as quantity had: "
+        "are the two names exchanged?"
+    )
+    reader.begin_anew()
+    reader.rows([few, many, ["0.5"] * 300])
+    assert not reader.summary
 
 
 def test_tails_are_no_other_unit() -> None:

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.exchanged import Span
 from dssmcli.errors import WARNING, counted
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 _STAND_IN = re.compile(r"-1|-9+|9{2,}")
 _FEWEST, _SHARE, _ANY_SHARE = 10, 0.01, 0.05
@@ -38,15 +40,28 @@ class Beyond:
     """What of a column is outside of training's numbers, which are from low to high.
 
     counts: (4,) int64, how many lie below, above, far below, far above. repeats: rows by number.
+    ends: the lowest and the highest of all numbers. marks: how many would be training's if what
+    stands between thousands were a decimal mark, and one of these. decimal: the mark that is read.
     """
 
-    def __init__(self, low: float, high: float) -> None:
-        self._low, self._high = low, high
+    def __init__(self, low: float, high: float, decimal: str = ".") -> None:
+        self._low, self._high, self._decimal = low, high, decimal
         self.counts = np.zeros(4, np.int64)
         self.repeats: Counter[float] = Counter()
+        self.ends = np.array([np.inf, -np.inf])
+        self.marks = [0.0, 0.0]
 
-    def take(self, odd: Floats) -> None:
-        """Count numbers (n,) that `outside` tells, nan for others."""
+    def span(self, name: str) -> Span:
+        """Return where the numbers of the column lie, and lay in training."""
+        return Span(name, self._low, self._high, *self.ends.tolist())
+
+    def take(self, odd: Floats, numbers: Floats | None = None, marked: Bools | None = None) -> None:
+        """Count numbers (n,): those that `outside` tells, nan for others; all, nan for none; and
+        which `marked_otherwise` tells."""
+        if numbers is not None and not np.isnan(numbers).all():
+            self._widen(float(np.nanmin(numbers)), float(np.nanmax(numbers)))
+        if marked is not None and marked.any():
+            self.marks = [self.marks[0] + int(marked.sum()), float(odd[np.argmax(marked)])]
         odd = odd[~np.isnan(odd)]
         if len(odd):
             values, counts = np.unique(odd, return_counts=True)
@@ -60,19 +75,43 @@ class Beyond:
         sides = (values < low, values > high, values < low - width, values > high + width)
         self.counts += [counts[there].sum() for there in sides]
 
+    def _widen(self, lowest: float, highest: float) -> None:
+        self.ends = np.array([min(self.ends[0], lowest), max(self.ends[1], highest)])
+
     def plain(self) -> list[list[float]]:
         """Return all that was counted, for JSON."""
         pairs = zip(self.repeats, self.repeats.values(), strict=True)
         counts = [*map(float, self.counts)]
-        return [counts, *([value, float(count)] for value, count in pairs)]
+        return [
+            counts,
+            [*self.ends.tolist()],
+            self.marks,
+            *([value, float(count)] for value, count in pairs),
+        ]
 
     def add(self, plain: Sequence[Sequence[float]]) -> None:
         """Add what another process counted."""
-        counts, *repeats = plain
+        counts, ends, marks, *repeats = plain
+        self._widen(*ends)
+        self.marks = [self.marks[0] + marks[0], marks[1] if marks[0] else self.marks[1]]
         self.counts += np.array(counts, np.int64)
         for value, count in repeats:
             if value in self.repeats or len(self.repeats) < _MOST:
                 self.repeats[value] += int(count)
+
+    def misread(self, name: str, total: int) -> Iterator[str]:
+        """Yield a warning of numbers whose mark between thousands may be a decimal one."""
+        count, number = int(self.marks[0]), self.marks[1]
+        if not count or count < (_MANY if total >= _SOME else _HALF) * total:
+            return
+        mark = "," if self._decimal == "." else "."
+        text = f"{number / 1000:.3f}".replace(".", mark)
+        yield (
+            f'{WARNING}{name}: "{text}" is {number:.0f}, as training had '
+            f"{_CALLED[self._decimal]}: {count:,} of {counted(total, 'number')} are so outside of "
+            f"all in training ({self._low:.6g} to {self._high:.6g}), and within if "
+            f'"{mark}" is the decimal mark. If it is, write "{text.replace(mark, self._decimal)}".'
+        )
 
     def lines(self, name: str, total: int, shifted: bool) -> Iterator[str]:
         """Yield warnings about a column of so many numbers; shifted: whether one says already that
@@ -137,3 +176,21 @@ class Beyond:
 
 
 _FEW, _TIMES, _HALF = 3, 5, 0.5
+_CALLED = {".": "decimal points", ",": "decimal commas"}
+
+
+def marked_otherwise(
+    texts: Sequence[str], odd: Floats, decimal: str, low: float, high: float
+) -> Bools:
+    """Return which texts (V,) are outside of what training had, low to high, and would be within
+    if their only mark between thousands were a decimal mark. odd: as `outside` gives it."""
+    found = np.zeros(len(texts), np.bool_)
+    form = _THOUSANDS["," if decimal == "." else "."]
+    for place in np.flatnonzero(~np.isnan(odd)).tolist():
+        if form.fullmatch(texts[place]) and abs(odd[place]) >= _LEAST_THOUSANDS:
+            found[place] = low <= odd[place] / 1000 <= high
+    return found
+
+
+_THOUSANDS = {mark: re.compile(rf"[^\d.,]*\d{{1,3}}[{mark}]\d{{3}}[^\d.,]*") for mark in ".,"}
+_LEAST_THOUSANDS = 1000

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from dssmcli.data.beyond import Beyond
+from dssmcli.data.exchanged import Span, exchanged
 from dssmcli.data.unread import (
     missing_lines,
     shifted_lines,
@@ -32,10 +33,11 @@ def column_lines(
     """
     categories = {feature.name: feature.values for feature in schema.categorical}
     features = {feature.name: feature for feature in schema.numeric}
+    spans = [each.span(schema.names[place]) for place, each in beyond.items()]
     for place, name in enumerate(schema.names):
         unknown, unreadable, *bins, fields = met[:, place].tolist()
         if name in features:
-            yield from _number_lines(features[name], beyond[place], unreadable, bins)
+            yield from _number_lines(features[name], beyond[place], unreadable, bins, spans)
         if unreadable:
             yield unreadable_line(name, unreadable, fields, examples.get((1, place)))
         if unknown:
@@ -45,13 +47,32 @@ def column_lines(
 
 
 def _number_lines(
-    feature: Numeric, beyond: Beyond, unreadable: int, bins: list[int]
+    feature: Numeric, beyond: Beyond, unreadable: int, bins: list[int], spans: Sequence[Span]
 ) -> Iterator[str]:
     """Yield what is to be said of the numbers of a column, given where they lie."""
     missing, *known = bins
     before = feature.absent if feature.missing else (0.0,)
     yield from missing_lines(feature.name, missing - unreadable, sum(bins), before)
-    total = sum(known)
-    shifted = [*shifted_lines(feature.name, feature.edges, feature.ends, beyond.others(known))]
-    yield from shifted
-    yield from beyond.lines(feature.name, total, bool(shifted))
+    edges, ends = feature.edges, feature.ends
+    yield from drift_lines(feature.name, edges, ends, known, beyond, spans)
+
+
+def drift_lines(
+    name: str,
+    edges: Sequence[float],
+    ends: Sequence[float],
+    bins: Sequence[int],
+    beyond: Beyond,
+    spans: Sequence[Span],
+) -> Iterator[str]:
+    """Warn of numbers of a column that lie elsewhere than those in training.
+
+    edges, ends, bins: as `unread.shifted_lines` has them. spans: of all numeric columns.
+    """
+    total = sum(bins)
+    shifted = [*beyond.misread(name, total)]
+    shifted = shifted or [*shifted_lines(name, edges, ends, beyond.others(bins))]
+    lines = [*shifted, *beyond.lines(name, total, bool(shifted))]
+    if lines:
+        lines[-1] += exchanged(name, spans)
+    yield from lines

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dssmcli.config import between, from_dict, to_dict
-from dssmcli.data.beyond import Beyond, outside
+from dssmcli.data.beyond import Beyond, marked_otherwise, outside
 from dssmcli.data.categories import Categories, Category, Code
 from dssmcli.data.column_lines import column_lines
 from dssmcli.data.forms import Forms
@@ -94,6 +94,10 @@ class Numeric:
     def outside(self, numbers: Floats) -> Floats:
         """Return numbers (n,), nan for those within what training had."""
         return outside(numbers, self.edges[0], self.edges[-1], self.zero)
+
+    def marked(self, texts: Sequence[str], odd: Floats) -> npt.NDArray[np.bool_]:
+        """Return which texts (n,), some of them outside, may have another decimal mark."""
+        return marked_otherwise(texts, odd, self.notation.decimal, self.edges[0], self.edges[-1])
 
     def numbers(self, texts: Sequence[str]) -> Floats:
         """Return the numbers (n,) that fields hold, nan for what is missing or is none."""
@@ -300,7 +304,7 @@ class Reader:
         """Forget what the texts were, but not how many, which a program may go on counting."""
         self.examples: dict[tuple[int, int], str] = {}
         self.beyond = {
-            column: Beyond(feature.edges[0], feature.edges[-1])
+            column: Beyond(feature.edges[0], feature.edges[-1], feature.notation.decimal)
             for (column, _, _), feature in zip(self._numeric, self.schema.numeric, strict=True)
         }
 
@@ -353,7 +357,7 @@ class Reader:
             begin = end
             self._count(1, column, known.unreadable[slots], columns[column])
             self.met[2:6, column] += np.bincount(known.bins[slots], minlength=4)
-            self.beyond[column].take(known.odd[slots])
+            self.beyond[column].take(known.odd[slots], known.numbers[slots], known.marked[slots])
             if category is not None:
                 codes[:, category] = known.codes[slots]
         return Rows(codes, numbers)

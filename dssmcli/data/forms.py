@@ -29,7 +29,8 @@ class Forms:
 
     By slot: table (V, W) float32; codes (V,) int64, the number as a category; unreadable (V,),
     whether the text is no number; bins (V,) int64, where it lies, as the feature says; odd (V,),
-    the number if it is outside of training's, else nan. Once many are kept, those of others are
+    the number if it is outside of training's, else nan; numbers (V,), all of them; marked (V,),
+    whether `beyond.marked_otherwise` tells it. Once many are kept, those of others are
     good for one call. Texts that are kept are found by an index, but for the last ones: building it
     anew takes longer than to look some up.
     """
@@ -45,6 +46,8 @@ class Forms:
         self.unreadable = np.zeros(0, np.bool_)
         self.bins = np.zeros(0, np.int64)
         self.odd = np.zeros(0)
+        self.numbers = np.zeros(0)
+        self.marked = np.zeros(0, np.bool_)
 
     def slots(self, texts: Sequence[str]) -> Ints:
         """Return where the forms of texts (n,) stand; valid until the next call."""
@@ -78,7 +81,10 @@ class Forms:
         numbers = self._feature.numbers(texts)
         self.table = np.concatenate([self.table[:kept], self._feature.forms(numbers)])
         self.bins = np.append(self.bins[:kept], self._feature.bins(numbers))
-        self.odd = np.append(self.odd[:kept], self._feature.outside(numbers))
+        odd = self._feature.outside(numbers)
+        self.odd = np.append(self.odd[:kept], odd)
+        self.numbers = np.append(self.numbers[:kept], numbers)
+        self.marked = np.append(self.marked[:kept], self._feature.marked(texts, odd))
         unreadable = np.isnan(numbers) & ~np.array([*map(self._missing, texts)], np.bool_)
         ids = np.zeros(len(texts), np.int64)
         if self._categories is not None:

@@ -9,13 +9,14 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from dssmcli.data.beyond import Beyond, outside
+from dssmcli.data.beyond import Beyond, marked_otherwise, outside
+from dssmcli.data.column_lines import drift_lines
 from dssmcli.data.features import Floats, Reader
 from dssmcli.data.id_spelling import MOST, spelling_hint
 from dssmcli.data.impressions import Impressions, numbers_of
 from dssmcli.data.places import Place, RankingFeatures
 from dssmcli.data.table import Column
-from dssmcli.data.unread import missing_lines, shifted_lines, unknown_line, unreadable_line
+from dssmcli.data.unread import missing_lines, unknown_line, unreadable_line
 from dssmcli.data.values import is_missing
 from dssmcli.errors import WARNING, counted
 
@@ -35,7 +36,10 @@ class ImpressionReader:
         self._examples: dict[tuple[str, bool], str] = {}
         #: Of each numeric column how many fields are missing, between, low, high.
         self._bins = np.zeros((len(features.numbers), 4), np.int64)
-        self._beyond = [Beyond(place.edges[0], place.edges[-1]) for place in self._places()]
+        self._beyond = [
+            Beyond(place.edges[0], place.edges[-1], features.written[place.name].decimal)
+            for place in self._places()
+        ]
         #: How many fields of each column were read.
         self._fields = 0
         #: How many rows are of items and of users that the run does not know, and how many rows.
@@ -78,8 +82,18 @@ class ImpressionReader:
             found = np.where(values <= low, 2, np.where(values >= high, 3, 1))
             found[np.isnan(values)] = 0
             self._bins[k] += np.bincount(found, minlength=4)
-            self._beyond[k].take(outside(values, place.edges[0], place.edges[-1], zero=True))
+            odd = outside(values, place.edges[0], place.edges[-1], zero=True)
+            self._beyond[k].take(odd, values, self._marked(impressions, place, odd))
         return numbers
+
+    def _marked(self, impressions: Impressions, place: Place, odd: Floats) -> Bools | None:
+        """Return which fields (N,), some of them outside, may have another decimal mark."""
+        if np.isnan(odd).all():
+            return None
+        column = impressions.table.columns[place.name]
+        texts = [column.values[code] for code in column.codes.tolist()]
+        decimal = self._features.written[place.name].decimal
+        return marked_otherwise(texts, odd, decimal, place.edges[0], place.edges[-1])
 
     def _places(self) -> list[Place]:
         """Return the places of the numeric columns, in their order."""
@@ -110,14 +124,14 @@ class ImpressionReader:
     def _numbers_lines(self) -> Iterator[str]:
         """Say which numeric columns are missing or lie elsewhere than in training."""
         shares = self._features.missing
-        for k, place in enumerate(self._places()):
+        places = self._places()
+        spans = [each.span(of.name) for each, of in zip(self._beyond, places, strict=True)]
+        for k, place in enumerate(places):
             missing, *bins = self._bins[k].tolist()
             absent = missing - self._unreadable[place.name]
             yield from missing_lines(place.name, absent, missing + sum(bins), shares[k : k + 1])
-            others = self._beyond[k].others(bins)
-            shifted = [*shifted_lines(place.name, _edges(place), _ends(place), others)]
-            yield from shifted
-            yield from self._beyond[k].lines(place.name, sum(bins), bool(shifted))
+            edges, ends = _edges(place), _ends(place)
+            yield from drift_lines(place.name, edges, ends, bins, self._beyond[k], spans)
 
     def _strange_lines(self) -> Iterator[str]:
         """Say how many rows are of items and of users that the run does not know."""

@@ -258,8 +258,8 @@ def _read(
     assert columns.timestamp and columns.clicked and columns.watch_time
     wrong: dict[int, str] = {}
     refuse_texts(whole.columns[columns.clicked], where, clicks=True)
-    for name in columns.outcomes if way.plain_ids else ():
-        refuse_texts(whole.columns[name], where, clicks=False)
+    for each in columns.outcomes if way.plain_ids else ():
+        refuse_texts(whole.columns[each], where, clicks=False)
     clicked = clicks_of(whole.columns[columns.clicked], wrong)
     watch_time, unit = whole.columns[columns.watch_time], str(columns.unit)
     watched = watch_times_of(watch_time, clicked.values, UNITS[unit], wrong)

@@ -96,7 +96,7 @@ def _met(reader: Reader) -> Iterator[bytes]:
     was outside of what training had."""
     yield reader.met.tobytes()
     examples = [[*place, text] for place, text in reader.examples.items()]
-    beyond = [[column, each.plain()] for column, each in reader.beyond.items() if each.repeats]
+    beyond = [[column, each.plain()] for column, each in reader.beyond.items()]
     plain = json.dumps([examples, beyond]).encode()
     yield _SIZE.pack(len(plain))
     yield plain
