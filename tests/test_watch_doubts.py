@@ -13,8 +13,10 @@ import pytest
 from conftest import Dssm
 from logs import IMPRESSION_NAMES, SMALL_RANKING, impressions, run, write_log
 
-from dssmcli.data.impressions import ImpressionColumns, unread_answers
-from dssmcli.data.watch_doubts import mixed_lines, round_lines, scale_lines, share_lines
+from dssmcli.data.impressions import ImpressionColumns, read_impressions, unread_answers
+from dssmcli.data.tsv import BadRows
+from dssmcli.data.watch_doubts import far_lines, mixed_lines, round_lines, scale_lines, share_lines
+from dssmcli.errors import DataError
 
 SHOWN = impressions(20, 12, 300, 0.5)
 LATER = [(*row[:2], 1000 + row[2], *row[3:]) for row in impressions(20, 12, 200, 0.5, seed=2)]
@@ -69,6 +71,7 @@ def test_watch_times_unlike_those_learned_from_are_warned_of(
         done = dssm(*words)
         assert done.code == 0, done.err
         lines = [line for line in done.err.splitlines() if "watch_time" in line]
+        lines = [line for line in lines if "lower than chance" not in line]
         assert len(lines) == bool(said), done.err
         assert not said or (lines[0].startswith("Warning: ") and said in lines[0]), lines
         assert words[0] == "predict" or not said or f"Warning: {log}: " in lines[0]
@@ -176,3 +179,43 @@ def test_watch_times_in_two_units_are_warned_of() -> None:
     mixed = np.where(np.arange(400) % 5 == 0, 1000 * times, times)
     (line,) = mixed_lines("t", ones, mixed)
     assert line.startswith("Warning: t: 80 of 400 watch times lie about 1,000 times above ")
+
+
+def test_a_few_watch_times_far_beyond_all_others_are_warned_of(dssm: Dssm, tmp_path: Path) -> None:
+    times = np.random.default_rng(4).lognormal(4, 0.8, 400)
+    clicked = np.ones(400)
+    assert not [*far_lines("watch_time", clicked, times)]
+    (line,) = far_lines("watch_time", clicked, np.append(times[:-4], [259_200] * 4))
+    assert "4 of 400 watch times of clicks are 259,200 s or more, all others " in line
+    rows = [
+        (*row[:4], 259_200 if row[3] and i % 20 == 0 else row[4]) for i, row in enumerate(SHOWN)
+    ]
+    done = dssm("check", write_log(tmp_path / "log.tsv", IMPRESSION_NAMES, rows))
+    assert "Were pages left open?" in done.out
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_shares_watched_are_refused_with_the_length_if_there_is_one(
+    length: bool, tmp_path: Path
+) -> None:
+    names = (*IMPRESSION_NAMES, "video_duration")[: 6 if length else 5]
+    rows = [(*row[:4], f"{i % 100}%", 150)[: len(names)] for i, row in enumerate(SHOWN)]
+    log = write_log(tmp_path / "log.tsv", names, rows)
+    with pytest.raises(DataError, match="a share, expected a time") as error:
+        read_impressions([str(log)], ImpressionColumns(), BadRows(skip=True))
+    if not length:
+        assert str(error.value).endswith("in s: the share times the length of the item.")
+        return
+    command = str(error.value).rpartition("whole length in s: ")[2].rstrip(".")
+    subprocess.run(command, shell=True, check=True)
+    made, _ = read_impressions([str(tmp_path / "log-time.tsv")], ImpressionColumns(), BadRows())
+    assert made.watched.max() == pytest.approx(0.99 * 150)
+
+
+def test_a_column_of_times_called_as_a_share_is_warned_of(tmp_path: Path) -> None:
+    names = (*IMPRESSION_NAMES[:4], "finish_rate")
+    log = write_log(tmp_path / "log.tsv", names, SHOWN)
+    said: list[str] = []
+    columns = ImpressionColumns(watch_time="finish_rate")
+    read_impressions([str(log)], columns, BadRows(), say=said.append)
+    assert any("called as a share of a length is" in line for line in said)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from dssmcli.data.notation import read_numbers
 from dssmcli.data.values import plain_number_in, plain_signs
+from dssmcli.data.watch_shares import is_share
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,8 +65,13 @@ def durations_of(texts: Sequence[str], counts: Sequence[int], unit: float) -> Du
     left = np.flatnonzero(np.isnan(seconds)).tolist()
     if left:
         read = read_numbers(texts, counts)
-        seconds[left] = read.numbers[left] * unit
-        examples += [(text, number * unit) for text, number in read.examples if not _own(text)]
+        share = np.array([is_share(text) for text in texts], np.bool_)
+        seconds[left] = np.where(share, math.nan, read.numbers)[left] * unit
+        examples += [
+            (text, number * unit)
+            for text, number in read.examples
+            if not _own(text) and not is_share(text)
+        ]
     return Durations(seconds, tuple(examples))
 
 

@@ -38,7 +38,8 @@ from dssmcli.data.time_lines import order_lines, unit_lines
 from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.data.values import is_missing
-from dssmcli.data.watch_doubts import mixed_lines, mixed_units, round_lines, unit_doubts
+from dssmcli.data.watch_doubts import far_lines, mixed_lines, mixed_units, round_lines, unit_doubts
+from dssmcli.data.watch_shares import refuse_shares, share_name_lines
 from dssmcli.errors import WARNING, DataError, shown
 
 Ints = npt.NDArray[np.int64]
@@ -262,6 +263,7 @@ def _read(
         refuse_texts(whole.columns[each], where, clicks=False)
     clicked = clicks_of(whole.columns[columns.clicked], wrong)
     watch_time, unit = whole.columns[columns.watch_time], str(columns.unit)
+    refuse_shares(watch_time, whole.columns, unit, where)
     watched = watch_times_of(watch_time, clicked.values, UNITS[unit], wrong)
     outcome = outcomes_of if way.plain_ids else old_outcomes_of
     outcomes = [outcome(whole.columns[name], wrong) for name in columns.outcomes]
@@ -277,7 +279,8 @@ def _read(
     answers += unit_doubts(watch_time.name, *results, unit, first, files)
     answers += round_lines(str(columns.clicked), watch_time.name, *results)
     if not mixed_units(*results, unit, files):
-        answers += mixed_lines(watch_time.name, *results)
+        answers += [*mixed_lines(watch_time.name, *results)] or far_lines(watch_time.name, *results)
+    answers += share_name_lines(watch_time.name)
     known = np.zeros((whole.rows, 0)), *(each.values[:, None] for each in outcomes)
     return _Read(
         times,

@@ -24,6 +24,8 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _FEWEST_ROUND = 10
 _GAP = log(5.0)
 """Watch times leave no such gap between the fewest and the most."""
+_FAR_GAP, _FAR_MEAN = log(10.0), 2.0
+"""So far above all others, and so many times the mean without them, are no long watches."""
 _HOUR, _SHORT = 3600.0, 0.5
 
 
@@ -81,6 +83,25 @@ def mixed_lines(name: str, clicked: Floats, watched: Floats) -> Iterator[str]:
             f"{WARNING}{name}: {len(high):,} of {counted(len(times), 'watch time')} lie about "
             f"{units[0]:,} times above the others, from {float(high[0]):,.4g} s on, and none "
             f"between {float(low[-1]):,.4g} and that: are they in two units? Write all in one."
+        )
+
+
+def far_lines(name: str, clicked: Floats, watched: Floats) -> Iterator[str]:
+    """Warn of few watch times (N,) far beyond all others, which make most of the mean."""
+    times = np.sort(watched[(clicked > 0) & (watched > 0)])
+    top = max(1, len(times) // 10)
+    if len(times) < _ENOUGH:
+        return
+    steps = np.diff(np.log(times[-top - 1 :]))
+    first = len(times) - top + int(np.argmax(steps))
+    low, high = times[:first], times[first:]
+    if steps.max() >= _FAR_GAP and times.mean() >= _FAR_MEAN * low.mean():
+        yield (
+            f"{WARNING}{name}: {len(high):,} of {counted(len(times), 'watch time')} of clicks "
+            f"{'is' if len(high) == 1 else 'are'} {float(high[0]):,.6g} s or more, all others "
+            f"{float(low[-1]):,.6g} s at most: the mean is {float(times.mean()):,.3g} s, without "
+            f"these {float(low.mean()):,.3g}. Were pages left open? Write {float(low[-1]):,.6g} s "
+            "there, or leave such rows out."
         )
 
 
