@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dssmcli.data.layout import is_header
 from dssmcli.data.roles import with_usual_names
-from dssmcli.data.sheets import DELIMITERS
+from dssmcli.data.sheets import delimiter_of
 from dssmcli.data.tsv import STDIN, UTF8_MARK
 from dssmcli.errors import ConfigError, shown
 from dssmcli.file_kinds import kind_of
@@ -101,8 +101,8 @@ def _by_line(line: str, columns: Mapping[str, str | None]) -> FileKind | None:
 
 
 def _names(line: str) -> list[str]:
-    delimiter = max(DELIMITERS, key=line.count)
-    return [name.strip().strip('"') for name in line.split(delimiter)]
+    names = line.split(delimiter_of(line.encode()))
+    return [name.strip().strip('"') for name in names]
 
 
 def _unclear(line: str, kinds: Iterable[str], source: str) -> str:

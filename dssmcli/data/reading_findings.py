@@ -54,4 +54,4 @@ def findings_of_unwatched(located: LocatedTable, read: Container[str]) -> Iterat
 def _delimiter(located: LocatedTable) -> str:
     """Return what stands between the fields of the first row."""
     raw, between = located.raw(0).decode("utf-8", "replace"), len(located.table.columns) - 1
-    return next((each for each in "\t,;" if raw.count(each) >= between), "\t")
+    return next((each for each in "\t,;|" if raw.count(each) >= between), "\t")

@@ -17,12 +17,12 @@ from contextlib import contextmanager, suppress
 from itertools import count, islice
 from typing import Any, NamedTuple
 
+from dssmcli.data.other_separators import delimiter_in
 from dssmcli.data.sheets import (
     DELIMITERS,
     SAID,
     Columns,
     Sheet,
-    delimiter_of,
     named,
     without_returns,
 )
@@ -30,7 +30,7 @@ from dssmcli.data.tsv import BadRows, Line, Piece, name_of, opened, read_pieces
 from dssmcli.errors import DataError, HeaderError, counted, shown
 
 PIECE_BYTES = 1 << 18
-_SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons", "\x01": r"\x01"}
+_SPOKEN = {"\t": "tabs", ",": "commas", ";": "semicolons", "\x01": r"\x01", "|": "bars"}
 _QUOTE = b'"'
 _LONGEST_ROW = 1 << 20
 """Bytes of a row of several lines at most: past them its quote is taken for one never closed."""
@@ -80,7 +80,7 @@ class TableFile:
             while not self._queue.popleft().raw.strip():
                 pass
             header = self._header()
-        delimiter = delimiter_of(header) if said is None else said[1].decode()
+        delimiter = delimiter_in(header, name) if said is None else said[1].decode()
         self.sheet = Sheet(name, (), delimiter, header.rstrip(b"\r"))
         row = next(self._records(borrow=True), None)
         if row is None:

@@ -11,7 +11,8 @@ from dssmcli.data.header_again import HeaderAgain, header_again
 from dssmcli.data.tsv import UTF8_MARK
 from dssmcli.data.type_names import are_types, begins_with_types
 
-DELIMITERS = ("\t", ",", ";", "\x01")
+DELIMITERS = ("\t", ",", ";", "\x01", "|")
+"""What may stand between columns; a bar does only in a header that has none of the others."""
 SAID = re.compile(rb'"?sep=([^\w\s"]|\t)"?', re.IGNORECASE)
 """The first line of a table that Excel is to read: what stands between its fields."""
 
@@ -123,5 +124,6 @@ def without_returns(content: bytes) -> bytes:
 def delimiter_of(header: bytes) -> str:
     """Return what stands between the names of a header."""
     bare = re.sub(rb'"[^"]*"?', b"", header)
-    found = max(DELIMITERS, key=lambda each: bare.count(each.encode()))
-    return found if found.encode() in bare else DELIMITERS[0]
+    *usual, bar = DELIMITERS
+    found = max(usual, key=lambda each: bare.count(each.encode()))
+    return next((each for each in (found, bar) if each.encode() in bare), DELIMITERS[0])
