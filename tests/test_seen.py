@@ -23,13 +23,21 @@ from tables import SMALL_TABLE, TASKS, UNITS, world, write_table
 from dssmcli.data.copies import keys
 from dssmcli.data.event_hashes import moment_hashes
 from dssmcli.data.fields import fields_in
-from dssmcli.data.fingerprint import MOST, NOTHING, Fingerprint, Smallest, repeats, sketch_of
+from dssmcli.data.fingerprint import (
+    MOST,
+    NOTHING,
+    Fingerprint,
+    Marks,
+    Smallest,
+    repeats,
+    sketch_of,
+)
 from dssmcli.data.pairs import Pairs
 from dssmcli.data.seen import PairHashes, Seen, seen
 from dssmcli.data.table_hashes import field_hashes
 from dssmcli.run import FINGERPRINT, MANIFEST, open_run
 from dssmcli.serving.learned import read_fingerprint
-from dssmcli.text.hashing import number_hashes, pair_hashes, text_hashes
+from dssmcli.text.hashing import Hashes, mixed, number_hashes, pair_hashes, text_hashes
 from dssmcli.text.seen_hashes import seen_both_ways, seen_hashes
 from dssmcli.text.tokenizers import Lookup
 
@@ -311,6 +319,25 @@ def test_what_only_chose_the_weights_is_a_note_that_quiet_silences(
     assert counts(found) == (0, 0, 40) and said == ""
     told = dssm("eval", "--bootstrap", "0", "-m", made, texts / "new.tsv").err
     assert "40 of 40 rows chose the best weights" in told and "Warning" not in told
+
+
+def test_rows_that_are_equal_by_chance_to_those_that_chose_the_weights_are_not_said() -> None:
+    random = np.random.default_rng(7)
+
+    def rows(count: int) -> tuple[Hashes, Marks]:
+        drawn = random.integers(0, 20_000, count).astype(np.uint64)
+        return mixed(drawn), np.zeros(count, np.uint32)
+
+    trained, chose, fresh = rows(1200), rows(300), rows(500)
+    sketches = sketch_of(*trained), sketch_of(*chose)
+    known = Fingerprint(*sketches, repeats(*trained))
+    found = seen(known, *fresh)
+    assert found.chosen > 0 and found.learned > 0 and not found.note("run", "row")
+    assert seen(known, *chose).note("run", "row").startswith(f"{seen(known, *chose).chosen} of 300")
+    # Where no two rows are alike by chance, one that is there again is said.
+    later = mixed(np.arange(10**6, 10**6 + 500).astype(np.uint64)), np.zeros(500, np.uint32)
+    again = Fingerprint(sketches[0], sketch_of(later[0][:3], later[1][:3]))
+    assert seen(again, *later).note("run", "row").startswith("3 of 500 rows chose")
 
 
 def test_each_file_and_each_run_is_named(texts: Path, dssm: Dssm, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ class Seen(NamedTuple):
     run that keeps the past of users and items, events that are part of it or come before its end.
     swapped: other pairs of texts that were learned from with query and title the other way round.
     alike: other rows of a table whose features were learned from, with labels that are different or
-    missing, where there are more of them than by chance.
+    missing, where there are more of them than by chance. usual_chosen: as `usual`, of rows that
+    chose the weights.
     """
 
     rows: int
@@ -43,6 +44,7 @@ class Seen(NamedTuple):
     known: int = 0
     swapped: int = 0
     alike: int = 0
+    usual_chosen: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name, as `dssm eval --json` has them."""
@@ -59,9 +61,17 @@ class Seen(NamedTuple):
     @property
     def beyond_chance(self) -> bool:
         """Tell whether more rows were learned from than repeat one another anyway."""
-        share = self.usual / max(1, self.rows)
-        doubt = 3 * (self.usual * max(0.0, 1 - share)) ** 0.5
-        return bool(self.learned > self.usual + doubt)
+        return self._beyond(self.learned, self.usual)
+
+    @property
+    def _chose(self) -> int:
+        """Return how many rows chose the weights, 0 if as many would by chance."""
+        return self.chosen if self._beyond(self.chosen, self.usual_chosen) else 0
+
+    def _beyond(self, count: int, usual: float) -> bool:
+        """Tell whether so many rows are more than are usual by chance."""
+        doubt = 3 * (usual * max(0.0, 1 - usual / max(1, self.rows))) ** 0.5
+        return bool(count > usual + doubt)
 
     def warning(self, run: str, noun: str) -> str:
         """Return what is wrong with figures on these rows; nothing where nothing is.
@@ -72,8 +82,8 @@ class Seen(NamedTuple):
         whole = counted(self.rows, noun)
         if learned:
             said = f"{self._about}{learned:,} of {whole}{self._of_texts} were learned from by {run}"
-            if self.chosen:
-                said += f", {self.chosen:,} more chose its best weights"
+            if self._chose:
+                said += f", {self._chose:,} more chose its best weights"
             if self.known:
                 said += f", {self.known:,} come before the last moment that it knows"
             said += self._besides
@@ -110,10 +120,10 @@ class Seen(NamedTuple):
                 f"{warning}{self.earlier:,} of {counted(self.rows, noun)} come before the last "
                 f"moment that {run} learned from: it has seen what came after them."
             )
-        if not self.chosen:
+        if not self._chose:
             return ""
         return (
-            f"{self._about}{self.chosen:,} of {counted(self.rows, noun)} chose the best weights "
+            f"{self._about}{self._chose:,} of {counted(self.rows, noun)} chose the best weights "
             f"of {run}: the figures flatter it a little."
         )
 
@@ -206,16 +216,18 @@ def seen(
     others = round(int(chosen.sum()) * _scale(validated.covers(hashes)))
     alike = fingerprint.repeated_features
     repeated = fingerprint.repeated if marks is not None or alike is None else alike
+    usual = len(hashes) * repeated / max(1, trained.rows)
     return Seen(
         rows=len(hashes),
         learned=count,
         texts=texts,
         chosen=min(others, len(hashes) - count),
         about=not fingerprint.whole,
-        usual=len(hashes) * repeated / max(1, trained.rows),
+        usual=usual,
         earlier=earlier,
         swapped=others_swapped,
         alike=0 if marks is None else _alike(fingerprint, hashes, learned | chosen),
+        usual_chosen=usual * validated.rows / max(1, trained.rows),
     )
 
 
