@@ -105,9 +105,9 @@ def test_what_is_meant_is_read_and_said(
     assert said in "\n".join(pairs.notes) if said else not pairs.notes
 
 
-TIMES = "".join(f"a{i}\tb {i}\t1\t{1_709_251_200 + 7 * i}\n" for i in range(60))
+TIMES = "".join(f"a lamp {i}\tb {i}\t1\t{1_709_251_200 + 7 * i}\n" for i in range(60))
 IDS = "".join(f"a{i}\tb {i}\t1\t{20_000 + 37 * i}\n" for i in range(60))
-PLACES = "".join(f"a{i // 4}\tb {i}\t{i % 2}\t{1 + i % 4}\n" for i in range(40))
+PLACES = "".join(f"a lamp {i // 4}\tb {i}\t{i % 2}\t{1 + i % 4}\n" for i in range(40))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,11 @@ PLACES = "".join(f"a{i // 4}\tb {i}\t{i % 2}\t{1 + i % 4}\n" for i in range(40))
         ("a\tb\t1\ntitle\tquery\tlabel\nc\td\t0\n", None, ":2: a header in the middle"),
         ("query,title\na,b\n", None, "It looks like CSV, with commas"),
         ("a;b;1\n", None, "delimiter=';'"),
-        ('{"query": "a", "title": "b", "label": 1}\n', None, "r['query'],r['title'],r['label']"),
+        (
+            '{"query": "a", "title": "b", "label": 1}\n',
+            None,
+            "for n in ['query', 'title', 'label']",
+        ),
         ("a\\tb\n", None, "written as two characters"),
         ("a\tb\tc\td\te\n", None, "--columns query,title,-,-,-"),
     ],
@@ -181,7 +185,14 @@ def test_following_what_was_said_leads_on(
 
 @pytest.mark.parametrize(
     "content",
-    ['query,title,label\n"a, b",c,1\nd,e,0\n', '{"q": "a, b", "doc": "c", "label": 1}\n' * 2],
+    [
+        'query,title,label\n"a, b",c,1\nd,e,0\n',
+        'query,title,label\n"a\n b",c,1\n"d\te",e,0\n',
+        '{"q": "a, b", "doc": "c", "label": 1}\n' * 2,
+        r'{"q": "a\n b", "doc": "c\td", "label": 1}' + '\n{"q": "a", "doc": "c", "label": 0}\n',
+        '[{"q": "a", "doc": "c", "label": 1}, {"q": "b", "doc": "c", "label": 0}]\n',
+        '[\n  {"q": "a\\nb",\n "doc": "c",\n "label": 1},\n{"q":"b","doc":"c","label":0}]\n',
+    ],
 )
 def test_the_command_that_converts_a_file_makes_pairs_of_it(tmp_path: Path, content: str) -> None:
     with pytest.raises(DataError) as caught:
@@ -276,8 +287,8 @@ NOT_ESCAPED = (
     "20%30",
     "10%-20%",
     "c:\\users",
+    "c:\\new\\table",
     "a=b",
-    "\\n",
     "5%de",
     "x%y",
     "50%25",

@@ -30,6 +30,7 @@ _FORMS = {
         r"%(?:[89A-Fa-f][0-9A-Fa-f]%[89A-Fa-f][0-9A-Fa-f]|u[0-9A-Fa-f]{4}"
         r"|(?<=[A-Za-z]%)(?:2[0-9A-Ca-cFf]|3[A-Fa-f])(?=[A-Za-z0-9%]))"
         r"|\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[23][0-7]{2}\\[23][0-7]{2})"
+        r"|(?<!\\)\\[nrt]"
         r"|=(?:[89A-F][0-9A-F]=){2}[89A-F][0-9A-F]"
     ),
     "quotes": re.compile(r'(?:^|(?<=[\t\n]))"[^\t\n]*"(?=$|[\t\n])'),
@@ -51,14 +52,27 @@ def damage_in(content: bytes, first: int, forms: Iterable[str] = FORMS) -> dict[
     found = {}
     for name in forms:
         form = _FORMS[name]
-        match = form.search(text)
-        if match is not None:
-            lines, line, end = set(), 0, 0
+        if form.search(text) is not None:
+            lines, line, end, example = set(), 0, 0, ""
             for each in form.finditer(text):
+                if each[0] in _BREAKS and _in_path(text, each.start()):
+                    continue
+                example = example or each[0].strip()
                 line, end = line + text.count("\n", end, each.start()), each.start()
                 lines.add(line)
-            found[name] = Damage(len(lines), first + min(lines), match[0].strip())
+            if lines:
+                found[name] = Damage(len(lines), first + min(lines), example)
     return found
+
+
+_BREAKS = (r"\n", r"\r", r"\t")
+"""Line breaks and tabs in two characters, as mysql -B and Hive write them."""
+
+
+def _in_path(text: str, place: int) -> bool:
+    """Tell whether what stands at a place belongs to a path of Windows."""
+    word = text[max(0, place - 200) : place].split()
+    return bool(word) and not text[place - 1].isspace() and ":\\" in f"{word[-1]}\\"
 
 
 _MANY, _FEWEST = 0.02, 3
@@ -93,6 +107,8 @@ def decoding(example: str) -> str:
             ".encode('utf-16','surrogatepass').decode('utf-16'))"
             ' for t in sys.stdin]" < FILE > NEW'
         )
+    if example in _BREAKS:
+        return r"Write blanks for them: sed 's/\\[nrt]/ /g' FILE > NEW"
     return "Export the texts anew, as plain UTF-8."
 
 

@@ -105,6 +105,33 @@ _PLAIN = {0xA0: " ", 0x202F: " ", 0xFF1A: ":"}
 _CHINESE = re.compile(r"[\x20-\x7e年月日号时点分秒上下午]+")
 
 
+class Zone(NamedTuple):
+    """A time zone by its letters, and the distance from UTC that it mostly means here."""
+
+    name: str
+    usual: str
+
+
+def unclear_zone(text: str) -> Zone | None:
+    """Return the zone of a date that can be read but for that, as CST is China's and Chicago's."""
+    if readings_in(text) != NO_DATE:
+        return None
+    for name in _LETTERS.findall(text):
+        usual = _ZONES.get(name, "+0000")
+        if readings_in(text.replace(name, usual)) != NO_DATE:
+            return Zone(name, usual)
+    return None
+
+
+_LETTERS = re.compile(r"\b[A-Z]{3,5}\b")
+_ZONES = {
+    **{"CST": "+0800", "HKT": "+0800", "SGT": "+0800", "JST": "+0900", "KST": "+0900"},
+    **{"IST": "+0530", "MSK": "+0300", "EET": "+0200", "CEST": "+0200", "CET": "+0100"},
+    **{"BST": "+0100", "WET": "+0000", "EDT": "-0400", "EST": "-0500", "CDT": "-0500"},
+    **{"MDT": "-0600", "MST": "-0700", "PDT": "-0700", "PST": "-0800"},
+}
+
+
 class _Rest(NamedTuple):
     """What stands behind the day: nanoseconds since its midnight, in UTC if it is zoned."""
 

@@ -24,6 +24,13 @@ def other_format(line: str, wanted: str) -> str | None:
             f"It looks like JSON, an object a line ({', '.join(map(shown, list(fields)[:4]))}). "
             f"Convert it: {_json_command(fields)} < FILE > {wanted}"
         )
+    bare = line.strip("\ufeff \r\n")
+    if bare == "[" or bare.startswith("[{"):
+        return (
+            'It looks like JSON, a list of objects. Convert it: python3 -c "import json,sys;'
+            "d=json.load(sys.stdin);[print(*(' '.join(str(x).split()) for x in r),sep='\\t') for r "
+            f'in [d[0],*(r.values() for r in d)]]" < FILE > {wanted}'
+        )
     if "\\t" in line:
         return (
             f"It has \\t written as two characters. Convert it: sed 's/\\\\t/\\t/g' FILE > {wanted}"
@@ -39,7 +46,8 @@ def other_format(line: str, wanted: str) -> str | None:
     option = "" if found == "," else f",delimiter='{found}'"
     return (
         f"It looks like CSV, with {_DELIMITERS[found]} between columns. Convert it: python3 -c "
-        f"\"import csv,sys;[print(*r,sep='\\t') for r in csv.reader(sys.stdin{option})]\" "
+        f"\"import csv,sys;[print(*(' '.join(x.split()) for x in r),sep='\\t') for r in "
+        f'csv.reader(sys.stdin{option})]" '
         f"< FILE > {wanted}"
     )
 
@@ -101,7 +109,8 @@ def _csv_doubt(lines: Sequence[str], wanted: str) -> Doubt | None:
     return Doubt(
         headed,
         f"the lines look like CSV, with {len(names)} columns, taken whole. To take one of them: "
-        f'python3 -c "import csv,sys;[print(r[{place}]) for r in csv.reader(sys.stdin)]" '
+        f"python3 -c \"import csv,sys;[print(' '.join(r[{place}].split())) for r in "
+        'csv.reader(sys.stdin)]" '
         f"< FILE > {wanted}",
     )
 
@@ -116,7 +125,10 @@ def _json_texts(fields: dict[str, Any]) -> str:
     texts = [name for name in fields if isinstance(fields[name], str)]
     named = [name for name in texts if is_title_name(name) or role_of(name) == "query"]
     text = (named or sorted(texts, key=lambda name: -len(fields[name])) or [*fields])[0]
-    return f'python3 -c "import json,sys;[print(r[{text!r}]) for r in map(json.loads,sys.stdin)]"'
+    return (
+        f"python3 -c \"import json,sys;[print(' '.join(str(r[{text!r}]).split())) for r in "
+        'map(json.loads,sys.stdin)]"'
+    )
 
 
 def json_fields(line: str) -> dict[str, Any] | None:
@@ -137,8 +149,7 @@ def _json_command(fields: dict[str, Any]) -> str:
         names += [name for name in fields if role_of(name) in wanted][:1]
     if len(names) < 2:
         names = list(fields)[:3]
-    picked = ",".join(f"r[{name!r}]" for name in names)
     return (
-        f"python3 -c \"import json,sys;[print({picked},sep='\\t') for r in "
-        'map(json.loads,sys.stdin)]"'
+        f"python3 -c \"import json,sys;[print(*(' '.join(str(r[n]).split()) for n in {names}),"
+        "sep='\\t') for r in map(json.loads,sys.stdin)]\""
     )

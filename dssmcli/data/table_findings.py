@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dssmcli.data.categories import Category
 from dssmcli.data.column_figures import (
     ColumnFigures,
     in_common,
     listed,
     missing_rows,
     repeated,
-    row_hashes,
 )
 from dssmcli.data.examples import Examples
 from dssmcli.data.features import Reader, Schema
@@ -26,8 +26,10 @@ from dssmcli.data.leaks import gaps, is_copy, sorted_by
 from dssmcli.data.located_table import FileRows, LocatedTable
 from dssmcli.data.suspects import powers
 from dssmcli.data.table import Table
+from dssmcli.data.table_hashes import hashes_of
 from dssmcli.data.tasks import Task
 from dssmcli.data.totals import total_line
+from dssmcli.data.values import category_of
 from dssmcli.errors import in_shell, shown
 
 Floats = npt.NDArray[np.float64]
@@ -186,7 +188,7 @@ def _sentinels(column: ColumnFigures, file: str) -> Iterator[Finding]:
 def findings_of_repeats(beside: Beside) -> Iterator[Finding]:
     """Yield rows that stand several times, and those that say the opposite of others."""
     train, table = beside.train, beside.train.table
-    again = repeated(row_hashes(table, table.columns))
+    again = repeated(hashes_of(table, list(table.columns)))
     if again.count:
         place = f"{train.place(again.row)} is as {train.place(again.above)}"
         level = WARNING if beside.unique else NOTE
@@ -197,7 +199,7 @@ def findings_of_repeats(beside: Beside) -> Iterator[Finding]:
         yield Finding(level, "repeated_rows", again.count, what, todo, train.name, place)
     if beside.labels is None or not beside.schema.names:
         return
-    hashes = row_hashes(table, beside.schema.names)
+    hashes = hashes_of(table, beside.schema.names)
     for task, labels in zip(beside.tasks, beside.labels.T, strict=True):
         if task.kind == "binary":
             yield from _contradictions(train, task, labels, hashes)
@@ -325,7 +327,7 @@ def findings_of_overlap(
     """Return what a file has in common with others, and what they do not have."""
     table = located.file(file)
     names = [name for name in others.columns if name in table.columns]
-    shared = in_common(row_hashes(table, names), row_hashes(others, names))
+    shared = in_common(hashes_of(table, names), hashes_of(others, names))
     rows, found = int(shared.sum()), []
     if rows:
         level = WARNING if beside.unique or rows > _NEARLY_UNIQUE * len(file) else NOTE
@@ -340,8 +342,10 @@ def findings_of_overlap(
         if feature.name in table.columns and feature.name not in numbers:
             column = table.columns[feature.name]
             values = others.columns[feature.name]
-            known = {values.values[i] for i in np.flatnonzero(values.counts()).tolist()}
-            fresh = np.array([text not in known for text in column.values], np.bool_)
+            there = np.flatnonzero(values.counts()).tolist()
+            known = {category_of(values.values[place]) for place in there}
+            read = Category(known)
+            fresh = np.array([read(text) not in known for text in column.values], np.bool_)
             unseen = fresh[column.codes] & ~missing_rows(column)
             found += _unseen(feature.name, unseen, column.values[column.codes[np.argmax(unseen)]],
                              file, other)  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from dssmcli.data.fields import Fields
 from dssmcli.data.fingerprint import row_hashes
 from dssmcli.data.table import Table
-from dssmcli.data.values import category_of, is_missing, number_in
+from dssmcli.data.values import boolean_in, category_of, is_missing, number_in
 from dssmcli.text.hashing import Floats, Hashes, number_hashes, text_hashes
 
 _EXACT = 2.0**53
@@ -28,7 +28,8 @@ def hashes_in(columns: Sequence[Sequence[str]]) -> Hashes:
 
 
 def field_hashes(fields: Sequence[str]) -> Hashes:
-    """Return a hash (n,) of each field: `1`, `1.0` and ` 1` are one, and so is all that is missing.
+    """Return a hash (n,) of each field: `1`, `1.0`, ` 1` and yes are one, and so is all that is
+    missing.
 
     What is missing is as the number nan.
     """
@@ -44,7 +45,10 @@ def _hashes(texts: list[str]) -> Hashes:
     numbers = np.fromiter(map(number_in, texts), np.float64) if plain is None else plain
     found = number_hashes(numbers)
     others = np.flatnonzero(~(np.abs(numbers) < _EXACT)).tolist()
-    named = [i for i in others if not is_missing(texts[i])]
+    said = {i: says for i in others if (says := boolean_in(texts[i])) is not None}
+    if said:
+        found[[*said]] = number_hashes(np.array([*said.values()], np.float64))
+    named = [i for i in others if i not in said and not is_missing(texts[i])]
     if named:
         found[named] = text_hashes([category_of(texts[i]) for i in named])
     return found

@@ -13,7 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dssmcli.data.dates import DAY_FIRST, FORMS, MONTH_FIRST, NO_DATE, date_text, readings_in
+from dssmcli.data.dates import (
+    DAY_FIRST,
+    FORMS,
+    MONTH_FIRST,
+    NO_DATE,
+    date_text,
+    readings_in,
+    unclear_zone,
+)
 from dssmcli.data.exact_times import Floats, Ticks, Times, joined, seconds_of, times_of
 from dssmcli.data.time_doubts import doubts_of_times
 from dssmcli.data.time_lines import ends_of, looks_like_epoch, number_lines
@@ -95,6 +103,13 @@ class Clock:
 
     def _told(self, text: str) -> str:
         """Say what is wrong with a timestamp."""
+        zone = unclear_zone(text)
+        if zone is not None:
+            return (
+                f"the timestamp is {shown(text)}: the zone {zone.name} has more than one meaning, "
+                f"expected a distance from UTC. For one of them: sed 's/{zone.name}/{zone.usual}/' "
+                "FILE > NEW"
+            )
         found = f"the timestamp is {shown(text)}, expected "
         if _TIME_ALONE.fullmatch(text.strip()):
             return f"{found}a date, too: join the columns of dates and of times."

@@ -205,6 +205,8 @@ _NUMBER = re.compile(
     r"(\()?\s*([+-])?\s*((?:\d(?:[\d,.' ]*\d)?\.?|\.\d+)(?:[eE][+-]?\d+(?!\w))?)\s*"
     r"([^\d\s.,:;'()+#/_\-][^\d\s()+\-]{0,11}[23]?|)([+-]?)\s*(\))?",
 )
+_AT_LEAST = re.compile(r"^(\d[\d.,]*\s?(?:万|萬)?)\+\s?([^\d\s+%-]\D*)$", re.IGNORECASE)
+"""900+ sold, 1.1万+人付款: so many at least, with a unit behind."""
 _SCALES = {
     **{"万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8, "百万": 1e6, "千万": 1e7, "千": 1e3, "百": 1e2},
     **{"k": 1e3, "thousand": 1e3, "mn": 1e6, "mio": 1e6, "million": 1e6, "bn": 1e9, "billion": 1e9},
@@ -231,7 +233,10 @@ MONEY = frozenset(_MONEY.values())
 
 def parts_of(text: str) -> Parts | None:
     """Return a number with what stands around it, None if a field holds none."""
-    form = _NUMBER.fullmatch(plain_signs(text))
+    plain = plain_signs(text)
+    if "+" in plain:
+        plain = _AT_LEAST.sub(r"\1\2", plain)
+    form = _NUMBER.fullmatch(plain)
     if form is None:
         return None
     opened, sign, front, inner, sign2, digits, back, last, closed = form.groups()

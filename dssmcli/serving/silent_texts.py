@@ -19,7 +19,10 @@ def silent_places(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
 
 
 class SilentTexts:
-    """Counts texts that say nothing. what: a word for them; then: what becomes of them."""
+    """Counts texts that say nothing, but for empty ones.
+
+    what: a word for them; then: what becomes of them.
+    """
 
     def __init__(self, what: str, then: str) -> None:
         self._what, self._then = what, then
@@ -28,9 +31,9 @@ class SilentTexts:
 
     def add(self, texts: Sequence[str], rows: npt.NDArray[np.floating]) -> None:
         """Count texts, given their rows (n, D)."""
-        places = silent_places(rows)
-        if len(places) and not self._silent:
-            place = int(places[0])
+        places = [place for place in silent_places(rows).tolist() if texts[place].strip()]
+        if places and not self._silent:
+            place = places[0]
             self._first = f"number {self._texts + place + 1:,}, {shown(texts[place])}"
         self._texts += len(rows)
         self._silent += len(places)
