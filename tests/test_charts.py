@@ -368,15 +368,15 @@ def test_rows_are_kept_in_order_with_their_labels(tmp_path: Path) -> None:
 
 
 def test_a_sample_is_drawn_by_the_seed_evenly_and_told(tmp_path: Path) -> None:
-    content = "".join(f"q{i}\tt{i}\t{i % 2}\n" for i in range(20_000))
+    content = "".join(f"red {i}\tblue {i}\t{i % 2}\n" for i in range(20_000))
     first = read(tmp_path / "p.tsv", content, Limit(500, 1))
     again = read(tmp_path / "p.tsv", content, Limit(500, 1))
     other = read(tmp_path / "p.tsv", content, Limit(500, 2))
     assert first.queries == again.queries != other.queries and len(first.queries) == 500
-    places = [int(query[1:]) for query in first.queries]
+    places = [int(query[4:]) for query in first.queries]
     assert places == sorted(set(places)) and 8000 < np.mean(places) < 12_000
     assert first.positive.tolist() == [place % 2 == 1 for place in places]
-    assert first.titles == [f"t{place}" for place in places]
+    assert first.titles == [f"blue {place}" for place in places]
     assert first.notes[1] == "Of them, 500 rows drawn by --seed 1."
 
 

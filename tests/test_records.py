@@ -80,6 +80,9 @@ def test_every_field_is_as_csv_reads_it_wherever_a_piece_ends(
     for number, row in enumerate(rows):
         lines += [""] * (number in blanks) + [written(row, delimiter, quote_all)]
     text = end.join(lines) + end * last
+    # Lone quotes between delimiters are marks of inches.
+    assume('"' not in {field.rstrip("\r") for line in lines for part in line.split("\n")
+                      for field in part.split(delimiter)})  # fmt: skip
     assume(5 * text.count("\x00") < len(text))  # else it is taken for UTF-16, and refused
     content = b"\xef\xbb\xbf" * mark + text.encode()
     file = tmp_path_factory.getbasetemp() / "fields.csv"

@@ -234,7 +234,11 @@ def test_bad_rows_can_be_skipped_and_are_counted(tmp_path: Path) -> None:
     bad = BadRows(True)
     watches = read(write_log(tmp_path / "w.tsv", NAMES, BAD), bad=bad)
     assert by_user(watches) == {"a": ["x"], "b": ["w"]}
-    assert bad.count == 3 and "3 bad rows, the first" in bad.summary and "w.tsv:3:" in bad.summary
+    assert (
+        bad.count == 3
+        and "skipped 3 bad rows of 5, the first" in bad.summary
+        and "w.tsv:3:" in bad.summary
+    )
     only = write_log(tmp_path / "o.tsv", NAMES, [("", "x", 1)])
     with pytest.raises(DataError, match="no rows"):
         read(only, bad=BadRows(True))

@@ -123,7 +123,7 @@ class Predictor(OfRun):
         return values
 
 
-def _texts(values: Iterable[object], name: str, decimal_comma: bool) -> list[str]:
+def _texts(values: Iterable[object], name: str, decimal_comma: bool = False) -> list[str]:
     """Return values as they would stand in a table, moments that are all midnights as dates.
 
     decimal_comma: in the table, numbers have a comma where Python has a point. TypeError for
