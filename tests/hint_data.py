@@ -161,6 +161,12 @@ OF_PAIRS = (
         "query\ttitle\tclicks\n" + PAIRS.format("\t-1", "\t1"),
         VALUED,
     ),
+    Hint(
+        "If the third column holds the impressions: --columns query,title,impressions,clicks;",
+        f"train given.tsv {WORDS} --value clicks",
+        "--columns query,title,impressions,clicks",
+        "red\tshoes\t9\t1\nblue\thats\t3\t0\nblue\tsocks\t5\t5\n",
+    ),
     *_read(
         "If the last column is something else, leave it out: --columns query,title,value,-.",
         "--columns query,title,value,-",

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import Dssm
 
 import dssmcli
 from dssmcli.cli import COMMANDS
@@ -75,16 +76,21 @@ def lines_to_run(page: str) -> list[str]:
 
 @pytest.mark.parametrize("twins", [*TWINS, API])
 def test_every_command_and_program_of_a_page_and_its_twin_runs(
-    twins: tuple[str, str], desk: Path
+    twins: tuple[str, str], desk: Path, dssm: Dssm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     english, chinese = map(lines_to_run, twins)
     # What both have to the letter is run once.
+    monkeypatch.chdir(desk)
     for line in [*english, *(line for line in chinese if line not in english)]:
+        if re.fullmatch(r"dssm [^|<>&;$`*~#\n]*(#.*)?", line):
+            # Needs no shell, and a process of its own would first import torch again.
+            ran = dssm(*shlex.split(line, comments=True)[1:])
+            assert ran.code == 0, f"{line}\n{ran.err}"
+            continue
         done = subprocess.run(
             line,
             shell=True,
-            cwd=desk,
             env={**os.environ, "PATH": path},
             capture_output=True,
             check=False,

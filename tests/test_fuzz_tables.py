@@ -12,7 +12,7 @@ from conftest import Dssm, run_command
 from tables import SMALL_TABLE, TASKS, world, write_table
 from test_fuzz import remove
 
-FILES = 250
+FILES = 120
 """Random tables for each command."""
 TINY = ("--experts", "2", "--expert-units", "4", "--embedding", "2", *SMALL_TABLE, "--epochs", "1")
 

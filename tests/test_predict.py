@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -343,3 +344,26 @@ def test_python_s_numbers_are_what_they_are_where_a_table_has_decimal_commas(
             found = predictor.predict({"weight": [kind(weight) for weight in weights]})
         np.testing.assert_allclose(found, written, atol=1e-6)
     assert (written[np.array(weights) < 3] < written[np.array(weights) > 7].min()).all()
+
+
+class _Series(list):  # type: ignore[type-arg]
+    """A column with an index, as pandas has it, which is not installed everywhere."""
+
+    def __init__(self, values: Sequence[object], index: Sequence[int]) -> None:
+        super().__init__(values)
+        self.index = np.array(index)  # type: ignore[assignment]
+
+
+def test_series_in_another_order_are_refused(tmp_path: Path, dssm: Dssm) -> None:
+    rows = "".join(f"{i},{'ab'[i % 2]},{int(i > 20)}\n" for i in range(40))
+    table = tmp_path / "t.csv"
+    table.write_text(f"x,kind,y\n{rows}")
+    line = ("--task", "y", "--epochs", "1", "--threads", "1", "-q", "-o", tmp_path / "run")
+    assert dssm("train-rec", "shared-bottom", table, *line).code == 0
+    predictor = dssmcli.load_predictor(tmp_path / "run")
+    kinds = _Series(["a", "b", "a"], [0, 1, 2])
+    plain = predictor.predict({"x": [1.0, 2.0, 3.0], "kind": ["a", "b", "a"]})
+    found = predictor.predict({"x": _Series([1.0, 2.0, 3.0], [0, 1, 2]), "kind": kinds})
+    np.testing.assert_array_equal(found, plain)
+    with pytest.raises(ValueError, match="index is in another order than that of"):
+        predictor.predict({"x": _Series([3.0, 1.0, 2.0], [2, 0, 1]), "kind": kinds})

@@ -105,14 +105,22 @@ def _check_numbers(
     if kind == "clicks" and value > impressions:
         raise DataError(
             f"{line.place}: {plain(value)} clicks of {plain(impressions)} impressions, expected no "
-            f"more clicks than impressions.{_otherwise(layout)}"
+            f"more clicks than impressions.{_otherwise(layout, turned=True)}"
         )
 
 
-def _otherwise(layout: Layout) -> str:
-    """Return how to leave out a fourth column that nobody named."""
+def _otherwise(layout: Layout, turned: bool = False) -> str:
+    """Return how to leave out a fourth column that nobody named.
+
+    turned: it may be the clicks, and the third the impressions.
+    """
     if layout[:4] != (0, 1, 2, 3):
         return ""
+    if turned:
+        return (
+            " If the third column holds the impressions: --columns query,title,impressions,clicks; "
+            "if the last is something else: --columns query,title,value,-."
+        )
     return " If the last column is something else, leave it out: --columns query,title,value,-."
 
 

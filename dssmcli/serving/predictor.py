@@ -86,6 +86,7 @@ class Predictor(OfRun):
                 f"no column {', '.join(map(shown, missing))}: the run reads "
                 f"{', '.join(self.columns)}."
             )
+        _check_indexes({name: columns[name] for name in self.columns})
         commas = self.reader.decimal_commas
         texts = [_texts(columns[name], name, name in commas) for name in self.columns]
         for name, column in zip(self.columns, texts, strict=True):
@@ -121,6 +122,22 @@ class Predictor(OfRun):
             else:
                 values[:, k] = values[:, k] * target.scale + target.mean
         return values
+
+
+def _check_indexes(columns: Mapping[str, Iterable[object]]) -> None:
+    """Raise ValueError where columns are Series of pandas whose rows are not in one order."""
+    first: tuple[str, object] | None = None
+    for name, values in columns.items():
+        index = getattr(values, "index", None)
+        if callable(index) or index is None or not hasattr(index, "__len__"):
+            continue
+        if first is None:
+            first = (name, index)
+        elif len(index) == len(first[1]) and not np.array_equal(index, first[1]):  # type: ignore[arg-type]
+            raise ValueError(
+                f"{name}: its index is in another order than that of {first[0]}, so that rows "
+                "would be mixed up: give a data frame of them, or each one's to_numpy()"
+            )
 
 
 def _texts(values: Iterable[object], name: str, decimal_comma: bool = False) -> list[str]:
