@@ -143,8 +143,8 @@ def command(
     """Make an index of TITLES: one file with their vectors, themselves and the run.
 
     TITLES are lines `title`, or `id` and `title` separated by a tab (a header with these names may
-    stand above). Without ids a title is known by the number of its line. Titles without letters,
-    digits or symbols are left out, and counted.
+    stand above). Without ids a title is known by the number of its line, headers not counted.
+    Titles without letters, digits or symbols are left out, and counted.
 
     Of 20,000 titles and more, vectors lie in lists of their like, and a search looks into the
     nearest lists only: into so many that --recall is reached, as measured on 500 of the titles.
