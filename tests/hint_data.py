@@ -286,6 +286,7 @@ OF_PAIRS = (
 )
 
 NOT_FOLLOWED = {
+    "Or say what they hold: --header --columns": "test_pair_files.py: a wide header",
     "is a name: --categorical {}.": "as other --categorical",
     "if each file has its own: --ignore": "test_file_spellings.py: followed",
     "`dssm check` tells more.": "a command, and no option",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,7 +138,7 @@ PLACES = "".join(f"a lamp {i // 4}\tb {i}\t{i % 2}\t{1 + i % 4}\n" for i in rang
         (
             '{"query": "a", "title": "b", "label": 1}\n',
             None,
-            "for n in ['query', 'title', 'label']",
+            "n=['query', 'title', 'label']",
         ),
         ("a\\tb\n", None, "written as two characters"),
         ("a\tb\tc\td\te\n", None, "--columns query,title,-,-,-"),
@@ -411,3 +412,33 @@ def test_rates_called_clicks_and_grades_that_are_ranks_are_found(
     assert '"reversed"' in codes("k.tsv", "query\ttitle\tgrade", ranks)
     grades = [f"{q}\t{t}\t{1 if 'lamp' in t else 3}" for q, t in pairs]
     assert '"reversed"' not in codes("g.tsv", "query\ttitle\tgrade", grades)
+
+
+def test_a_fourth_column_with_fractions_is_no_count(tmp_path: Path) -> None:
+    rows = "".join(f"red {i}\tlamp {i}\t{i % 4}\t{9.9 + i}\n" for i in range(30))
+    with pytest.raises(DataError, match="as prices or rates are, not how often a title was shown"):
+        read(tmp_path, rows, None, "clicks")
+    pairs = read(tmp_path, rows, "query,title,value,-", "clicks")
+    assert len(pairs) == 30 and pairs.impressions is None
+
+
+def test_a_wide_header_has_a_hint_that_reads_its_rows_and_not_itself(tmp_path: Path) -> None:
+    rows = "".join(f"red {i}\tlamp {i}\t{i % 4}\t{9 + i}\t{i}%\t{i}.5\n" for i in range(30))
+    for first in ("Top queries\tPage", "Query\tPage", "Term\tPage name"):
+        content = f"{first}\tClicks\tImpressions\tCTR\tPosition\n{rows}"
+        with pytest.raises(DataError) as caught:
+            read(tmp_path, content)
+        hint = re.search(r"--columns (query,title,[\w,-]+)", str(caught.value))
+        assert hint is not None and hint[1] == "query,title,clicks,impressions,-,-", caught.value
+        options = HEADER if "--header" in str(caught.value) else USUAL
+        pairs = read(tmp_path, content, hint[1], None, options)
+        assert len(pairs) == 30 and pairs.kind == "clicks" and pairs.impressions is not None
+
+
+def test_blanks_written_as_plus_are_warned_of(tmp_path: Path) -> None:
+    rows = "".join(f"red+lawn+mower\tlamp {i}\t{i % 2}\n" for i in range(30))
+    notes = read(tmp_path, rows).notes
+    assert any("red+lawn+mower" in note and "tr '+' ' '" in note for note in notes)
+    plain = "".join(f"C++ book {i}\t8+256GB phone {i}\t{i % 2}\n" for i in range(30))
+    assert not [note for note in read(tmp_path, plain).notes if "escapes" in note]
+    assert "escapes" not in damage_in("小米12+256GB\t牛奶+面包\nDisney+\tC++\n".encode(), 1)

@@ -15,7 +15,14 @@ from logs import IMPRESSION_NAMES, SMALL_RANKING, impressions, run, write_log
 
 from dssmcli.data.impressions import ImpressionColumns, read_impressions, unread_answers
 from dssmcli.data.tsv import BadRows
-from dssmcli.data.watch_doubts import far_lines, mixed_lines, round_lines, scale_lines, share_lines
+from dssmcli.data.watch_doubts import (
+    far_lines,
+    mixed_lines,
+    round_lines,
+    scale_lines,
+    share_lines,
+    unclicked_lines,
+)
 from dssmcli.errors import DataError
 
 SHOWN = impressions(20, 12, 300, 0.5)
@@ -219,3 +226,13 @@ def test_a_column_of_times_called_as_a_share_is_warned_of(tmp_path: Path) -> Non
     columns = ImpressionColumns(watch_time="finish_rate")
     read_impressions([str(log)], columns, BadRows(), say=said.append)
     assert any("called as a share of a length is" in line for line in said)
+
+
+def test_watch_times_of_what_was_not_clicked_are_told() -> None:
+    clicked = np.array([1.0] * 20 + [0.0] * 80)
+    watched = np.array([60.0] * 20 + [120.0, 0.0] * 40)
+    (line,) = unclicked_lines("watched", clicked, watched)
+    assert line.startswith("Warning: watched: 40 of 80 impressions not clicked were watched, 120 s")
+    assert not [*unclicked_lines("watched", clicked, watched * clicked)]
+    few = np.where((clicked == 0) & (np.arange(100) > 23), 0, watched)
+    assert not [*unclicked_lines("watched", clicked, few)]

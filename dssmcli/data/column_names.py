@@ -22,6 +22,7 @@ _CANONICAL = {
 """Names that are taken as such wherever they stand."""
 _USUAL = {
     "query": (
+        *("top_queries", "top_search_terms"),
         *("q", "queries", "query_text", "query_string", "user_query", "raw_query", "search"),
         *("search_query", "search_term", "search_terms", "search_text", "search_word"),
         *("search_keyword", "search_phrase", "keyword", "keywords", "text_1", "sentence_1"),

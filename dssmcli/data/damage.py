@@ -31,6 +31,8 @@ _FORMS = {
         r"|(?<=[A-Za-z]%)(?:2[0-9A-Ca-cFf]|3[A-Fa-f])(?=[A-Za-z0-9%]))"
         r"|\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[23][0-7]{2}\\[23][0-7]{2})"
         r"|(?<!\\)\\[nrt]"
+        r"|(?:^|(?<=[\t\n]))[A-Za-z0-9]*[A-Za-z]\+[A-Za-z][A-Za-z0-9]*(?:\+[A-Za-z0-9]+)*"
+        r"(?=$|[\t\n])"
         r"|=(?:[89A-F][0-9A-F]=){2}[89A-F][0-9A-F]"
     ),
     "quotes": re.compile(r'(?:^|(?<=[\t\n]))"[^\t\n]*"(?=$|[\t\n])'),
@@ -89,7 +91,7 @@ _SAID = {
 }
 
 
-_SIGNS = {"html": (b"&", b"<"), "escapes": (b"%", b"\\", b"=")}
+_SIGNS = {"html": (b"&", b"<"), "escapes": (b"%", b"\\", b"=", b"+")}
 """What stands in every text of a form: to look for it is quicker than the expression."""
 
 
@@ -107,6 +109,8 @@ def decoding(example: str) -> str:
             ".encode('utf-16','surrogatepass').decode('utf-16'))"
             ' for t in sys.stdin]" < FILE > NEW'
         )
+    if "+" in example and example.replace("+", "").isalnum():
+        return "Write blanks for them: tr '+' ' ' < FILE > NEW"
     if example in _BREAKS:
         return r"Write blanks for them: sed 's/\\[nrt]/ /g' FILE > NEW"
     return "Export the texts anew, as plain UTF-8."

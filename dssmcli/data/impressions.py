@@ -38,7 +38,14 @@ from dssmcli.data.time_lines import order_lines, unit_lines
 from dssmcli.data.times import Clock, moments_among
 from dssmcli.data.tsv import BadRows, name_of
 from dssmcli.data.values import is_missing
-from dssmcli.data.watch_doubts import far_lines, mixed_lines, mixed_units, round_lines, unit_doubts
+from dssmcli.data.watch_doubts import (
+    far_lines,
+    mixed_lines,
+    mixed_units,
+    round_lines,
+    unclicked_lines,
+    unit_doubts,
+)
 from dssmcli.data.watch_shares import refuse_shares, share_name_lines
 from dssmcli.errors import WARNING, DataError, shown
 
@@ -277,7 +284,8 @@ def _read(
     files = rows_of_sources(sources, whole.ends) if len(whole.ends) > 1 else ()
     results = clicked.values, watched.values
     answers += unit_doubts(watch_time.name, *results, unit, first, files)
-    answers += round_lines(str(columns.clicked), watch_time.name, *results)
+    turned = [*round_lines(str(columns.clicked), watch_time.name, *results)]
+    answers += turned or unclicked_lines(watch_time.name, *results)
     if not mixed_units(*results, unit, files):
         answers += [*mixed_lines(watch_time.name, *results)] or far_lines(watch_time.name, *results)
     answers += share_name_lines(watch_time.name)

@@ -22,7 +22,7 @@ from dssmcli.data.features import (
     signed_log,
 )
 from dssmcli.data.notation import listed
-from dssmcli.data.numbered import numbered_lines
+from dssmcli.data.numbered import is_measured, numbered_lines
 from dssmcli.data.sentinels import sentinels_in
 from dssmcli.data.table import Table
 from dssmcli.data.tasks import Task
@@ -193,7 +193,7 @@ def _doubt(name: str, seen: ColumnTexts, rows: int, given: FeatureInput) -> str 
     """Return a warning about a column that may not be what it is taken for."""
     whole = seen.numeric and not (seen.numbers % 1 > 0).any()
     many = rows >= FEW_ROWS and len(seen.texts) > NEARLY_ALL * rows
-    if whole and many and not seen.read.examples:  # no id has a unit, or thousands apart
+    if whole and many and not is_measured(seen):
         return (
             f"{name}: nearly every row has a whole number of its own, as an id has. Unless it "
             f"measures something: --ignore {in_shell(name)}."

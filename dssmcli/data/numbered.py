@@ -31,3 +31,10 @@ def numbered_lines(name: str, seen: ColumnTexts, rows: int, most: int) -> Iterat
             "side by side as those of shops or articles are, taken for what they measure. If each "
             f"is a name: --categorical {in_shell(name)}."
         )
+
+
+def is_measured(seen: ColumnTexts) -> bool:
+    """Tell whether numbers can hardly be ids: these have no unit, no thousands apart, no cents, and
+    are not below 0."""
+    below = bool((seen.numbers < 0).any())
+    return below or bool(seen.read.examples) or any(text.endswith(".00") for text in seen.texts)

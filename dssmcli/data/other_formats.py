@@ -145,11 +145,15 @@ def json_fields(line: str) -> dict[str, Any] | None:
 def _json_command(fields: dict[str, Any]) -> str:
     """Return a command that takes the columns of pairs out of JSON."""
     names = []
-    for wanted in (("query",), ("title",), ("clicks", "label", "grade", "value")):
+    for wanted in (
+        *(("query",), ("title",), ("clicks", "label", "grade", "relevance", "value")),
+        ("impressions",),
+    ):
         names += [name for name in fields if role_of(name) in wanted][:1]
-    if len(names) < 2:
-        names = list(fields)[:3]
+    header = "print(*n,sep='\\t');"
+    if len(names) < 2 or role_of(names[0]) != "query" or role_of(names[1]) != "title":
+        names, header = list(fields)[:3], ""  # names that are not known make no header
     return (
-        f"python3 -c \"import json,sys;[print(*(' '.join(str(r[n]).split()) for n in {names}),"
-        "sep='\\t') for r in map(json.loads,sys.stdin)]\""
+        f"python3 -c \"import json,sys;n={names};{header}[print(*(' '.join(str(r[k]).split()) "
+        "for k in n),sep='\\t') for r in map(json.loads,sys.stdin)]\""
     )

@@ -232,6 +232,7 @@ def impressions_problem(name: str, query: npt.NDArray[np.int32], impressions: Fl
     """Return why a fourth column (N,) without a name can be no number of impressions, else None.
 
     Times and ids are large, most of them different. Positions count 1, 2, 3 … for every query.
+    Counts are whole.
     """
     known = ~np.isnan(impressions)
     shows = impressions[known]
@@ -243,6 +244,8 @@ def impressions_problem(name: str, query: npt.NDArray[np.int32], impressions: Fl
         what = "as times or ids"
     elif _are_positions(query[known], shows):
         what = "1, 2, 3 … for each query, as positions"
+    elif (shows % 1).any():
+        what = "as prices or rates"
     else:
         return None
     found = ", ".join(plain(number) for number in shows[:3].tolist())

@@ -134,6 +134,21 @@ def round_lines(name: str, watch_time: str, clicked: Floats, watched: Floats) ->
         )
 
 
+def unclicked_lines(name: str, clicked: Floats, watched: Floats) -> Iterator[str]:
+    """Warn of watch times (N,) of impressions that were not clicked: nothing is learned of them."""
+    no = watched[clicked == 0]
+    seen = no[no > 0]
+    if len(seen) >= _FEWEST_ROUND and len(seen) >= _MANY_UNCLICKED * len(no):
+        yield (
+            f"{WARNING}{name}: {len(seen):,} of {len(no):,} impressions not clicked were watched, "
+            f"{float(seen.mean()):,.3g} s on average: only clicked ones teach how long. If these "
+            "count, too, say by --clicked what counts as one."
+        )
+
+
+_MANY_UNCLICKED = 0.05
+
+
 def unit_doubts(
     name: str,
     clicked: Floats,
