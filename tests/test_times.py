@@ -93,7 +93,8 @@ def test_what_may_mean_several_moments_or_none_is_refused_with_what_can_be_read(
     clock = Clock()
     found = clock.wrong(["2024-03-01", text])
     assert [*found] == [1] and text.replace("\\", "") in found[1].replace("\\", "")
-    assert "such as 2024-05-31" in found[1]
+    said = "the zone CST has more than one meaning" if "CST" in text else "such as 2024-05-31"
+    assert said in found[1]
 
 
 def test_the_first_text_that_can_be_read_says_what_the_others_are() -> None:
