@@ -178,3 +178,15 @@ def test_tails_are_no_other_unit() -> None:
         beyond.take(outside(now, float(seen.min()), float(seen.max()), zero=False))
         warned += bool([*beyond.lines("x", 300, shifted=False)])
     assert warned <= 2
+
+
+@pytest.mark.parametrize("numbers", [[10.0], [10.0, 30.0, 50.0, 90.0], [1e9], [-5.0, -7.0]])
+def test_a_few_numbers_far_outside_are_told_if_all_are(numbers: list[float]) -> None:
+    beyond = Beyond(0.009, 0.998)
+    beyond.take(np.array(numbers))
+    (line,) = beyond.lines("rate", len(numbers), False)
+    assert f"100% of {len(numbers)} number" in line and "another unit or way of writing?" in line
+    assert not [*beyond.lines("rate", len(numbers) + 1, False)]
+    near = Beyond(0.009, 0.998)
+    near.take(np.array([1.2] * len(numbers)))
+    assert not [*near.lines("rate", len(numbers), False)]

@@ -127,8 +127,11 @@ class Beyond:
             counts -= count * np.array(self._sides(value), np.int64)
         sides = zip(counts[:2].tolist(), counts[2:].tolist(), ("below", "above"), strict=True)
         for many, far, where in () if shifted else sides:
-            if (many >= _SOME and many >= _MANY * total) or (
-                far >= _FEWEST and far >= _FAR_SHARE * total
+            # A call of a few rows has no share to go by: all of them far outside is enough.
+            if (
+                (many >= _SOME and many >= _MANY * total)
+                or (far >= _FEWEST and far >= _FAR_SHARE * total)
+                or (0 < far == total < _SOME)
             ):
                 yield (
                     f"{WARNING}{name}: {many / total:.0%} of {counted(total, 'number')} are "
