@@ -62,7 +62,8 @@ def test_an_outcome_is_read_as_it_is_meant_and_said(way: str, tmp_path: Path) ->
 
 def test_an_outcome_above_0_everywhere_is_warned_of_with_a_way_out(tmp_path: Path) -> None:
     rows = [
-        (f"u{i % 9}", f"i{i % 7}", i, i % 2, 3.0, stars(yes)) for i, yes in enumerate(clicked())
+        (f"u{i % 9}", f"i{i % 7}", i, i % 2, 3.0 * (i % 2), stars(yes))
+        for i, yes in enumerate(clicked())
     ]
     path = write_log(tmp_path / "log.tsv", (*IMPRESSION_NAMES, "liked"), rows)
     lines: list[str] = []

@@ -138,7 +138,9 @@ def unclicked_lines(name: str, clicked: Floats, watched: Floats) -> Iterator[str
     """Warn of watch times (N,) of impressions that were not clicked: nothing is learned of them."""
     no = watched[clicked == 0]
     seen = no[no > 0]
-    if len(seen) >= _FEWEST_ROUND and len(seen) >= _MANY_UNCLICKED * len(no):
+    if min(len(seen), len(watched) - len(no)) < _FEWEST_ROUND:
+        return
+    if len(seen) >= _MANY_UNCLICKED * len(no):
         yield (
             f"{WARNING}{name}: {len(seen):,} of {len(no):,} impressions not clicked were watched, "
             f"{float(seen.mean()):,.3g} s on average: only clicked ones teach how long. If these "
