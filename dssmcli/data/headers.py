@@ -117,7 +117,7 @@ def layout_of_header(place: str, fields: Sequence[str], ahead: Rows, told: bool)
         if len(fields) > len(HEADERLESS):
             raise DataError(
                 f"{place}: {len(fields)} columns, and their names do not tell which holds what. "
-                f"Say it with --columns {_suggested(fields, ahead)} (- leaves one out)."
+                f"Say it with --columns {suggested_columns(fields, ahead)} (- leaves one out)."
             )
         layout = layout_of(HEADERLESS[: len(fields)])
         kind = VALUE_KINDS.get(roles[2] or "") if len(fields) > 2 else None
@@ -126,14 +126,14 @@ def layout_of_header(place: str, fields: Sequence[str], ahead: Rows, told: bool)
     if unknown:
         raise DataError(
             f"{place}: a header, in which {shown(unknown[0])} is not known. Say what the columns "
-            f"hold with --columns {_suggested(fields, ahead)} (- leaves one out)."
+            f"hold with --columns {suggested_columns(fields, ahead)} (- leaves one out)."
         )
     try:
         return layout_of(fields)
     except ConfigError as error:
         raise DataError(
             f"{place}: {error} Say what the columns hold with --columns "
-            f"{_suggested(fields, ahead)} (- leaves one out)."
+            f"{suggested_columns(fields, ahead)} (- leaves one out)."
         ) from error
 
 
@@ -150,7 +150,7 @@ def _refuse_turned_round(place: str, fields: Sequence[str], ahead: Rows) -> None
             )
 
 
-def _suggested(fields: Sequence[str], ahead: Rows) -> str:
+def suggested_columns(fields: Sequence[str], ahead: Rows) -> str:
     """Return what --columns may say of a header: its known names, each role once."""
     chosen: list[str] = []
     roles = [role_of(field) for field in fields]

@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from dssmcli.data.column_names import role_of
+from dssmcli.data.headers import rows_ahead, suggested_columns
 from dssmcli.data.layout import HEADERLESS, Layout
 from dssmcli.data.other_formats import other_format
 from dssmcli.data.pair_values import plain, value_in
@@ -31,24 +32,16 @@ class Row(NamedTuple):
     impressions: float
 
 
-def _header_columns(fields: list[str]) -> str | None:
-    """Return what --columns may say of a line that is a header with too many names, else None.
+def _header_columns(line: Line, fields: list[str]) -> str | None:
+    """Return what --columns may say of a line that is a header with too many names, else None."""
+    if not any(role_of(field) in _COUNTS for field in fields) or any(map(_is_number, fields)):
+        return None
+    ahead = rows_ahead(line.around.partition(b"\n")[2])
+    names = suggested_columns(fields, ahead)
+    return names if {"query", "title"} <= {*names.split(",")} else None
 
-    Where the names of query and title are not known, the first unknown ones are taken for them.
-    """
-    roles = [role_of(field) for field in fields]
-    counts = [role for role in roles if role in ("clicks", "label", "grade", "impressions")]
-    unknown = [place for place, role in enumerate(roles) if role is None]
-    if not counts or len({*counts}) < len(counts) or any(map(_is_number, fields)):
-        return None
-    for wanted in ("query", "title"):
-        if wanted not in roles:
-            if not unknown:
-                return None
-            roles[unknown.pop(0)] = wanted
-    if roles.count("query") > 1 or roles.count("title") > 1 or len({*counts} - {"impressions"}) > 1:
-        return None
-    return ",".join(role if role in (*counts, "query", "title") else "-" for role in roles)
+
+_COUNTS = ("clicks", "label", "grade", "impressions")
 
 
 def _is_number(field: str) -> bool:
@@ -77,7 +70,7 @@ def check_width(line: Line, fields: list[str], low: int, high: int) -> None:
     )
     if line.number > 1 or len(fields) <= high:
         raise DataError(said)
-    header = _header_columns(fields)
+    header = _header_columns(line, fields)
     if header is not None:
         raise DataError(f"{said} Or say what they hold: --header --columns {header}.", "")
     value = "-" if math.isnan(value_in(fields[2]).number) else "value"
