@@ -236,3 +236,15 @@ def test_watch_times_of_what_was_not_clicked_are_told() -> None:
     assert not [*unclicked_lines("watched", clicked, watched * clicked)]
     few = np.where((clicked == 0) & (np.arange(100) > 23), 0, watched)
     assert not [*unclicked_lines("watched", clicked, few)]
+
+
+def test_only_a_training_says_what_is_learned_of(
+    made: dict[str, Path], dssm: Dssm, tmp_path: Path
+) -> None:
+    rows = [(f"u{i % 9}", f"i{i % 7}", i, i % 2, 20.0 + i % 5) for i in range(200)]
+    log = write_log(tmp_path / "log.tsv", IMPRESSION_NAMES, rows)
+    train = ("train-rec", "youtube-ranking", log, *SMALL_RANKING, "--epochs", "1")
+    assert "say by --clicked" in dssm(*train, "-o", tmp_path / "run").err
+    for words in (("predict", "-m", made["run"], log), ("eval", "-m", made["run"], log)):
+        done = dssm(*words)
+        assert done.code == 0 and "--clicked" not in done.err, done.err

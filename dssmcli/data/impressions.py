@@ -285,7 +285,9 @@ def _read(
     results = clicked.values, watched.values
     answers += unit_doubts(watch_time.name, *results, unit, first, files)
     turned = [*round_lines(str(columns.clicked), watch_time.name, *results)]
-    answers += turned or unclicked_lines(watch_time.name, *results)
+    answers += turned
+    if way.asked and not turned:  # what is learned of is for a training to say, which has --clicked
+        answers += unclicked_lines(watch_time.name, *results)
     if not mixed_units(*results, unit, files):
         answers += [*mixed_lines(watch_time.name, *results)] or far_lines(watch_time.name, *results)
     answers += share_name_lines(watch_time.name)
